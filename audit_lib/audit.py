@@ -52,7 +52,36 @@ class Audit(ProjectRead):
     """Everything that one audit finds. Each frame is computed when it is asked for, and once.
 
     `entries`, `inventory`, `drift`, `evidence`, `ages`, `ledger` are those of `ProjectRead`. No frame holds a
-    value: the keeper does. Columns are described by the contract that is named beside each frame.
+    value: the keeper does. Times are in UTC. The contract that is named describes a frame's columns:
+
+    sources          `Sources`: each source that was expected or found, with how its lines were read
+    population       `Population`: who knows each variable: code, policy, files, platform, ledger
+    schedule         `Schedule`: when each secret may be overdue, and when it is
+    rotations        `Rotations` of the quarter: what changed between which days, and whether it was recorded
+    triggers         `Triggers`: who left, which provider was breached, and whether secrets were rotated since
+    detections       `Detections`: each incident that was found, and whether each detection could find one
+    log_counts       `LogCounts`: requests and messages by file, day, kind, status, address and route
+    requests         the requests among them; `refused` are those answered with 401, 403 or 429
+    failed_logins    failed logins as application or declared route reported them, by day and address
+    daily            requests, refusals, failed logins by day; null, not zero, on a day without a line
+    coverage         `ServiceDays`: on how many days each service with logs has lines, and how they were read
+    leaks            `Leaks`: each leaked value, whatever its names and places
+    leak_places      `LeakPlaces`: where each leaked value is
+    leak_coverage    `LeakCoverage`: what was searched for values, and what not
+    exposure         `Exposure`: for each leak and place that had the value, whether it is in use
+    leak_lives       `LeakLives`: the clean-up status of each leak
+    attestations     `Attestations`: each question that no file answers, and who answered it until when
+    ownership        `Ownership`: each secret's owner, purpose, reach and period
+    sign_offs        `SignOffs`: who signed which review, as what and when, and whether it was on time
+    settings_changes `SettingsChanges`: what the last signed review judged by otherwise
+    findings         `Findings`: what is wrong or not known, with owner, due, opened, accepted until, change
+    changes          `Changes` since the previous report; no row without one
+    decisions        `Decisions`: what somebody answers for until a date, with the entry of the ledger
+    actions          `Actions`: what to do, the most urgent first; each closes the findings that name it
+    rules            `RuleResults`: each of the guide's rules: what decides it, on how much, and its result
+    marks            what is `good`, `bad` or `unknown`, by item: what verdict and score are made of
+    settings         the settings in force, one to a line
+    doubt            why the previous report cannot be relied upon; "" if it can, or there is none
     """
 
     quarter: Quarter
@@ -86,9 +115,9 @@ class Audit(ProjectRead):
         read = read_logs(self.project, self.quarter, formats, progress=self.progress)
         return without_values(read, Redactor.of(self.keeper))
 
-    @cached_property
-    def _lists(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return tabulate_triggers(self.project, self.policy, self.ledger, self.ages, self.as_of)
+    _lists = cached_property(
+        lambda it: tabulate_triggers(it.project, it.policy, it.ledger, it.ages, it.as_of)
+    )
 
     @cached_property
     def sources(self) -> pd.DataFrame:
@@ -97,19 +126,13 @@ class Audit(ProjectRead):
         return Sources.checked(pd.concat([super().sources, documents, self._lists[0]]))
 
     # ---- Secrets and rotations ----
-
     _code = cached_property(lambda it: read_code(it.project))
-    # `Population`: who knows each variable: code, policy, files, platform, ledger.
     population = frame(lambda it: tabulate_population(it, it._code))
-    # `Schedule`: when each secret may be overdue, and when it is.
     schedule = frame(lambda it: tabulate_schedule(it.ages))
-    # `Rotations` of the quarter: what changed between which days, and whether it was recorded.
     rotations = frame(lambda it: tabulate_rotations(it.ledger, it.quarter.start, it.quarter.end))
-    # `Triggers`: who left, which provider was breached, and whether secrets were rotated since.
     triggers = frame(lambda it: it._lists[1])
 
     # ---- Logs and logins ----
-
     _watch = cached_property(lambda it: detection_policy(it.policy))
     _label = cached_property(lambda it: traffic.address_label(it.logs, it.keeper.key))
 
@@ -123,7 +146,6 @@ class Audit(ProjectRead):
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda it: tabulate(it._detected, partial(mask_client, label=it._label)))
-    # `Detections`: each incident that was found, and for each detection whether it could find one.
     detections = frame(lambda it: tabulate(it._detected) if it.identities == "full" else it._detections)
 
     @cached_property
@@ -132,56 +154,41 @@ class Audit(ProjectRead):
         shown = traffic.with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
         return shown.rename(columns={"client": "address"})
 
-    # The requests among them; `refused` are those answered with 401, 403 or 429.
     requests = frame(lambda it: tables.requests_of(it.log_counts))
-    # Failed logins as the application or a declared login route reported them, by day and address.
     failed_logins = frame(
         lambda it: it.log_counts[it.log_counts["kind"].isin(tables.LOGIN_FAILURES)].reset_index(drop=True)
     )
-    # Requests, refusals and failed logins by day; null on a day without a line, which is not zero.
     daily = frame(lambda it: tables.tabulate_days(it.log_counts, it.quarter))
-    # `ServiceDays`: on how many days each service with logs has lines, and how they were read.
     coverage = frame(lambda it: tables.tabulate_coverage(it.sources, it.log_counts, it.quarter, it.as_of))
 
     # ---- Leaks ----
-
     _rotating = cached_property(lambda it: RotationRead(it.as_of, it.inventory, it.ledger))
 
     @cached_property
     def _leaked(self) -> LeakAudit:
-        options = LeakOptions(cache=user_cache(), progress=self.progress)
-        search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
-        return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
+        return find_leaks(
+            *(self.project, self.keeper, self.policy, self.entries, self.inventory),
+            as_of=self.as_of,
+            stays=self._rotating.stays,
+            options=LeakOptions(cache=user_cache(), progress=self.progress),
+        )
 
-    # `Leaks`: one row for each leaked value, whatever its names and places.
     leaks = frame(lambda it: it._leaked.leaks)
-    # `LeakPlaces`: where each leaked value is. `LeakCoverage`: what was searched for values, and what not.
     leak_places = frame(lambda it: it._leaked.places)
     leak_coverage = frame(lambda it: it._leaked.coverage)
-    # `Exposure`: for each leak and place that had the value, whether it is in use.
     exposure = frame(lambda it: tabulate_exposure(it.leaks, it.inventory, it._rotating.stays))
-    # `LeakLives`: the clean-up status of each leak.
     leak_lives = frame(lambda it: tabulate_leak_lives(it.leaks, it._rotating))
 
     # ---- What people decided, and what is wrong ----
-
-    # `Attestations`: each question that no file answers, and who answered it until when.
     attestations = frame(lambda it: decisions.tabulate_attestations(it.policy, it.ledger, it.as_of))
-    # `Ownership`: each secret's owner, purpose, reach and period.
     ownership = frame(lambda it: decisions.tabulate_ownership(it.policy, it.ledger, it.as_of))
-    # `SignOffs`: who signed which review, as what and when, and whether it was on time.
     sign_offs = frame(lambda it: tables.with_lateness(reviews.tabulate_sign_offs(it.ledger)))
-
-    # The settings in force, one to a line.
     settings = cached_property(lambda it: dump(it.policy, it.project))
-    # Why the previous report cannot be relied upon; "" if it can, or there is none.
     doubt = cached_property(lambda it: it._previous.doubt if it._previous else "")
-
-    @cached_property
-    def settings_changes(self) -> pd.DataFrame:
-        """`SettingsChanges`: what the last signed review judged by otherwise."""
-        signed = reviews.last_signed(self.ledger)
-        return reviews.tabulate_settings_changes(self.project, self.policy, signed, self.doubt)
+    _signed = cached_property(lambda it: reviews.last_signed(it.ledger))
+    settings_changes = frame(
+        lambda it: reviews.tabulate_settings_changes(it.project, it.policy, it._signed, it.doubt, it._code)
+    )
 
     @cached_property
     def checked(self) -> Mapping[str, pd.DataFrame]:
@@ -195,28 +202,21 @@ class Audit(ProjectRead):
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
             "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
-            "chosen_passwords": tabulate_chosen_passwords(leaks, places),
+            "chosen_passwords": tabulate_chosen_passwords(leaks, places, self._leaked.defaults),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 
     @cached_property
     def _judged(self) -> dict[str, pd.DataFrame]:
-        signed = reviews.last_signed(self.ledger)
-        before = decisions.Reviews(signed, self._previous, str(self.quarter), self.as_of)
+        before = decisions.Reviews(self._signed, self._previous, str(self.quarter), self.as_of)
         return decisions.judge_findings(self.checked, self.policy, self.ledger, before)
 
-    # `Findings`: what is wrong or not known, with owner, due, opened, accepted until, change.
     findings = frame(lambda it: it._judged["findings"])
-    # `Changes` since the previous report; no row without one.
     changes = frame(lambda it: it._judged["changes"])
-    # `Decisions`: what somebody answers for by name, until a date, with the entry of the ledger.
     decisions = frame(lambda it: it._judged["decisions"])
-    # `Actions`: what to do, the most urgent first; each closes the findings that name it.
     actions = frame(lambda it: tabulate_actions(it.findings, it.inventory, it.ages, it.as_of))
-    # `RuleResults`: each of the guide's rules: what decides it, on how much, and what came out.
     rules = frame(tabulate_rules)
 
-    # What is `good`, `bad` or `unknown`, by item: what verdict and score are made of.
     marks = cached_property(mark_items)
     _screen = cached_property(summarise)
 

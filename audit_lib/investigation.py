@@ -30,7 +30,19 @@ from audit_lib.secrets.read_project import frame
 class Investigation:
     """Everything that was found about one incident. Each frame is computed when it is asked for, and once.
 
-    `notes` are one's own, each with the place that shows it.
+    Times are in UTC; a row without a time of its own is in each window that its bounds touch.
+
+    sources       `Sources`: each file with its lines; the rest speaks of these and of nothing else
+    requests      requests of the window, by minute, address and route
+    events        failures and messages of the window, each with its place and time
+    addresses     who sent the requests of the window, and what is known of them from before
+    detections    `Detections` of the window: what was found, what was not, and what is not known
+    timeline      `Timeline`: what happened in the window, in order
+    exposure      `ExposureWindows`: from when until when a value could be used by others
+    explanations  what speaks for each, what against, and what is missing
+    symptoms      the guide's six, with the evidence of the window
+    steps         what to do, in order, with its commands
+    notes         one's own, each with the place that shows it
     """
 
     def __init__(self, case: Case) -> None:
@@ -53,27 +65,17 @@ class Investigation:
         vars(self).clear()  # every frame is computed again
         vars(self).update(case=case, notes=notes)
 
-    # `Sources`: each file with its lines; the rest speaks of these and of nothing else.
     sources = frame(lambda it: it.case.read.sources)
-    # The requests of the window, by minute, address and route.
     requests = frame(lambda it: it.case.here.rename(columns={"client": "address"}).reset_index(drop=True))
-    # The failures and messages of the window, each with its place and time.
     events = frame(lambda it: it.case.said.rename(columns={"client": "address"}).reset_index(drop=True))
-    # Who sent the requests of the window, and what is known of them from before.
     addresses = frame(lambda it: it.case.clients.rename(columns={"client": "address"}))
-    # `Detections` of the window: what was found, what was not, and what cannot be said.
     detections = frame(lambda it: tabulate(it.case.verdicts.values()))
-    # `Timeline`: what happened in the window, in order.
     timeline = frame(lambda it: tabulate_timeline(it.case))
-    # `ExposureWindows`: from when until when a value could be used by others.
     exposure = frame(lambda it: tabulate_exposure(it.case))
 
     _explained = cached_property(lambda it: explain(it.case, it.exposure))
-    # `Explanations`: what speaks for each, what against, and what is missing.
     explanations = frame(lambda it: tabulate_explanations(it._explained))
-    # `Symptoms`: the guide's six, with the evidence of the window.
     symptoms = frame(lambda it: tabulate_symptoms(it.case))
-    # `Steps`: what to do, in order, with its commands.
     steps = frame(lambda it: tabulate_steps(it.case, it._explained, it.exposure))
 
     @property

@@ -112,8 +112,9 @@ class LogStream(PieceReader):
         try:
             file = io.BufferedReader(packed, _AHEAD)
             kind = kind_of(file.peek(6))
-            plain = iter(lambda: file.read1(_AHEAD), b"")
-            pieces = _decompress(file, kind) if kind in _DECOMPRESSORS else plain
+            pieces = (
+                _decompress(file, kind) if kind in _DECOMPRESSORS else iter(lambda: file.read1(_AHEAD), b"")
+            )
             first = next(pieces, b"")
             pieces = chain([first], pieces)
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):

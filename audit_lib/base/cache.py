@@ -52,7 +52,8 @@ class Cache:
         return content[_MAC:] if hmac.compare_digest(content[:_MAC], self._mac(content[_MAC:])) else None
 
     def keep(self, name: str, body: bytes) -> None:
-        """Keep it for the user alone; it may be that it is not kept."""
+        """Keep it for the user alone, in place of the oldest beyond the `most`. Where nothing can be written
+        it is not kept, and that is no fault."""
         with suppress(OSError):
             _replace(self.folder / f"{name}.{self.kind}", self._mac(body) + body)
             kept = sorted(self.folder.glob(f"*.{self.kind}"), key=lambda path: path.stat().st_mtime)

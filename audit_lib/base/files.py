@@ -90,8 +90,14 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     try:
         status = os.fstat(descriptor)
         _require_file(status, relative)
+        # A time that no calendar holds comes from a broken file system: the earliest one claims least.
+        modified_at = datetime(1970, 1, 1, tzinfo=UTC)
+        with suppress(OverflowError):
+            modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
+        mode = f"{stat.S_IMODE(status.st_mode):04o}"
+        facts = {"size_bytes": status.st_size, "modified_at": modified_at, "mode": mode}
         pieces = PieceReader(_pieces(descriptor, status.st_size, relative))
-        yield io.BufferedReader(pieces, _PIECE), _facts(status)
+        yield io.BufferedReader(pieces, _PIECE), facts
     finally:
         os.close(descriptor)
 
@@ -154,15 +160,6 @@ def _other_kind(status: os.stat_result) -> str:
     return "" if kind == stat.S_IFREG else _OTHER_KINDS.get(kind, "is a device, not a file")
 
 
-def _facts(status: os.stat_result) -> Facts:
-    # A time that no calendar holds comes from a broken file system: the earliest one claims least.
-    modified_at = datetime(1970, 1, 1, tzinfo=UTC)
-    with suppress(OverflowError):
-        modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
-    mode = f"{stat.S_IMODE(status.st_mode):04o}"
-    return {"size_bytes": status.st_size, "modified_at": modified_at, "mode": mode}
-
-
 def _unreadable(relative: str, error: OSError) -> Unreadable:
     other = "unreadable", f"cannot be read ({errno.errorcode.get(error.errno or 0, 'error')})"
     return Unreadable(relative, *_REASONS.get(error.errno or 0, other))
@@ -197,8 +194,10 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
             # git answers for what lies in its objects; the rest of .git is read as files.
             elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
-    faults = ((error.filename, f"cannot be listed ({type(error).__name__})") for error in unlisted)
-    left_out += [Fault(os.path.relpath(str(name), root), fault) for name, fault in faults]
+    left_out += [
+        Fault(os.path.relpath(str(error.filename), root), f"cannot be listed ({type(error).__name__})")
+        for error in unlisted
+    ]
     left_out[:] = [one for one in left_out if not _leads_within(root, root / one.place)]
 
 

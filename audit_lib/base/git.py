@@ -177,8 +177,7 @@ def running(
     beside = own_index.resolve().parent == repository.git_dir.resolve() and not own_index.is_symlink()
     GitFailed.unless(beside or not index, "GIT_INDEX_FILE", "is not a file of this repository")
     with _own_folder(repository) as folder, TemporaryFile() as questions, TemporaryFile() as complaints:
-        # A file, since git answers while it is still being asked.
-        questions.writelines(
+        questions.writelines(  # to a file, since git answers while it is still being asked
             line if isinstance(line, bytes) else f"{line}\n".encode("ascii") for line in lines
         )
         questions.seek(0)

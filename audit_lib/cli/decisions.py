@@ -5,6 +5,7 @@ import platform
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -44,26 +45,6 @@ _UNTIL = click.option("--until", required=True, callback=_later)
 _DUE = click.option("--due", "until", default="", callback=_later)
 
 
-@cli.command(_ID, "--by", _REASON, _UNTIL, "--ledger", "--writer", of=decide)
-def accept(context: cli.Opened, id_: str, **given: Any) -> None:
-    """Record that the risk of a finding is accepted until a date."""
-    _decide_finding(context, id_, "accept", given)
-
-
-@cli.command(
-    _ID, "--by", click.option("--owner", required=True), _DUE, "--ticket", "--ledger", "--writer", of=decide
-)
-def assign(context: cli.Opened, id_: str, **given: Any) -> None:
-    """Record who answers for a finding, and by when."""
-    _decide_finding(context, id_, "assign", given)
-
-
-@cli.command(_ID, "--by", click.option("--proof", required=True), "--ledger", "--writer", of=decide)
-def close(context: cli.Opened, id_: str, proof: str, **given: Any) -> None:
-    """Record what shows that a finding was fixed."""
-    _decide_finding(context, id_, "close", given | {"reason": proof})
-
-
 @cli.command(
     *(click.argument("rule"), "--by", _REASON, _UNTIL, cli.flag("--no"), "--policy", "--ledger", "--writer"),
     of=decide,
@@ -83,8 +64,11 @@ def attest(context: cli.Opened, rule: str, no: bool, **given: Any) -> None:
     _record(context, rule, "deny" if no else "attest", given)
 
 
-def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str, Any]) -> None:
-    """Record a decision on an id of the newest report, a fresh audit or, to close it, the last sign-off."""
+def _decide_finding(context: cli.Opened, id_: str, verdict: str, **given: Any) -> None:
+    """Record that the risk of a finding is accepted until a date, who answers for it, or what shows its fix.
+
+    Raises `BadInput` for an id that neither report nor audit has, nor, to close it, the last sign-off.
+    """
     cli.refuse_values(context, {"ID": id_})
     project, at = context.project, context.instant("")
     newest = sorted(Path("reports").glob(f"{project.name}-*/report.json"))[-1:]
@@ -100,10 +84,25 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, given: dict[str
     _record(context, id_, verdict, given)
 
 
+for _verdict, _options in {  # each verdict on a finding with the options that it alone has
+    "accept": (_REASON, _UNTIL),
+    "assign": (click.option("--owner", required=True), _DUE, "--ticket"),
+    "close": (click.option("--proof", required=True),),
+}.items():
+    cli.command(_ID, "--by", *_options, "--ledger", "--writer", of=decide, name=_verdict)(
+        partial(_decide_finding, verdict=_verdict)
+    )
+
+
 def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, Any]) -> None:
     """Append a decision to the ledger, unless the last one of its kind says the same."""
-    body = {"subject": subject, "verdict": verdict, "reason": given.get("reason", ""), "by": context.by}
-    body |= {name: given[name] for name in ("owner", "ticket", "until") if given.get(name)}
+    body = {
+        "subject": subject,
+        "verdict": verdict,
+        "reason": given.get("reason", given.get("proof", "")),
+        "by": context.by,
+        **{name: given[name] for name in ("owner", "ticket", "until") if given.get(name)},
+    }
     made = context.ledger().of_kind("decision")
     same = [one for one in made if (one.body["subject"], one.body["verdict"]) == (subject, verdict)]
     cli.refuse(*((one.body == body, "ID", f"has this decision already ({one.place})") for one in same[-1:]))
@@ -181,8 +180,10 @@ def signed_text(report: Path, ledger: Ledger) -> str:
 
     cells = [[inert.plain(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
     table = "".join(f"| {' | '.join(line)} |\n" for line in cells)
-    note = "\nA copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
-    return f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}{note}"
+    return (
+        f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}\n"
+        "A copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
+    )
 
 
 def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
@@ -244,11 +245,8 @@ def report_faults(report: Path) -> list[errors.Fault]:
     if not manifest:
         return [errors.Fault(f"{report.name}/{MANIFEST}", "is not a manifest of this tool")]
     files = manifest["files"]
-    there = {
-        path.relative_to(report).as_posix(): path
-        for path in report.rglob("*")
-        if path.is_symlink() or path.is_file()
-    }
+    held = (path for path in report.rglob("*") if path.is_symlink() or path.is_file())
+    there = {path.relative_to(report).as_posix(): path for path in held}
     changed = [
         name
         for name in files.keys() & there.keys()

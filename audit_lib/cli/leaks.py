@@ -210,7 +210,6 @@ def _search_staged(context: cli.Opened, patterns: bool) -> None:
     found = f"{counted(len(done.hits), 'place')} of a secret" if done.hits else "no secret"
     cli.say(f"{counted(done.values, 'known value')}, {counted(done.files, 'staged file')}: {found}", err=True)
     if done.hits:
-        cli.say(
-            "do first: take it out and stage again; --no-patterns lets pass what is not a secret", err=True
-        )
+        advice = "take it out and stage again; --no-patterns lets pass what is not a secret"
+        cli.say(f"do first: {advice}", err=True)
         sys.exit(tables.FOUND)

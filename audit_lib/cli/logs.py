@@ -46,9 +46,8 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
         project, formats = context.project, parameters.formats_of(context.project, context.policy)
     sources = tuple(_source(path, project.time_zone) for path in dict.fromkeys(paths))
     with progress_bar() as bar:
-        read = reader.read_logs(
-            Project("logs", log_sources=sources), None, formats, scheduler=scheduler, progress=bar
-        )
+        logs = Project("logs", log_sources=sources)
+        read = reader.read_logs(logs, None, formats, scheduler=scheduler, progress=bar)
     broken = read.sources["reason"].str.startswith(reader.BROKEN_OFF)
     unread = frames.rows(read.sources[broken | ~read.sources["state"].isin({"read", "empty"})])
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))

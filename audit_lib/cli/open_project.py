@@ -164,7 +164,8 @@ def spooled_stdin() -> Path:
 
 
 def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
-    """Raise `BadInput` for each text that holds a value in place, or one that the ledger has seen."""
+    """Raise `BadInput` for each text that holds a value in place, or one that the ledger has seen. Texts are
+    given by the name that a fault is to have."""
     given = {name: str(text) for name, text in texts.items() if text}
     if not given:
         return
@@ -183,7 +184,8 @@ def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
 
 
 def entered_value(prompt: str, *, twice: bool = False) -> str:
-    """A value from a prompt that does not echo, or one line of stdin; `BadInput` for anything else."""
+    """A value from a prompt that does not echo, else what stdin gives without the ends of its lines. Raises
+    `BadInput` for nothing, and for more than 64 KiB."""
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
     raw = sys.stdin.buffer.read(_LONGEST + 1)

@@ -5,6 +5,7 @@ import re
 import secrets
 import shlex
 import sys
+from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -26,8 +27,7 @@ from audit_lib.sample import build_sample
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrets import ages, env, read_project, sources
-from audit_lib.settings import discover, keys as settings_keys, load
-from audit_lib.settings.variables import MAX_CODE_FILES, read_code, shown
+from audit_lib.settings import discover, keys as settings_keys, load, variables
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
@@ -56,8 +56,17 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     else:
         _write_settings(context, project, [one.block for one in proposals])
         cli.say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
+    held = any(not one.example and (project.root / one.path).exists() for one in project.env_sources)
     take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
+    if not held:
+        take += f" --env {_main_place(settings.choose_policy(settings.load_project(folder)))}=FILE"
     cli.say(f"next: {take}  (weekly: it is what proves ages later)")
+
+
+def _main_place(policy: settings.Policy) -> str:
+    """Production of the service with the most secrets, as --env names it."""
+    services = Counter(rule.service for rule in policy.secrets if rule.kind == "secret")
+    return f"production/{max(services, key=services.__getitem__, default='backend')}"
 
 
 def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
@@ -68,18 +77,18 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     if policy.name == "generic":
         with suppress(git.GitFailed):
             public = git.tracked(project.root)
-        code = read_code(project)
+        code = variables.read_code(project)
         guesses = discover.guess_variables(project, policy, code, public)
-        beyond, most = code.files - MAX_CODE_FILES, f"{MAX_CODE_FILES:,}"
+        beyond, most = code.files - variables.MAX_CODE_FILES, f"{variables.MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
     text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
-    variables = counted(len(guesses or policy.secrets), "variable")
-    cli.say(f"audit.toml: written, {variables} by the policy {policy.name}: check the guesses")
+    amount = counted(len(guesses or policy.secrets), "variable")
+    cli.say(f"audit.toml: written, {amount} by the policy {policy.name}: check the guesses")
     cli.say(
-        *(shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
+        *(variables.shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
         lead="not named in audit.toml, because of the characters in its name: ",
     )
     cli.say(few(unread, _MOST_NAMES, "; ") if unread else None, lead="not searched: ")
@@ -119,8 +128,9 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
+    unsupplied = "has no env file that can be read, and no --env was given"
     cli.refuse(
-        (not seen[0], root, "has no env file that can be read, and no --env was given"),
+        (not seen[0], root, f"{unsupplied}: --env {_main_place(context.policy)}=FILE gives what is in force"),
         (seen[0] and not seen[1], root, "has not one value of a secret: there is nothing to record"),
     )
 

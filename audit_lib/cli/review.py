@@ -84,11 +84,9 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
         read_previous(given["previous"], project.name, context.key)
     if given["snapshot"]:
         has_values = context.given or any(not (one.example or one.backup) for one in held)
-        words = (
-            records.take_snapshot(context).place
-            if has_values
-            else "none: no env file, and no --env was given"
-        )
+        words = "none: no env file, and no --env was given"
+        if has_values:
+            words = records.take_snapshot(context).place
         cli.say(f"snapshot: {words}", err=not has_values)
     return context
 
@@ -114,12 +112,8 @@ def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> in
     """How many findings of a report.json are open and at least as severe, or of these only the new ones."""
     changes, worse = record["changes"], SEVERITIES[SEVERITIES.index(level) :]
     new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
-    return sum(
-        finding["status"] == "open"
-        and finding["severity"] in worse
-        and (not new_only or finding["id"] in new)
-        for finding in record["findings"]
-    )
+    found = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
+    return sum(not new_only or one["id"] in new for one in found)
 
 
 def _say_review(record: dict[str, Any], out: Path) -> None:

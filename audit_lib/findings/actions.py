@@ -7,7 +7,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
-from audit_lib.leaks.tables import ELSEWHERE, PRODUCTION
+from audit_lib.leaks.tables import COMMON, ELSEWHERE, PRODUCTION
 from audit_lib.logins.detect import BY_SOURCE
 
 WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings", "passwords")
@@ -17,10 +17,8 @@ Key = tuple[str, ...]
 
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     """For each finding the id of the first that the same action closes: a new value closes all that are about
-    one value, about values that one finding names, or that must be rotated together.
-
-    What is not known joins nothing: it names many secrets that have only their missing evidence in common.
-    """
+    one value, about values that one finding names, or that must be rotated together. What is not known joins
+    nothing: it names many secrets that have only their missing evidence in common."""
     values, joined = _values(tables["inventory"]), _lines(tables) | _addresses(tables)
     every = [(one, [*_keys(one, values, joined)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
@@ -68,8 +66,8 @@ def _keys(finding: Finding, values: dict[Key, list[Key]], joined: dict[str, list
     """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     blind = not any(place == PRODUCTION and held[0][0] == "value" for (_, place), held in values.items())
-    if finding.item.subject == ELSEWHERE:
-        yield (ELSEWHERE,)
+    if finding.item.subject in (COMMON, ELSEWHERE):
+        yield (finding.item.subject,)
     elif blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES):
         yield (UNDECIDED,)  # the values of production, of which none is known, decide about all at once
     elif action in WHOLE:

@@ -92,11 +92,9 @@ every = Predicate(lambda rows: pd.Series(True, index=rows.index))
 
 @dataclass(frozen=True)
 class Condition:
-    """Which rows a check picks: for each of its cases a predicate, in their order.
-
-    Each row that it is `about` is tested, or not known. `prepare` leaves rows out, or adds columns for the
-    texts; it gets the other tables, too.
-    """
+    """Which rows a check picks: for each of its cases a predicate, in their order. Each row that it is
+    `about` is tested, or not known. `prepare` leaves rows out, or adds columns for the texts; it gets the
+    other tables, too."""
 
     cases: tuple[Predicate, ...]
     about: Predicate = every
@@ -141,7 +139,7 @@ class Check:
         for case, holds in zip(self.cases, self.condition.cases, strict=True):
             here = left & holds(rows)
             left &= ~here
-            yield case, rows[here]
+            yield case, rows[here] if here.any() else rows[:0]  # most pick none, and a slice copies nothing
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:

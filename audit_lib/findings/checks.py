@@ -10,7 +10,7 @@ from audit_lib.base.frames import rows
 from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import ELSEWHERE
+from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
@@ -54,10 +54,8 @@ def more_than(column: str, least: float) -> Predicate:
 
 
 def with_lines(table: Rows, tables: Tables) -> Rows:
-    """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets.
-
-    Without a line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there.
-    """
+    """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets. Without a
+    line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there."""
     inventory, lines = tables["inventory"], defaultdict(list)
     for row in rows(inventory[inventory["line"].notna()]):
         for service in {row.service, ""}:
@@ -75,8 +73,8 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:
     """The files without those of settings and made-up values alone; a line not understood may be a secret."""
-    held = tables["inventory"]
-    known = held["kind"].eq("setting") | held["state"].eq("missing") | (yes("template") & GUESSABLE)(held)
+    held, blank = tables["inventory"], has("state", "missing", "empty")
+    known = (has("kind", "setting") | blank | yes("template") & GUESSABLE)(held)
     others = held.loc[~known, "source"]
     bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
@@ -107,6 +105,7 @@ def with_lacking(ownership: Rows, _tables: Tables) -> Rows:
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT = has("state", "present")
 MISSING = has("state", "missing")
+IN_DEVELOPMENT = has("environment", *DEVELOPMENT)
 SECRET = has("kind", "secret")
 ANY_SECRET = has("kind", "secret", "unlisted")
 # A placeholder or a published value is short and malformed, too: one fault, one finding.
@@ -125,6 +124,8 @@ def _asked(column: str) -> Predicate:
 
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
+# What an example shows and anybody would guess is what development is meant to have; no period limits it.
+SHARED_BY_ALL = yes("template") & GUESSABLE & IN_DEVELOPMENT
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
@@ -181,7 +182,7 @@ CONDITIONS = {
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(has("variable", ELSEWHERE), more_than("values", 0)),
+    "password-in-file": when(has("variable", ELSEWHERE), has("variable", COMMON), more_than("values", 0)),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
@@ -208,13 +209,13 @@ CONDITIONS = {
     # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
-        PRESENT & yes("placeholder") & yes("template") & has("environment", *DEVELOPMENT),
+        PRESENT & yes("placeholder") & yes("template") & IN_DEVELOPMENT,
         PRESENT & yes("placeholder"),
         PRESENT & no("default_ok"),
         OWN & SECRET & yes("template"),
         PRESENT & null("placeholder") & ~has("kind", "setting"),
         PRESENT & SECRET & null("template"),
-        about=HELD,
+        about=HELD & ~SHARED_BY_ALL & ~(has("kind", "setting") & IN_DEVELOPMENT),
     ),
     "weak-value": when(
         OWN & has("length", "short"),
@@ -251,7 +252,7 @@ CONDITIONS = {
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
     # what is public by the policy has no age
     "no-rotation-period": when(
-        PRESENT & no("period_stated"),
+        PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
     ),
     "undeclared-variable": when(
@@ -291,6 +292,7 @@ CONDITIONS = {
         has("kind", "backup"),
         has("kind", "env file") & has("environment", "production"),
         about=ON_DISK,
+        prepare=without_settings,
     ),
     "source-not-read": when(
         has("state", "empty") & has("kind", "log", "example", "backup"),

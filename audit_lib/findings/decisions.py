@@ -44,11 +44,9 @@ class Reviews:
 def judge_findings(
     tables: Tables, policy: Policy, ledger: Ledger, reviews: Reviews
 ) -> dict[str, pd.DataFrame]:
-    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
-
-    A decision closes nothing: an acceptance that has run out leaves its finding open, one of an unknown does
-    not make it known, and a finding that was recorded as closed and is still here says so.
-    """
+    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them. A
+    decision closes nothing: an acceptance that has run out leaves its finding open, one of an unknown does
+    not make it known, and a finding that was recorded as closed and is still here says so."""
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
     change_of = changes.drop_duplicates("id").set_index("id")["change"].to_dict()
@@ -189,10 +187,8 @@ def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) ->
 
 
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Attestations`: each question of the policy, then what was attested without being asked.
-
-    An answer that has run out leaves its question open again (docs/rules.md#attestations).
-    """
+    """`Attestations`: each question of the policy, then what was attested without being asked. An answer that
+    has run out leaves its question open again (docs/rules.md#attestations)."""
     answers = {made.subject: made for made in decisions(ledger, "attest", "deny")}
     return Attestations.of(
         {
@@ -221,10 +217,8 @@ def recertified_rule(secret: str) -> str:
 
 
 def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Ownership`: one row for each secret of the policy.
-
-    An attestation counts until its end, and for a quarter at most; a date of the policy for a quarter.
-    """
+    """`Ownership`: one row for each secret of the policy. An attestation counts until its end, and for a
+    quarter at most; a date of the policy for a quarter."""
     last = {made.subject: made for made in decisions(ledger, "attest", "deny")}
     return Ownership.of(
         {

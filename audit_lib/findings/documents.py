@@ -18,10 +18,8 @@ LARGEST_GUIDE = 16 * 2**20
 
 
 def document_sources(project: Project, policy: Policy, ledger: Ledger) -> pd.DataFrame:
-    """A frame of `Sources`: guide, own log formats, policy, ledger and git, each with its remedy.
-
-    A project that declares no guide (`guide = ""`) has no row for one.
-    """
+    """A frame of `Sources`: guide, own log formats, policy, ledger and git, each with its remedy. A project
+    that declares no guide (`guide = ""`) has no row for one."""
     rows = [_guide(project, policy)] if project.guide else []
     rows += [_formats(project)] if project.formats else []
     own = {"source": f"policy {policy.name}", "kind": "policy", "state": "read", "sha256": policy.sha256}

@@ -116,7 +116,6 @@ def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Poli
     wide = check.listed and not case.subject  # its list says which places it is about
     place = ("", "") if wide else (words.get("environment", ""), words.get("service", ""))
     remedy = (case.remedy or check.remedy).format_map(words).strip()
-    places = (template.format_map(words) for template in check.where)
     return Finding(
         id=finding_id(check.id, subject, *place, case.name.format_map(words)),
         check=check,
@@ -124,7 +123,7 @@ def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Poli
         status=case.status,
         item=Item(subject, *place),
         evidence=(case.evidence.format_map(words).rstrip(" .:;"),),
-        where=tuple(filter(None, places)),
+        where=tuple(filter(None, (template.format_map(words) for template in check.where))),
         remedy=(_ENDS_OPEN.sub(".", remedy),),
         guide_lines=_guide_lines(check, row, policy),
         covers=() if case.subject else _covers(check, row, words),

@@ -1,6 +1,7 @@
 """The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
 
 import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,14 +14,16 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import SEVERITIES, instant_words
+from audit_lib.base.in_words import SEVERITIES, counted, instant_words
 from audit_lib.findings.check import Item
 from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
+from audit_lib.settings.discover import first_audit_toml, guess_variables
 from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
+from audit_lib.settings.variables import CodeRead
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
@@ -99,13 +102,12 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
 
 
 def tabulate_settings_changes(
-    project: Project, policy: Policy, last: LastReview | None, doubt: str = ""
+    project: Project, policy: Policy, last: LastReview | None, doubt: str = "", code: CodeRead | None = None
 ) -> pd.DataFrame:
     """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one.
-
-    Then nothing shows where the project's files were: a row says so, and of a doubt about the last report.
-    """
-    since = NEVER_SIGNED
+    Then what `init` guesses by the `code` is no change, but nothing shows that it is right, or where the
+    project's files were: rows say so, and of a doubt about the last report."""
+    since, guessed = NEVER_SIGNED, ""
     if last and last.settings is not None:
         since = f"the review as of {instant_words(last.as_of)} ({last.place})"
         changed = difference(last.settings, dump(policy, project))
@@ -113,22 +115,35 @@ def tabulate_settings_changes(
         known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
         changed = difference(dump(bundled_policy(known)), dump(policy))
         changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
+        if code and known == GENERIC and changed:
+            own = {f"+ {line}" for line in _guesses(project, code)}
+            count = sum(line.endswith(": declared") for line in own.intersection(changed))
+            changed = tuple(line for line in changed if line not in own)
+            guessed = f"a guess of `init` about {counted(count, 'variable')}" if count else ""
     digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
-    not_known = {"all settings": doubt, "the place of a file": NEVER_SIGNED if since == NEVER_SIGNED else ""}
-    found += [
-        {"setting": name, "was": "not known", "now": "not known", "known": False, "since": why}
-        for name, why in not_known.items()
-        if why
-    ]
+    not_known = {"all settings": doubt, guessed: NEVER_SIGNED if guessed else ""}
+    not_known["the place of a file"] = NEVER_SIGNED if since == NEVER_SIGNED else ""
+    unknown = {"was": "not known", "now": "not known", "known": False}
+    found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
     return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
+
+
+def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
+    """The lines of settings that `init` would write about this project's variables."""
+    generic, files = bundled_policy(GENERIC), {source.path for source in project.env_sources}
+    guesses = guess_variables(project, generic, code, files)
+    text = first_audit_toml(project, GENERIC, guesses=guesses, loaders={}, logins=())
+    for block in tomllib.loads(text).get("secret", ()):
+        yield f"secret {block['name']}: declared"
+        period = {"max_age_days": generic.default_max_age_days} if block["kind"] == "secret" else {}
+        yield from (f"secret {block['name']}: {key} = {value}" for key, value in (block | period).items())
 
 
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:
     """Setting, value before and value now of what changed; `none` of a value that came or went."""
     lines = [(line[0], *_parted(line[2:])) for line in changed]
-    names = dict.fromkeys(name for _, name, _ in lines)
-    for name in names:
+    for name in dict.fromkeys(name for _, name, _ in lines):
         was = [value for sign, other, value in lines if other == name and sign == "-"]
         now = [value for sign, other, value in lines if other == name and sign == "+"]
         yield name, ", ".join(was) or "none", ", ".join(now) or "none"
@@ -171,10 +186,8 @@ class _Report(BaseModel):
 
 def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     """The report.json at a path, which the manifest beside it must name under the reviewer's signature.
-
     Without a manifest, or with one under another key, nothing shows that the report was not edited: `doubt`
-    says so. `BadInput` if it is not a report.json of this version, is another project's, or was edited.
-    """
+    says so. `BadInput` if it is not a report.json of this version, is another project's, or was edited."""
     try:
         content = path.read_bytes()
         report = TypeAdapter(_Report).validate_json(content)

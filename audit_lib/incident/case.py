@@ -26,16 +26,6 @@ KNOWN_CLIENTS, APPLICATION = "known-clients-failing", "application-failing"
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
-@dataclass(frozen=True)
-class NewAddress:
-    """An address of a network that is new, and was let in or answered on a protected route."""
-
-    name: str
-    successes: int
-    first_at: datetime
-    guessed: bool  # logins of its network had failed, as the detections count it
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Case:
     """What was read, and what is looked at. Holds no value: the keeper does."""
@@ -58,7 +48,7 @@ class Case:
 
     @cached_property
     def here(self) -> pd.DataFrame:
-        """The requests that may lie in the window."""
+        """The requests that may lie in the window: the rows of `Activity.requests`."""
         return flow.within(self.activity.requests, self.window)
 
     @cached_property
@@ -73,7 +63,10 @@ class Case:
 
     @cached_property
     def clients(self) -> pd.DataFrame:
-        """Everyone who may have sent a request in the window, as `tabulate_clients` says."""
+        """Everyone who may have sent a request in the window, as `tabulate_clients` says.
+
+        Known and new are judged by the requests before it, however long ago.
+        """
         return flow.tabulate_clients(self.activity.requests, self.window, self.rules)
 
     @cached_property
@@ -98,13 +91,17 @@ class Case:
 
     @cached_property
     def verdicts(self) -> Mapping[str, Verdict]:
-        """What each detection came to in the window."""
+        """What each detection came to in the window, by its name, in the order of DETECTIONS."""
         return {one.detection: _in_window(one, self.window) for one in judge(self.traffic, self.coverage)}
 
     def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
         """What these detections found; without what they themselves explain as an accident, if asked."""
-        every = (one for name in detections for one in self.verdicts[name].incidents)
-        return tuple(one for one in every if accidents or one.severity != "info")
+        return tuple(
+            one
+            for name in detections
+            for one in self.verdicts[name].incidents
+            if accidents or one.severity != "info"
+        )
 
     def are_none(self, *detections: str) -> bool:
         """Whether each of these found nothing where the logs would have shown it."""
@@ -123,16 +120,19 @@ class Case:
         return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
 
     @cached_property
-    def new_addresses(self) -> tuple[NewAddress, ...]:
-        """The new addresses that were let in within the window, the busiest first."""
-        guessed = {flow.network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
-        new = set(self.clients.loc[self.clients["classification"].eq("new network"), "client"])
+    def new_addresses(self) -> pd.DataFrame:
+        """One row for each address of a new network that was let in within the window, the busiest first.
+
+        Its columns: client, network, successes (logins, and answers on protected routes), first_at (UTC),
+        guessed (logins of its network had failed, as the detections count it).
+        """
+        new = self.clients.loc[self.clients["classification"].eq("new network"), "client"]
         here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
-        found = [
-            NewAddress(str(name), int(mine["count"].sum()), mine["not_before_at"].min(), str(home) in guessed)
-            for (name, home), mine in here.groupby(["client", "network"])
-        ]
-        return tuple(sorted(found, key=lambda one: (-one.successes, one.name)))
+        groups = here.groupby(["client", "network"], as_index=False)
+        found = groups.agg(successes=("count", "sum"), first_at=("not_before_at", "min"))
+        guessed = {flow.network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
+        found["guessed"] = found["network"].isin(guessed)
+        return found.sort_values(["successes", "client"], ascending=[False, True], ignore_index=True)
 
     @property
     def shows_who_is_new(self) -> bool:
@@ -177,11 +177,7 @@ def read_case(  # noqa: PLR0917
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
     leaked = find_leaks(
-        project,
-        keeper,
-        policy,
-        read.entries,
-        read.inventory,
+        *(project, keeper, policy, read.entries, read.inventory),
         stays=tenures(read.ledger),
         options=LeakOptions(cache=user_cache(), progress=progress),
     )

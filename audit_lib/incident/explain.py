@@ -10,6 +10,7 @@ from functools import partial
 
 import pandas as pd
 
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few as first_few, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
@@ -116,9 +117,11 @@ def _callers_send(case: Case) -> bool:
 
 def _in_words(incidents: Iterable[Incident]) -> str:
     """The gravest of some incidents: whose, what, how many."""
-    ordered = sorted(incidents, key=lambda one: (-one.count, one.client, one.subject))
-    whose = (one.client or one.subject or few(sorted(one.clients)) or "no address" for one in ordered)
-    return few(f"{who}: {one.classification} ({one.count})" for who, one in zip(whose, ordered, strict=True))
+    return few(
+        f"{one.client or one.subject or few(sorted(one.clients)) or 'no address'}: "
+        f"{one.classification} ({one.count})"
+        for one in sorted(incidents, key=lambda one: (-one.count, one.client, one.subject))
+    )
 
 
 def _guessed(case: Case) -> Explanation:
@@ -155,23 +158,23 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     if not _callers_send(case):
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
         return one
-    quiet = [new for new in case.new_addresses if not new.guessed]
+    quiet = [new for new in rows(case.new_addresses) if not new.guessed]
     used = [new for new in quiet if (mine["begins"].le(new.first_at) & mine["ends"].ge(new.first_at)).any()]
     if quiet:
         names = few(
-            f"{new.name} ({new.successes} times since {instant_words(new.first_at, case.as_of.year)})"
+            f"{new.client} ({new.successes} times since {instant_words(new.first_at, case.as_of.year)})"
             for new in used or quiet
         )
         how = "at once while it was exposed" if used else "without having guessed"
         (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
         one.lack("whose address it is: a new user looks the same")
     elif case.shows_who_is_new:
-        guessers = few(new.name for new in case.new_addresses)
+        guessers = few(case.new_addresses["client"])
         nobody = "nobody of a new network was let in, or answered on a protected route"
         one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
     one.lack("which token a request carried: the logs do not say")
     one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
-    one.addresses = tuple(new.name for new in used or quiet)
+    one.addresses = tuple(new.client for new in used or quiet)
     return one
 
 

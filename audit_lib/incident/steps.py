@@ -33,6 +33,7 @@ _ASKED = {
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
     EXPOSED: ("Take the value out of the public variable, or the URL, first", "leaks finds it in no bundle"),
 }
+_RETIRED = "whose says of the old value of {} that it is retired"
 COLUMNS = ["number", "step", "place", "command", "done_when", "breaks"]
 Step = tuple[str, str, str, str, str]  # what comes after the number
 
@@ -51,7 +52,7 @@ def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.
             f"{name} has leaked and is in force: rotate it",
             places,
             _typed(case, f"rotate plan {name} --compromised"),
-            _retired(name),
+            _RETIRED.format(name),
             "",
         )
         for name, places in ({} if case.secret else leaked).items()
@@ -63,10 +64,6 @@ def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.
 
 def _typed(case: Case, words: str) -> str:
     return f"audit-lib {words} --project {shlex.quote(str(case.project.root))}"
-
-
-def _retired(name: str) -> str:
-    return f"whose says of the old value of {name} that it is retired"
 
 
 def _first(case: Case, best: Explanation) -> Iterator[Step]:
@@ -87,7 +84,7 @@ def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> It
     if len(mine) and case.secret not in leaked:
         by = "; ".join(dict.fromkeys(mine["ends_by"]))
         text = f"What leaked of {case.secret} has been replaced ({by}): do not rotate it for that again"
-        yield text, "", _typed(case, "whose"), _retired(case.secret), ""
+        yield text, "", _typed(case, "whose"), _RETIRED.format(case.secret), ""
         return
     plan = plan_of(case.secret, case.read, leaks=case.leaked)
     for step in plan.steps:

@@ -21,7 +21,11 @@ _LOGGED = {
 
 
 def tabulate_symptoms(case: Case) -> pd.DataFrame:
-    """One row for each, in the guide's order; verdict is found | none | unknown."""
+    """One row for each, in the guide's order: what of it the window shows.
+
+    `verdict` is found | none | unknown; `diagnosis` says what was found, or why nothing is known; `evidence`
+    is FILE:LINE; `guide_lines` are those of the policy's [emergency], "" if it names none.
+    """
     told = [(key, text, *_from_lines(case, key, kinds), do) for key, (text, kinds, do) in _LOGGED.items()]
     told.insert(1, ("unauthorized", "the frontend gets 401", *_unauthorized(case), "give both one value"))
     named = [(str(case.policy.emergency.get(key, "")), *row) for key, *row in told]

@@ -19,12 +19,11 @@ _MESSAGES = {
     "startup_failed": "failed start",
 }
 
-COLUMNS = ["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"]
 TIMELINE_KINDS = (
     "refused", "answered", "failed logins", "detected", "change", "deploy", "boot",
     "failed start", "leak", "database failure",
 )  # fmt: skip
-# One thing that happened, at an instant or between its bounds.
+# One thing that happened: kind, not before, not after (UTC), subject, text, evidence, count.
 Entry = tuple[str, Any, Any, str, str, str, int]
 
 
@@ -47,7 +46,10 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
     Requests and failed logins are summed by class of address and minute; the evidence is the first line.
     """
     parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
-    frame = pd.DataFrame([one for part in parts for one in part(case)], columns=COLUMNS)
+    frame = pd.DataFrame(
+        [one for part in parts for one in part(case)],
+        columns=["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"],
+    )
     low, high = (pd.to_datetime(frame[name], utc=True) for name in ("not_before_at", "not_after_at"))
     instant = frame["kind"].eq("deploy") | low.eq(high) | (high - low).lt(pd.Timedelta(minutes=1))
     frame = frame.assign(not_before_at=low, not_after_at=high, at=low.where(instant))
@@ -62,10 +64,8 @@ def _requests(case: Case) -> Iterator[Entry]:
     parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)], "failed logins": logins}
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
-        at, whose = (
-            part["not_before_at"].dt.floor("min"),
-            part["client"].map(classes).fillna("not in a request"),
-        )
+        at = part["not_before_at"].dt.floor("min")
+        whose = part["client"].map(classes).fillna("not in a request")
         for (_, subject, file), group in part.groupby([at, whose, part["file"]], dropna=False):
             names, count = sorted(set(group["client"]) - {""}), int(group["count"].sum())
             text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"

@@ -73,11 +73,9 @@ def is_published(value: str) -> bool:
 
 
 def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
-    """Whether a value may be a password that somebody chose, be it a default.
-
-    It is none if it is a type, code, a path, a name, a hash or no word at all, or if the name is that of
-    something else. Under the name of a token or a key it needs signs of two kinds, or to be of no language.
-    """
+    """Whether a value may be a password that somebody chose, be it a default. It is none if it is a type,
+    code, a path, a name, a hash or no word at all, or if the name is that of something else. Under the name
+    of a token or a key it needs signs of two kinds, or to be of no language."""
     if (
         not shortest <= len(value) <= _LONGEST
         or not value.isascii()
@@ -137,10 +135,8 @@ def _mean_word(value: str) -> float:
 
 
 def reads_as_words(value: str) -> bool:
-    """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value.
-
-    A name with numbers has words in small letters between signs, or capitalised ones.
-    """
+    """Whether a value reads as words: an identifier or a sentence has longer parts than a generated value. A
+    name with numbers has words in small letters between signs, or capitalised ones."""
     text = unquote(value)
     numbers, mean = re.findall(r"\d+", text), _mean_word(text)
     few = len(numbers) <= 1 or 4 * sum(map(len, numbers)) <= len(text)

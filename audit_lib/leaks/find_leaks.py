@@ -25,10 +25,9 @@ from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import NO_SECRETS, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
-from audit_lib.secrecy import strength as values
+from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import SHORTEST, Redactor
-from audit_lib.secrecy.strength import WEAKEST_BITS
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
 from audit_lib.settings.variables import likely_kind, shape_by
@@ -60,6 +59,7 @@ class LeakAudit:
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
+    defaults: frozenset[str] = frozenset()  # fingerprints of passwords that many choose
 
 
 def find_leaks(
@@ -96,11 +96,11 @@ def find_leaks(
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     # A default in a test or a document is counted and not listed.
-    default = sightings["fingerprint"].isin({shape.fingerprint for shape in shapes if shape.default})
-    sightings = sightings[~default | sightings["path"].map(deploys).astype(bool)]
+    defaults = frozenset(shape.fingerprint for shape in shapes if shape.default)
+    listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
     keyed = keeper.key.origin != "throw-away"
-    tables = tabulate_leaks(sightings, targets, inventory, as_of, stays=stays, keyed=keyed)
-    return LeakAudit(*tables, coverage)
+    tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
+    return LeakAudit(*tables, coverage, defaults)
 
 
 def leak_targets(
@@ -120,20 +120,20 @@ def leak_targets(
     found: dict[str, list[tuple[str, str, bool, bool, str]]] = defaultdict(list)
     for row, whole, _ in filter(itemgetter(2), given):
         rule = policy.rule(row.name)
-        by_value = "password" if keeper.ask(whole, values.has_password) else "whole"
+        by_value = "password" if keeper.ask(whole, strength.has_password) else "whole"
         held = hold(keeper, whole, rule.component if rule else by_value)
         weak = weakness(held.part, keeper) if held.part else "holds no password"
         if not weak and keeper.ask(held.part, lambda value: value.casefold() == policy.name.casefold()):
             weak = "is the application's own name"
         fingerprint = held.whole if weak and held.component != "whole" else held.part
-        if not weak and held.part in settings and not keeper.ask(held.part, values.looks_generated):
+        if not weak and held.part in settings and not keeper.ask(held.part, strength.looks_generated):
             weak = "is also the value of a setting"
         # One reading of a line is in force: a leak of any of them is as urgent as one of it.
         used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(
             (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
         )
         markers = policy.placeholders + (rule.placeholders if rule else ())
-        placeholder = keeper.ask(fingerprint, partial(values.is_placeholder, markers=markers))
+        placeholder = keeper.ask(fingerprint, partial(strength.is_placeholder, markers=markers))
         found[fingerprint].append(
             (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
         )
@@ -142,7 +142,7 @@ def leak_targets(
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
-        guessable = keeper.ask(fingerprint, values.strength_bits) < _STRONG_BITS
+        guessable = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS
         shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
         template = any(placeholders) or (any(examples) and shown)
         kind = "template" if template else "weak default" if weak else "leak"
@@ -176,8 +176,8 @@ def weakness(fingerprint: str, keeper: Keeper) -> str:
     """Why a value is searched for beside its name alone; "" if it is searched for everywhere."""
     if keeper.ask(fingerprint, len) < SHORTEST:
         return f"has under {SHORTEST} characters"
-    weak = keeper.ask(fingerprint, values.strength_bits) < WEAKEST_BITS
-    return f"has under {WEAKEST_BITS} bits of strength" if weak else ""
+    weak = keeper.ask(fingerprint, strength.strength_bits) < strength.WEAKEST_BITS
+    return f"has under {strength.WEAKEST_BITS} bits of strength" if weak else ""
 
 
 def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason: str = "") -> dict[str, Any]:
@@ -229,9 +229,10 @@ def with_found(
 def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
     """Of the names those that variables may have, and that share no twelve characters with a strong value."""
     possible = {name for name in names if reads_as_name(name)}
-    strong = {value for value in held if possible and keeper.ask(value, values.strength_bits) >= _STRONG_BITS}
-    redactor = Redactor.of(keeper, strong)
-    return {name for name in possible if redactor.text(name) == name}
+    strong = {
+        value for value in held if possible and keeper.ask(value, strength.strength_bits) >= _STRONG_BITS
+    }
+    return possible - Redactor.of(keeper, strong).texts(possible).keys()
 
 
 # Models are built when they are used: most searches read no report.
@@ -252,9 +253,7 @@ class _Report(BaseModel, defer_build=True):
 
 def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dict[Shape, tuple[str, int]]:
     """The values of all results in SARIF, each with its first path and line; one without a value is left out.
-
-    Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS).
-    """
+    Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS)."""
     value_in = cache(partial(_value_in, rules=rules))  # thousands of results have the same few
     places, faults = dict[Shape, tuple[str, int]](), list[Fault]()
     for file in files:
@@ -323,10 +322,8 @@ def search_staged(
     index: Path | None = None,
     rules: Rules | None = None,
 ) -> StagedSearch:
-    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not.
-
-    With `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`.
-    """
+    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not. With
+    `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`."""
     head, listed = at_head(root), in_index(root, index)
     staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     changed = {path for paths in staged.values() for path in paths}

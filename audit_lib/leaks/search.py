@@ -228,7 +228,6 @@ class Search:
             objects.left_out += history.limits()
         why = "is a log outside the project: its lines are counted, and values are not searched for"
         self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
-
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
         idle = "placeholders and unused defaults under a password's name: counted, not listed"
@@ -257,7 +256,8 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """What was found in git with columns of LeakPlaces: each commit and path, or where else it is."""
+    """What was found in git with columns of LeakPlaces: each commit and path, or where else it is. Raises
+    `GitFailed` if git cannot say where."""
     wanted = {one.origin.oid or f"/{one.origin.path}" for one in found}
     held: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by blob, or by path
     for oid, put in history.places.items():

@@ -25,8 +25,7 @@ OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # beside the
 _INSIDE = ("git file", "bundle", "notebook", "log", "working tree")
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
-# Ends of a document's paragraphs and cells.
-_END = re.compile(
+_END = re.compile(  # of a document's paragraphs and cells
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
 UNREACHABLE = "unreachable"

@@ -24,6 +24,7 @@ PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
 ELSEWHERE = "tests, examples and documents"
+COMMON = "passwords that many choose"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _SEARCHED = ("git objects", "files")
@@ -111,9 +112,12 @@ class LeakedSecrets(Contract):
 
 
 class ChosenPasswords(Contract):
-    """One row for each name under which a password stands that somebody may have chosen; the rest as one."""
+    """One row for each name under which a password stands that somebody may have chosen, one for all that
+    anybody would guess, and one for what only tests hold."""
 
-    variable: Series[str]  # "tests, examples and documents" for all that is in nothing else
+    variable: Series[str]  # COMMON and ELSEWHERE for these two
+    names: Series[str]  # under which they stand, the first few
+    covers: Series[Several]  # all of them, as items without a place; none of ELSEWHERE
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
     digest: Series[str]  # of all of them, as of `LeakedSecrets`
@@ -129,11 +133,9 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`.
-
-    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
-    known again. `keyed`: under a key that lasts.
-    """
+    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`. What a commit
+    after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is known again.
+    `keyed`: under a key that lasts."""
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
@@ -312,13 +314,20 @@ def _first_places(places: pd.DataFrame) -> str:
     return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
 
 
-def tabulate_chosen_passwords(leaks: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; all others in one row."""
+def tabulate_chosen_passwords(
+    leaks: pd.DataFrame, places: pd.DataFrame, defaults: Collection[str] = ()
+) -> pd.DataFrame:
+    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; what only others hold, and
+    what is among the `defaults`, in one row each."""
     possible, used = leaks[leaks["kind"].eq("possible")], places[places["path"].map(deploys).astype(bool)]
-    names = possible["variable"].where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
+    names = possible["variable"].mask(possible["fingerprint"].isin(defaults), COMMON)
+    names = names.where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
+    variables = possible.groupby(names)["variable"].unique()
     found = [
         {
             "variable": name,
+            "names": few(variables[name], 3),
+            "covers": tuple((one, "", "") for one in variables[name] if name != ELSEWHERE),
             "values": len(ids),
             "leak_ids": few(ids, 5),
             "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
@@ -375,11 +384,9 @@ class Purge:
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
-    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
-
-    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command
-    holds a value: somebody enters it without echo.
-    """
+    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths. Env files go as a
+    whole, and what is at HEAD no more; a file that must stay loses its text. No command holds a value:
+    somebody enters it without echo."""
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
         listed = at_head(project.root)

@@ -26,7 +26,7 @@ from audit_lib.secrecy.keeper import Key
 END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 GENESIS = "0" * 64
 LONGEST_LINE = 8 * 2**20
-_LARGEST_CHAIN = 512 * 2**20
+LARGEST_CHAIN = 512 * 2**20
 WRITER = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # others would stand in what people copy to a shell
 _HEAD = re.compile("([1-9][0-9]{0,9}):[0-9a-f]{64}")  # 0 is of no entry: a chain not yet begun
 # Ledgers before 0.3.0 had a kind for each verdict, and other names for the fields.
@@ -85,8 +85,8 @@ class Entry(BaseModel, frozen=True, extra="forbid", strict=True, hide_input_in_e
         return _canonical(content | {"hash": sha256(_canonical(content)).hexdigest()})
 
     def _content(self) -> dict[str, Any]:
-        added = {"project", "heads"} if self.v == 1 else set()  # since version 2
-        return self.model_dump(exclude={"mac", "hash"} | added)
+        # Version 1 had neither a project nor heads.
+        return self.model_dump(exclude={"mac", "hash"} | ({"project", "heads"} if self.v == 1 else set()))
 
 
 def _canonical(content: Any) -> bytes:
@@ -138,7 +138,7 @@ def read_chain(path: Path) -> Chain:
     entries: list[Entry] = []
     faults: list[Fault] = []
     try:
-        *lines, torn = read_source(path.parent, path.name, _LARGEST_CHAIN).content.split(b"\n")
+        *lines, torn = read_source(path.parent, path.name, LARGEST_CHAIN).content.split(b"\n")
     except Unreadable as error:
         return Chain(faults=(Fault(place, f"cannot be read: {error.reason}"),), end=end)
     for number, line in enumerate(lines, start=1):
@@ -186,12 +186,15 @@ def read_ledger(
     every.sort(key=lambda entry: (entry.at, entry.writer, entry.seq))
     doubts = _doubts(every, key, known, bridges)
     good = [entry for entry in every if entry.hash not in doubts]
-    faults: dict[str, list[Fault]] = {}
-    heads: dict[str, str] = {}
-    for writer, chain in chains.items():
-        faults[writer] = [*chain.faults, *(doubts[one.hash] for one in chain.entries if one.hash in doubts)]
-        sound = takewhile(lambda one: one.hash not in doubts and one.at <= as_of, chain.entries)
-        heads |= {entry.writer: entry.head for entry in sound}
+    faults = {
+        writer: [*chain.faults, *(doubts[one.hash] for one in chain.entries if one.hash in doubts)]
+        for writer, chain in chains.items()
+    }
+    heads = {
+        entry.writer: entry.head
+        for chain in chains.values()
+        for entry in takewhile(lambda one: one.hash not in doubts and one.at <= as_of, chain.entries)
+    }
     broken = {writer for writer, found in faults.items() if len(found) > bool(chains[writer].torn)}
     # Entries name heads of the other chains, and in the body of a sign-off or a key bridge.
     named = [(one.place, heads) for one in good for heads in (one.heads, one.body.get("heads"))]

@@ -35,11 +35,10 @@ def load_key(ledger_dir: Path, environ: Mapping[str, str] = os.environ) -> Key:
             return key
     if not named:  # the first that is available is the key file's
         return next(iter(available.values())) if os.path.lexists(key_file(environ)) else Key.throw_away()
-    text = (
-        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: put its file"
-    )
     raise BadInput.at(
-        str(ledger_dir), f"{text} there. If it is lost, move these files away to begin a new ledger"
+        str(ledger_dir),
+        f"was written under key {', '.join(sorted(named))}, which is not at {key_file(environ)}: put its "
+        "file there. If it is lost, move these files away to begin a new ledger",
     )
 
 
@@ -85,7 +84,6 @@ def _read_key(path: Path) -> Key:
     except OSError as error:
         raise BadInput.at(str(path), f"cannot be read ({error.strerror})") from None
     BadInput.unless(not mode & 0o077, str(path), f"is open to others (mode {mode & 0o777:04o}): chmod 600")
-    BadInput.unless(
-        re.fullmatch(rb"[\da-fA-F]{64}", text), str(path), "is not a key of this tool (64 hex digits)"
-    )
+    is_key = re.fullmatch(rb"[\da-fA-F]{64}", text)
+    BadInput.unless(is_key, str(path), "is not a key of this tool (64 hex digits)")
     return Key(bytes.fromhex(text.decode("ascii")), "file")

@@ -20,6 +20,9 @@ from audit_lib.secrecy.keeper import Keeper, Key
 # or UTC-12; nothing on its machine shows it (docs/evidence.md#combining-evidence). It covers what is rounded.
 CLOCK_SLACK = timedelta(hours=14)
 SAME_TIME = 2 * CLOCK_SLACK  # instants of two machines closer than this cannot be told apart
+DAY = timedelta(days=1)
+# A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
+EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 _WRAPPINGS = (  # in what a secret is copied: NAME=…, a header's scheme, quotes
     re.compile(r"(?s)(?:export\s+)?[A-Za-z_][A-Za-z0-9_]*\s*[=:]\s*(?P<inner>.+)"),
     re.compile(r"(?is)(?:bearer|token|basic)\s+(?P<inner>\S+)"),
@@ -187,13 +190,23 @@ def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
         records = [one for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == home]
         runs = [run for observed in by_writer.values() for run in timeline.runs_in(home, observed)]
         for tenure in _of_one_place(runs, {entry.place for entry in records}):
-            during = [one for one in records if tenure.first.at <= one.at <= tenure.last.at]
-            marks = [timeline.links.now(one.body["fingerprint"], one.key_id) for one in during]
             claims = (
-                one for one, new in zip(during, marks, strict=True) if new in (None, tenure.fingerprint)
+                one
+                for one in records
+                if tenure.first.at <= one.at <= tenure.last.at
+                and timeline.links.now(one.body["fingerprint"], one.key_id) in (None, tenure.fingerprint)
             )
             found.append(replace(tenure, claim=next(claims, None)))
     return tuple(found)
+
+
+def claim_interval(entry: Entry) -> tuple[datetime | None, datetime]:
+    """The instants between which a recorded rotation is claimed to lie; None: by now, at any time before."""
+    at = parse_instant(entry.body["claimed_at"], entry.place)
+    if entry.body["day_only"]:
+        midnight = at.replace(hour=0, minute=0, second=0)
+        return midnight - EAST, midnight + DAY + WEST
+    return (None, at) if at == entry.at else (at, at + DAY)
 
 
 def loader_in(row: Mapping[str, Any]) -> str:

@@ -57,9 +57,13 @@ def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, A
     inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]
     if len(inside) < rule.at_least:
         return {"state": "quiet", "count": len(inside), "reason": "only what was recorded can be seen here"}
-    times, evidence = [at for at, _ in inside], "; ".join(place for _, place in inside)
-    bounds = {"first_at": min(times), "last_at": max(times)}
-    return {"state": "fired", "count": len(inside), "evidence": evidence, **bounds}
+    return {
+        "state": "fired",
+        "count": len(inside),
+        "first_at": min(at for at, _ in inside),
+        "last_at": max(at for at, _ in inside),
+        "evidence": "; ".join(place for _, place in inside),
+    }
 
 
 def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, Any]:
@@ -72,9 +76,13 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
     if loud.empty and rule.at_least == 1:
         loud = untimed[untimed["not_before_at"].ge(traffic.window.since)]
     if len(loud):
-        first, last = loud["not_before_at"].min(), loud["at"].fillna(loud["not_before_at"]).max()
-        bounds = {"first_at": first, "last_at": last, "evidence": "; ".join(places(loud))}
-        return {"state": "fired", "count": len(loud), **bounds}
+        return {
+            "state": "fired",
+            "count": len(loud),
+            "first_at": loud["not_before_at"].min(),
+            "last_at": loud["at"].fillna(loud["not_before_at"]).max(),
+            "evidence": "; ".join(places(loud)),
+        }
     reason = _why_not_quiet(rule, traffic, coverage)
     may = int((~untimed["not_after_at"].lt(traffic.window.since)).sum())
     if not reason and may and may + len(timed) >= rule.at_least:

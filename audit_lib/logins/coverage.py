@@ -97,7 +97,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     asked, judged = counts.dropna(subset="status"), counts["status"].notna() | are_failures(counts, policy)
     unnamed, others = asked["client"].isin(("", NOT_AN_ADDRESS)), asked["route"].eq(OTHER_ROUTES)
     addresses = [client for client in asked["client"].unique() if network_of(client) != client]
-    public = sum(not policy.is_private(address) for address in addresses)
+    public = sum(not policy.may_be_proxy(address) for address in addresses)
     few = not policy.clients and public < (policy.public_addresses or np.inf)
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
@@ -147,7 +147,7 @@ def _of_logins(traffic: Traffic) -> Facts:
     sent &= requests["route"].isin(traffic.failures["route"])
     possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
     failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
-    private = mapped(failed["client"], policy.is_private).astype(bool) & (not policy.clients)
+    private = mapped(failed["client"], policy.may_be_proxy).astype(bool)
     fact, certain = "a failed login declared", "certain messages"
     return [
         *((fact, one.question, "{} Declare it ([[logins]])") for one in proposals),

@@ -95,7 +95,7 @@ class Verdict:
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS."""
-    coverage, onsets = coverage or cover(traffic), find_onsets(traffic)
+    coverage, onsets = coverage or cover(traffic), list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
     guesses, part = find_guessing(traffic, unmistaken)
@@ -193,9 +193,9 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
             yield spray
 
 
-def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
+def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """The successes of an address that its own failures lead up to, then those that its network's do."""
-    rule, incidents = traffic.rule("let-in"), list[Incident]()
+    rule = traffic.rule("let-in")
     own = _leading_up(traffic, failures, "client")
     tries = own.groupby(["client", "answered"])["line"].transform("size")
     own = own[~own["known"] | tries.ge(rule.known)]
@@ -210,8 +210,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> list[Incident]:
     for key, leading in (("client", own), ("network", shared)):
         # What it does after its first success is its own doing.
         arrived = leading[leading["answered"].eq(leading.groupby(key)["answered"].transform("min"))]
-        incidents += find_episodes(arrived, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
-    return incidents
+        yield from find_episodes(arrived, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
 
 
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
@@ -283,8 +282,8 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
         yield incident(own, text, severity, subject=route)
 
 
-def find_onsets(traffic: Traffic) -> list[Onset]:
-    """Known clients that begin to fail together: after each change on record, then after none."""
+def find_onsets(traffic: Traffic) -> Iterator[Onset]:
+    """Known clients that begin to fail together, by time: after a change on record, or after none."""
     rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
     known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
     failures = failures[known & (failures["protected"] | failures["on_login"])]
@@ -306,12 +305,10 @@ def find_onsets(traffic: Traffic) -> list[Onset]:
     runs = in_windows(runs.assign(all=EVERYONE, seconds=runs["first"]), "all", together, label="client")
     begun = runs["seconds"].diff().gt(rule.onset_minutes * MINUTE).cumsum()
     causes += [(None, own) for _, own in runs.groupby(begun) if _is_onset(traffic, None, own)]
-    onsets: list[Onset] = []
     for cause, own in sorted(causes, key=lambda cause: float(cause[1]["first"].min())):
         pairs = failures.reset_index().merge(own[["client", "first", "last"]], on="client")
         within = pairs["seconds"].between(pairs["first"], pairs["last"])
-        onsets.append((cause, own, failures.loc[pairs.loc[within, "index"].sort_values().unique()]))
-    return onsets
+        yield cause, own, failures.loc[pairs.loc[within, "index"].sort_values().unique()]
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:

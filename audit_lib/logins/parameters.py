@@ -114,9 +114,9 @@ class DetectionPolicy(_Table):
         """The statuses that are a failed login; none if messages alone tell it."""
         return self.failure.statuses
 
-    def is_private(self, client: str) -> bool:
-        """Whether it is an address that a proxy has."""
-        return _is_in(client, self.proxy_networks)
+    def may_be_proxy(self, client: str) -> bool:
+        """Whether an address may be a proxy's: of proxy_networks, if the policy does not say otherwise."""
+        return not self.clients and _is_in(client, self.proxy_networks)
 
     def is_known(self, client: str) -> bool:
         """Whether it is an address that the policy names as its own (known_clients)."""

@@ -17,7 +17,7 @@ from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-ATTACK, LEAK, NO_LOGS = "attack-on-logins", "leaked-in-force", "log-gap"
+ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
@@ -28,6 +28,7 @@ _REVOKED = {"forbidden-format", "compromised-value"}
 _OF_WHOLE = {
     "guide": ("Correct the guide", ""),
     "policy": ("Complete the settings", ""),
+    "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
     "settings": ("Sign off the settings that nobody has signed, or take them back", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
     "logs": ("Complete the logs", "audit-lib explain"),
@@ -38,6 +39,13 @@ _OF_WHOLE = {
 _OF_SEVERAL = {
     UNDECIDED: "Rotate {}, or supply the values in force to show that they were replaced",
     "password-in-file": "Take {} out of their files and let each environment set its own",
+}
+
+
+# Of what was expected and not read, by its kind.
+_TO_SUPPLY = {
+    NO_VALUES: ("Supply the values in force, first those of production", ""),
+    "ledger": ("Take a snapshot each week, which proves ages later", "audit-lib snapshot --project ."),
 }
 
 
@@ -61,10 +69,11 @@ def tabulate_actions(
     findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
 ) -> pd.DataFrame:
     """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
-    # Without a log, or a value of production, little is known: to give one is to be done, and closes nothing.
+    # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
     blind = inventory.loc[inventory["environment"].eq(PRODUCTION), "fingerprint"].isna().all()
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
-    unseen |= findings["subject"].eq(NO_VALUES) & bool(blind)
+    unread = ("ledger", NO_VALUES) if blind else ("ledger",)
+    unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
     rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAK)
@@ -113,7 +122,9 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     worst, checks = group[0], {one.check for one in group}
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
-    several = [one.subject for one in group if one.check in _OF_SEVERAL]
+    declared = {*inventory["secret"]}  # another name beside a value may be a piece of code
+    listed = (one.subject for one in group if one.check in _OF_SEVERAL)
+    several = sorted(listed, key=lambda name: name not in declared)
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
     known = UNDECIDED not in checks or (len(present) and len(several) < 2)
     renews = known and about and {"value", "each"} & {BY_ID[check].action for check in checks}
@@ -146,7 +157,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
-    if present.empty and not leaked:
+    if not leaked and present["kind"].eq("setting").all():  # or none is present
         return f"Set {_listed(names)}{where}", ""
     verb = "Revoke and replace" if checks & _REVOKED else "Rotate"
     return f"{verb} {_listed(names)}{where}", command
@@ -154,9 +165,9 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 
 def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[str, str]:
     """What to do about a file, a document, an attack or `several` values in files, and the command."""
-    target = BY_ID[worst.check].action
-    if worst.subject == NO_VALUES:
-        return "Supply the values in force, first those of production", ""
+    target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
+    if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
+        return _TO_SUPPLY[worst.subject]
     if target == "file":
         path = next(iter(worst.where), worst.subject).split(":")[0]
         if "tracked-env-file" in checks:

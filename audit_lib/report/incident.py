@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident import outage as outages
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
@@ -122,11 +123,11 @@ def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFr
 
 
 def _got_in(case: Case) -> Reply:
-    new, entered = case.new_addresses, names_of(case.found(LET_IN))
+    new, entered = [*rows(case.new_addresses)], names_of(case.found(LET_IN))
     if entered:
         return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
     if new:
-        first = f"first {new[0].name} at {instant_words(new[0].first_at, case.as_of.year)}"
+        first = f"first {new[0].client} at {instant_words(new[0].first_at, case.as_of.year)}"
         return counted(len(new), "new address", "new addresses"), first
     near = case.clients.query("classification == 'new address' and successes > 0")["client"]
     if len(near):

@@ -69,20 +69,16 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
 
 
 def score(audit: "Audit") -> tuple[int, int]:
-    """The least and the greatest share of items without an open finding, in percent, rounded down.
-
-    What is not known counts as bad in the first and as good in the second; without any item, 0 to 100.
-    """
+    """The least and the greatest share of items without an open finding, in percent, rounded down. What is
+    not known counts as bad in the first and as good in the second; without any item, 0 to 100."""
     counts = Counter(audit.marks)
     good, total = counts["good"], counts.total()
     return (100 * good // total, 100 * (good + counts[UNKNOWN]) // total) if total else (0, 100)
 
 
 def verdict(audit: "Audit") -> str:
-    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
-
-    Nothing has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
-    """
+    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`. Nothing
+    has passed without what PASS_NEEDS name: else a policy that exempts everything would pass."""
     marks = set(audit.marks)
     return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
@@ -224,10 +220,8 @@ class _Seen(NamedTuple):
 
 
 def _judge(check: Check, frames: Frames) -> pd.DataFrame:
-    """For each row of the check's frame whether it is about it, finds a fault, or is not known.
-
-    A row is also not known if its columns say so: one finding stands for all that were not supplied.
-    """
+    """For each row of the check's frame whether it is about it, finds a fault, or is not known. A row is also
+    not known if its columns say so: one finding stands for all that were not supplied."""
     judgeable = check.rows(frames)
     about = check.condition.about(judgeable).astype(bool)
     fault, unknown = judged(check, judgeable)

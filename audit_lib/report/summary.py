@@ -48,10 +48,8 @@ def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
 
 
 def summarise(audit: "Audit") -> Screen:
-    """The first screen of an audit; every number is counted from its frames.
-
-    `figures` are key figures; `actions`, `falls_due` and `not_known` are frames.
-    """
+    """The first screen of an audit; every number is counted from its frames. `figures` are key figures;
+    `actions`, `falls_due` and `not_known` are frames."""
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
@@ -59,15 +57,14 @@ def summarise(audit: "Audit") -> Screen:
     these = "this one first: it closes" if len(first) == 1 else several
     every = counted(int(audit.actions["closes"].sum()), "open finding")
     more = f"Then {counted(len(rest), 'other action')} for {counted(int(rest['closes'].sum()), 'finding')}"
-    last = day_words(quarter.end - timedelta(seconds=1))
     until = Quarter.containing(quarter.end).end - timedelta(seconds=1)
     dates = pd.DataFrame(_falls_due(audit, until), columns=["at", "when", "what", "do"])
     return Screen(
         "summary.html.j2",
         "owner.md.j2",
         title=f"{audit.project.name}: review of secrets and logins, {quarter}",
-        facts=f"{day_words(quarter.start, quarter.year)} to {last}, as of {instant_words(audit.as_of)} UTC, "
-        f"{KEYS.get(key, key)}",
+        facts=f"{day_words(quarter.start, quarter.year)} to {day_words(quarter.end - timedelta(seconds=1))}, "
+        f"as of {instant_words(audit.as_of)} UTC, {KEYS.get(key, key)}",
         verdict=state,
         word=WORDS[state],
         sentence=sentence,
@@ -113,7 +110,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
     if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
-        reasons = reasons or ["Of production nothing is known: no value of it was read."]
+        reasons = reasons or ["No value of production was read: what is in force there is not known."]
     elif not lost:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
         reasons = [f"No production secret was found where others can read it{rest}."]
@@ -133,10 +130,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
 
 
 def _losses(audit: "Audit") -> dict[str, str]:
-    """By name each production secret that others can read, and how; of one value its least public name.
-
-    One whose finding somebody accepted is left out.
-    """
+    """By name each production secret that others can read, and how; of one value its least public name. One
+    whose finding somebody accepted is left out."""
     held = audit.inventory.query("environment == @PRODUCTION and kind in ['secret', 'unlisted']")
     held = held[held["fingerprint"].notna() & ~held["placeholder"].fillna(False).astype(bool)]
     accepted = audit.findings.query("status == 'accepted' and environment == @PRODUCTION")["subject"]

@@ -48,19 +48,9 @@ class FileChange:
 
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
         """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
-        return Draft(
-            "rotation",
-            {
-                **self.place._asdict(),
-                "source": self.source,
-                "loader": self.loader,
-                "claimed_at": iso(at),
-                "day_only": False,
-                "previous": self.previous,
-                "fingerprint": self.fingerprint,
-                **said,
-            },
-        )
+        facts = {name: getattr(self, name) for name in ("source", "loader", "previous", "fingerprint")}
+        claim = {"claimed_at": iso(at), "day_only": False}
+        return Draft("rotation", {**self.place._asdict(), **facts, **claim, **said})
 
 
 def env_source(project: Project, file: Path) -> EnvSource:
@@ -120,9 +110,6 @@ def _with_password(rule: SecretRule, password: str, old: str) -> str:
     changed, count = _URL_PASSWORD.subn(lambda found: found[1] + password, old, count=1)
     BadInput.unless(count, f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
     return changed
-
-
-# ---- The bytes of a file, whichever loader reads it ----
 
 
 def current_value(

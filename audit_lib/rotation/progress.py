@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.base.clock import iso
@@ -85,18 +86,21 @@ class Progress:
 def rotation_progress(
     stores: Collection[Store], read: RotationRead, since: datetime, *, revocable: bool = True
 ) -> Progress:
-    """The progress of a rotation that began at an instant. Steps that leave no evidence have no row."""
+    """The progress of a rotation that began at an instant.
+
+    Each store has a step `replace`, each environment then `old value` and `revoke`, if there is something to
+    revoke, and `record`. Steps that leave no evidence have no row.
+    """
     steps, halves = [], []
     for environment in dict.fromkeys(store.place.environment for store in stores):
         mine = [store for store in stores if store.place.environment == environment]
         replaced = [StepProgress("replace", str(store), *_change(store, read, since)) for store in mine]
         old = {step.old for step in replaced if step.old}
         worst = next((state for state in (NOT_DONE, NOT_KNOWN) if state in {s.state for s in replaced}), DONE)
-        steps += replaced
+        found = {"record": _recorded(mine, read, since)}
         if revocable:
-            steps.append(StepProgress("old value", environment, *_retired(old, worst, read)))
-            steps.append(StepProgress("revoke", environment, *_revoked(old, worst, read)))
-        steps.append(StepProgress("record", environment, *_recorded(mine, read, since)))
+            found = {"old value": _retired(old, worst, read), "revoke": _revoked(old, worst, read)} | found
+        steps += [*replaced, *(StepProgress(step, environment, *state) for step, state in found.items())]
         done, left = ("; ".join(s.place for s in replaced if s.state == state) for state in (DONE, NOT_DONE))
         halves += [f"one half of {environment}: {done} changed, {left} did not"] if done and left else []
     return Progress(tuple(steps), tuple(halves))
@@ -155,13 +159,19 @@ def _recorded(stores: list[Store], read: RotationRead, since: datetime) -> tuple
 
 
 def tabulate_leak_lives(leaks: pd.DataFrame, read: RotationRead) -> pd.DataFrame:
-    """`LeakLives` in the order of `Leaks`: at most, a value that is found still was replaced and revoked."""
-    lives = leaks.loc[leaks["kind"].isin(SECRETS), ["leak_id", "variable"]].set_axis(
-        ["leak_id", "secret"], axis=1
-    )
-    real = leaks.loc[lives.index]
+    """`LeakLives` of the leaks that are secrets, in the order of `Leaks`.
+
+    The first state that holds counts: what is in force anywhere is so whatever was recorded. At most, a value
+    that is found still was replaced and revoked.
+    """
+    real = leaks[leaks["kind"].isin(SECRETS)]
     in_place = real["fingerprint"].isin(set(read.inventory["fingerprint"].dropna()))
-    lives["state"] = real["fingerprint"].isin(set(read.revoked)).map({True: "revoked", False: "replaced"})
-    lives.loc[real["force"].ne(NOT_IN_FORCE), "state"] = "not known"
-    lives.loc[real["force"].eq(IN_FORCE) | in_place, "state"] = "in force"
-    return LeakLives.checked(lives)
+    states = {
+        "in force": real["force"].eq(IN_FORCE) | in_place,
+        "not known": real["force"].ne(NOT_IN_FORCE),
+        "revoked": real["fingerprint"].isin(set(read.revoked)),
+    }
+    state = np.select([*states.values()], [*states], "replaced")
+    return LeakLives.checked(
+        pd.DataFrame({"leak_id": real["leak_id"], "secret": real["variable"], "state": state})
+    )

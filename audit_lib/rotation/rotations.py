@@ -8,22 +8,17 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.clock import iso, parse_instant
-from audit_lib.base.frames import Contract, Field, Instant, Series
+from audit_lib.base.frames import Field, Instant, Series
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.timeline import Links, SecretPlace, tenures
-from audit_lib.secrets.ages import claim_interval
+from audit_lib.ledger.timeline import DAY, Links, SecretPlace, claim_interval, tenures
+from audit_lib.secrets.inventory import OfSecret
 
 TRIGGERS = ("scheduled", "compromised", "leaver", "provider")
-_DAY = timedelta(days=1)
-_ORDER = ["by_at", "environment", "service", "secret", "evidence"]
 
 
-class Rotations(Contract):
+class Rotations(OfSecret):
     """One row for each rotation of the period, in order: seen by the ledger, recorded, or both."""
 
-    secret: Series[str]
-    environment: Series[str]
-    service: Series[str]
     after_at: Series[Instant] = Field(nullable=True)  # it was done after this …
     by_at: Series[Instant] = Field(nullable=True)  # … and by this
     proof: Series[str] = Field(isin=("proved", "claimed", "not recorded"))
@@ -43,23 +38,26 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     Proved: the ledger saw another value before and this one after. Claimed: only a record says so. Not
     recorded: it was seen, and nobody said who did it. Instants are the ledger's own clocks, not widened.
     """
-    seen = [stay for stay in tenures(ledger) if stay.absent and stay.absent.fingerprint]
-    proved = {stay.claim.place for stay in seen if stay.claim}
-    found = []
-    for stay in seen:
-        claim, last = stay.claim, stay.absent or stay.first
-        evidence = dict.fromkeys((last.place, stay.first.place, *((claim.place,) if claim else ())))
-        columns = {"proof": "proved" if claim else "not recorded", "evidence": ", ".join(evidence)}
-        found.append(_row(stay.home, last.at, stay.first.at, claim, **columns))
+    proved, found = set[str](), list[dict[str, Any]]()
+    for stay in tenures(ledger):
+        if stay.absent and stay.absent.fingerprint:
+            places = [look.place for look in (stay.absent, stay.first, stay.claim) if look]
+            proved |= {stay.claim.place} if stay.claim else set()
+            found.append(
+                _row(
+                    *(stay.home, stay.absent.at, stay.first.at, stay.claim),
+                    proof="proved" if stay.claim else "not recorded",
+                    evidence=", ".join(dict.fromkeys(places)),
+                )
+            )
     found += [
         _row(SecretPlace.named_in(one.body), *claim_interval(one), one, proof="claimed", evidence=one.place)
         for one in ledger.of_kind("rotation")
         if one.place not in proved
     ]
-    table = Rotations.of(
-        row for row in found if row["by_at"] >= start and (row["after_at"] or row["by_at"]) < end
-    )
-    return Rotations.checked(table.sort_values(_ORDER, kind="stable"))
+    done = (row for row in found if row["by_at"] >= start and (row["after_at"] or row["by_at"]) < end)
+    order = ["by_at", "environment", "service", "secret", "evidence"]
+    return Rotations.checked(Rotations.of(done).sort_values(order, kind="stable"))
 
 
 def _row(
@@ -71,10 +69,13 @@ def _row(
     days: dict[str, Any] = {}
     if entry and (at := body.get("triggered_at")):
         triggered = parse_instant(at, entry.place)
-        least, most = (max(instant - triggered, timedelta(0)) / _DAY for instant in (after or triggered, by))
+        least, most = (max(instant - triggered, timedelta(0)) / DAY for instant in (after or triggered, by))
         # Rounded outwards to a tenth, so that no more is claimed than is known.
-        days = {"days_to_done_min": floor(least * 10) / 10, "days_to_done_max": ceil(most * 10) / 10}
-        days["triggered_at"] = triggered
+        days = {
+            "triggered_at": triggered,
+            "days_to_done_min": floor(least * 10) / 10,
+            "days_to_done_max": ceil(most * 10) / 10,
+        }
     return {**place._asdict(), "after_at": after, "by_at": by, **said, **days, **columns}
 
 
@@ -97,12 +98,18 @@ def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
     links, found = Links(ledger), []
     for entry in ledger.of_kind("revocation"):
         body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
-        until = at + timedelta(days=1, seconds=-1) if body["day_only"] else at
-        by, proof, mark = body["by"], body["proof"], links.now(body["fingerprint"], entry.key_id)
-        said = (
-            f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; proof: {proof or 'none given'}; "
-            "the provider was not asked"
+        by, proof = body["by"], body["proof"]
+        found.append(
+            Revocation(
+                SecretPlace.named_in(body),
+                links.now(body["fingerprint"], entry.key_id),
+                claimed_at=at,
+                until=at + timedelta(days=1, seconds=-1) if body["day_only"] else at,
+                place=entry.place,
+                by=by,
+                proof=proof,
+                said=f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; "
+                f"proof: {proof or 'none given'}; the provider was not asked",
+            )
         )
-        home = SecretPlace.named_in(body)
-        found.append(Revocation(home, mark, at, until, entry.place, by, proof, said))
     return tuple(found)

@@ -68,12 +68,11 @@ class RotationPlan:
             if environment in found:
                 stores = tuple(store for store in self.stores if store.place.environment == environment)
                 steps += _phase(order["in_each_environment"], replace(self, stores=stores), environment)
-        return (*steps, *_phase(order["last"], self, ""))
+        return tuple(dict.fromkeys((*steps, *_phase(order["last"], self, ""))))  # a value in each place: once
 
     def progress(self, since: datetime) -> Progress:
         """What is done, of a rotation that began at an instant."""
-        revocable = self.rules[0].kind in _KEPT
-        return rotation_progress(self.stores, self.read, since, revocable=revocable)
+        return rotation_progress(self.stores, self.read, since, revocable=self.rules[0].kind in _KEPT)
 
 
 def plan_rotation(
@@ -145,9 +144,6 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
     for row in rows(mine if here.empty else here):
         platform = row.source in platforms or row.state == "not supplied"
         yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint)
-
-
-# ---- Steps ----
 
 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:

@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 from icalendar import Alarm, Calendar, Event
 
-from audit_lib.base.frames import Contract, Field, Instant, Series, rows
+from audit_lib.base.frames import Field, Instant, Series, rows
 from audit_lib.base.in_words import day_words
-from audit_lib.ledger.timeline import SecretPlace
+from audit_lib.ledger.timeline import DAY, SecretPlace
 from audit_lib.secrets.ages import FRESHNESS
+from audit_lib.secrets.inventory import OfSecret
 
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)
@@ -19,12 +20,9 @@ REMINDER = timedelta(days=-7)
 _UNKNOWN = "its age is not known, so it may be overdue already"
 
 
-class Schedule(Contract):
+class Schedule(OfSecret):
     """One row for each secret with a limit of its age and a value in force: when to rotate it."""
 
-    secret: Series[str]
-    environment: Series[str]
-    service: Series[str]
     status: Series[str] = Field(isin=FRESHNESS)
     max_age_days: Series[pd.Int64Dtype]
     period_stated: Series[bool]  # somebody gives this limit; else it is the policy's default
@@ -45,25 +43,28 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
     early = aged["max_age_days"].ge(LEAST_DAYS).map({True: ADVANCE, False: timedelta(0)})
     aged["advised_at"] = aged["possible_at"] - pd.to_timedelta(early)
     order = ["possible_at", "provable_at", "environment", "service", "secret"]
-    aged = aged.sort_values(order, na_position="first", kind="stable")
-    return Schedule.checked(aged[list(Schedule.columns)])
+    return Schedule.checked(
+        aged.sort_values(order, na_position="first", kind="stable")[list(Schedule.columns)]
+    )
 
 
 def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFrame:
     """The rows of `Schedule` that may be overdue by then; what is not known may be, too."""
-    until = pd.Timestamp(as_of + timedelta(days=days))
-    return schedule[schedule["possible_at"].isna() | (schedule["possible_at"] <= until)]
+    return schedule[schedule["possible_at"].isna() | schedule["possible_at"].le(as_of + days * DAY)]
 
 
 def due_words(row: Any, as_of: datetime) -> str:
-    """One row of `Schedule` as a sentence."""
+    """One row of `Schedule` as a sentence: what its dates say by an instant, and no more.
+
+    In the instant in which a period ends a secret is due, as `ages.status_of` has it.
+    """
     limit = f" ({row.max_age_days} days{'' if row.period_stated else ', a default'})"
     possible, provable = (at and day_words(at) for at in (row.possible_at, row.provable_at))
-    if provable and row.provable_at <= as_of:
+    if provable and row.provable_at < as_of:
         text = f"overdue since {provable}{'' if row.period_stated else limit}"
     elif not possible:
         text = f"may be overdue already, is overdue from {provable}{limit}" if provable else _UNKNOWN
-    elif row.possible_at <= as_of:
+    elif row.possible_at < as_of:
         text = f"may be overdue since {possible}{f', is overdue from {provable}' if provable else ''}{limit}"
     else:
         text = f"rotate by {day_words(max(row.advised_at, as_of))}; may be overdue from {possible}{limit}"
@@ -92,7 +93,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
                 event = _component(
                     Event(),
                     dtstart=at.date(),
-                    dtend=at.date() + timedelta(days=1),
+                    dtend=at.date() + DAY,
                     summary=words,
                     description=text,
                     transp="TRANSPARENT",

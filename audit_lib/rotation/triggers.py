@@ -28,7 +28,6 @@ _UNSEEN = {
     "breach": "no secret of the policy is of this provider",
     "access": "may_look in audit.toml does not name them",
 }
-_REMEDY = "name a file that exists in audit.toml, or export the list again"
 Event = tuple[int, datetime, list[str]]  # a line, when, and the names of one person, or a provider
 
 
@@ -115,7 +114,7 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     row: dict[str, Any] = dict.fromkeys(_PLACE[1:], "") | {
         "source": path,
         "kind": KINDS[kind],
-        "remedy": _REMEDY,
+        "remedy": "name a file that exists in audit.toml, or export the list again",
     }
     try:
         source = read_source(project.root, path, LARGEST_BYTES)

@@ -67,14 +67,19 @@ def validate(
     service: str,
     unknown: frozenset[str] = frozenset(),
 ) -> Validation:
-    """The validation of one service's variables by all rules of a policy. Give it what the application will
-    use, its defaults included; `unknown` are variables that are set, to a value that is not known."""
+    """The validation of one service's variables by all rules of a policy; it passes if nothing is invalid.
+
+    `values` are what the application will use, its defaults included, by name; `unknown` are names that are
+    set, to a value that is not known, which is never valid. Of a rule and its aliases the first counts that
+    is not blank.
+    """
     rules = [rule for rule in policy.secrets if rule.service == service]
     named = {rule.name: [values.get(name, "") for name in (rule.name, *rule.aliases)] for rule in rules}
     held = {name: next((value for value in several if value.strip()), "") for name, several in named.items()}
     invalid = []
     for rule in rules:
-        required, value = _is_required(rule, environment), held[rule.name]
+        always = rule.required == "always" and (not rule.required_in or environment in rule.required_in)
+        required, value = always or rule.required == environment == "production", held[rule.name]
         if not unknown.isdisjoint({rule.name, *rule.aliases}):
             faults = ["is set, but its value is not known: the loaders of env files read it differently"]
         elif value:
@@ -83,12 +88,6 @@ def validate(
             faults = ["is missing or empty"] if required else []
         invalid += [InvalidSecret(rule.name, required, fault) for fault in faults]
     return Validation(service, environment, sum(map(bool, held.values())), tuple(invalid))
-
-
-def _is_required(rule: SecretRule, environment: str) -> bool:
-    """Whether a service must not start without the variable."""
-    always = rule.required == "always" and (not rule.required_in or environment in rule.required_in)
-    return always or rule.required == environment == "production"
 
 
 def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
@@ -131,12 +130,11 @@ def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> b
     return environment == "production" or not _NO.fullmatch(environ.get(policy.startup.strict_variable, ""))
 
 
-# ---- New values ----
-
-
 def made_value(rule: SecretRule, policy: Policy, environment: str) -> str:
-    """A value that passes the policy's rules for the variable, with 128 random bits or more. `BadInput` for a
-    setting, a value that only its provider can issue, or rules that no random value meets."""
+    """A value that passes the policy's rules for the variable, with 128 random bits or more.
+
+    `BadInput` for a setting, a value that only its provider can issue, or rules that no random value meets.
+    """
     place = f"secret {rule.name}"
     BadInput.unless(rule.kind == "secret", place, f"is a {rule.kind}: it is not made at random")
     if rule.obtain and not rule.generate and rule.component == "whole":

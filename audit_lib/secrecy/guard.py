@@ -34,7 +34,10 @@ class Guard:
         self._keepers.append(keeper)
 
     def classify(self, strong: Iterable[str] | None, open_: Iterable[str], public: str) -> None:
-        """Scrub any 12 characters of the strong values (None: all) that public text lacks, no open values."""
+        """Set by fingerprints what is scrubbed: values of 8 characters or more as a whole, but no open ones.
+
+        Of strong values (None: of all) any 12 characters are scrubbed, too, if public text lacks them.
+        """
         self._strong = None if strong is None else frozenset(strong)
         self._open, self._public = frozenset(open_), public
 

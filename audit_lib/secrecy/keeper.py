@@ -64,8 +64,10 @@ class Keeper:
         raise TypeError("a question about a value must be answered with a truth or a number")
 
     def part(self, fingerprint: str, cut: Callable[[str], str | None], *, keep: bool = True) -> str | None:
-        """The fingerprint of what `cut` takes out of a value, which is a value of its own from now on with
-        `keep`, as a URL's password is and its host is not; None if it takes nothing."""
+        """The fingerprint of what `cut` takes out of a value; None if it takes nothing.
+
+        With `keep` that is a value of its own from now on, as a URL's password is and its host is not.
+        """
         component = cut(self._values[fingerprint])
         return (self.take if keep else self.fingerprint)(component) if component else None
 

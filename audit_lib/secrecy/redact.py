@@ -138,7 +138,8 @@ class Matcher:
         public: str = "",
         texts: Iterable[tuple[str, str, bytes]] = (),
     ) -> None:
-        """Of strong values any 12 bytes that `public` lacks are found, too; texts have two names."""
+        """Of strong values any 12 bytes that `public` lacks are found, too. Each of `texts` is the name of a
+        value, the name of a form and its bytes."""
         self._values = {name: value for name, value in values.items() if len(value) >= SHORTEST}
         whole = [(name, *form) for name, value in self._values.items() for form in forms(value)]
         strong = [name for name in strong if name in self._values]

@@ -148,8 +148,10 @@ def search_files(files: Mapping[str, Path], keeper: Keeper, classes: Classes) ->
         shown = f"artefact {number}" if in_name else name
         for way, content in views(shown, path.read_bytes(), seen):
             first = {(hit.name, hit.form): hit for hit in reversed(matcher.find(content))}
-            named = ((_called(hit, classes), hit.start) for hit in sorted(first.values()))
-            hits += [f"{shown}: {value}, at byte {start} of its {way}" for value, start in named]
+            hits += [
+                f"{shown}: {_called(hit, classes)}, at byte {hit.start} of its {way}"
+                for hit in sorted(first.values())
+            ]
     return hits
 
 

@@ -21,8 +21,7 @@ _FACTS = tomllib.loads(Path(__file__).with_name("strength.toml").read_text("utf-
 _WORDS, _PROVIDERS = (re.compile("|".join(_FACTS[kind])) for kind in ("words", "providers"))
 _DATE, _OF_TEXT, _SETTING = (re.compile(_FACTS[kind]) for kind in ("date", "text", "setting"))
 _PAIRS, _SHORT_WORDS = frozenset(_FACTS["pairs"].split()), frozenset(_FACTS["short_words"])
-# Four characters or more along a row of the alphabet or of the keyboard.
-_RUNS = [
+_RUNS = [  # four characters or more along a row of the alphabet or of the keyboard
     re.compile(f"(?:{'|'.join(f'{one}(?={next_})' for one, next_ in pairwise(row))}){{3,}}.")
     for forward in _FACTS["rows"]
     for row in (forward, forward[::-1])
@@ -57,11 +56,11 @@ def chosen_bits(value: str) -> float:
     from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
 
     parts = zxcvbn(value, max_length=LONGEST)["sequence"]
-    guessed = [part for part in parts if part["pattern"] != "bruteforce"]
-    words = [part for part in guessed if len(part["token"]) >= 4]  # shorter ones occur by chance
+    words = [  # shorter ones occur by chance
+        part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= 4
+    ]
     drawn = len(value) - sum(len(part["token"]) for part in words)
-    order = math.log2(math.factorial(len(parts)))
-    bits = sum(math.log2(part["guesses"]) for part in words) + order
+    bits = sum(math.log2(part["guesses"]) for part in words) + math.log2(math.factorial(len(parts)))
     return float(math.floor(bits + drawn * math.log2(max(range_of(value), 2)))) if words else math.inf
 
 
@@ -114,7 +113,8 @@ def _is_drawn(text: str) -> bool:
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
-    """Whether a value stands for one still to be set. A random value may hold a short marker (rule 36)."""
+    """Whether a value stands for one still to be set: whether it is one of the markers, which are globs, in
+    any case of letters. A random value may hold a short marker (rule 36)."""
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]

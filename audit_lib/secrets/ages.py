@@ -17,7 +17,16 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import Field, Instant, Series, rows
 from audit_lib.base.in_words import instant_words
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.ledger.timeline import CLOCK_SLACK, SAME_TIME, SecretPlace, Timeline, loader_in, read_alike
+from audit_lib.ledger.timeline import (
+    CLOCK_SLACK,
+    DAY,
+    SAME_TIME,
+    SecretPlace,
+    Timeline,
+    claim_interval,
+    loader_in,
+    read_alike,
+)
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
 from audit_lib.secrets.inventory import OfSecret
@@ -25,8 +34,6 @@ from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import GivenValues, Policy
 
 Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
-# A date alone can be that of any zone: from UTC+14 to UTC-12 (docs/evidence.md#claims).
-EAST, WEST = timedelta(hours=14), timedelta(hours=12)
 # Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
 # images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
 FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
@@ -36,7 +43,6 @@ _RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 # What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
 TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
-DAY = timedelta(days=1)
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
 # Which pieces bound it below and above, None where none does; and less trusted ones, which contradict these.
 Interval = tuple[Any, Any, list[Any]]
@@ -112,11 +118,9 @@ def collect_evidence(
     values = list(rows(held.assign(before=[stay[0] for stay in stays], returned=[stay[1] for stay in stays])))
     # The files that hold a value; one that has it under thousands of names is there once.
     files: dict[str, dict[Any, Any]] = defaultdict(dict)
-    for value in filter(attrgetter("modified_at"), values):
-        files[value.fingerprint][_FILE(value)] = value
-    for mark, copy in _copies(entries, sources, values, keeper):
-        files[mark][_FILE(copy)] = copy
-
+    dated = ((value.fingerprint, value) for value in values if value.modified_at)
+    for mark, file in (*dated, *_copies(entries, sources, values, keeper)):
+        files[mark][_FILE(file)] = file
     pieces = [*_records(ledger, timeline, inventory), *_stored(dates, inventory), *_later(ledger, values)]
     for value in values:
         seen = [*_in_ledger(value, timeline)]
@@ -173,10 +177,16 @@ def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
         if citation not in cited:
             cited.add(citation)
             where = "" if copy.place == place else f" as {copy.place}"
-            kind = "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2"
-            text = f"first seen{where} {instant_words(first.at)}{_seen_before(before)}"
-            facts = {"source": first.place, "observed_at": first.at}
-            yield _piece(value, kind, role, lo_at=before and before.at, hi_at=first.at, text=text, **facts)
+            yield _piece(
+                value,
+                "E8" if first.recorded else "E1" if before and before.fingerprint is not None else "E2",
+                role,
+                lo_at=before and before.at,
+                hi_at=first.at,
+                source=first.place,
+                observed_at=first.at,
+                text=f"first seen{where} {instant_words(first.at)}{_seen_before(before)}",
+            )
             if run.modified_at and FIRST_ENV_FILES <= run.modified_at < first.at:
                 then = value._replace(source=first.place, modified_at=run.modified_at, before=before)
                 yield _file_time(value, then, role, where) | {"observed_at": first.at}
@@ -200,15 +210,15 @@ def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
 
 
 def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: str) -> Any:
-    """The last look at a value in its place, if no change to it awaits a record; None if one does: recorded
-    without a date, a rotation to such a value would be one that nothing shows."""
+    """The last look at a value in its place; None if a change to it awaits a record, or no look saw it.
+
+    Recorded without a date, a rotation to a value that was seen already would be one that nothing shows.
+    """
     records = [one.at for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == place]
-    newest = None
-    for runs in Timeline(ledger).lasting(place, source, fingerprint).values():
-        before, newest = runs[-1].absent, runs[-1].last
-        if before and before.fingerprint is not None and not any(at >= before.at for at in records):
-            return None
-    return newest
+    current = [runs[-1] for runs in Timeline(ledger).lasting(place, source, fingerprint).values()]
+    changes = [run.absent.at for run in current if run.absent and run.absent.fingerprint is not None]
+    is_recorded = all(any(at >= change for at in records) for change in changes)
+    return current[-1].last if current and is_recorded else None
 
 
 def _seen_before(before: Any) -> str:
@@ -253,15 +263,6 @@ def _issued(value: str) -> float:
     return 0.0
 
 
-def claim_interval(entry: Entry) -> tuple[datetime | None, datetime]:
-    """The instants between which a recorded rotation is claimed to lie; None: by now, at any time before."""
-    at = parse_instant(entry.body["claimed_at"], entry.place)
-    if not entry.body["day_only"]:
-        return (None, at) if at == entry.at else (at, at + DAY)
-    midnight = at.replace(hour=0, minute=0, second=0)
-    return midnight - EAST, midnight + DAY + WEST
-
-
 def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Iterator[Row]:
     """What somebody recorded about the places of the inventory: rotations, and when a value was created."""
     places, links = {SecretPlace.of(row): row for row in rows(inventory)}, timeline.links
@@ -274,8 +275,7 @@ def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Ite
             same = links.same(links.now(mark, entry.key_id), value.fingerprint)
             of_value = same if same or read_alike(value.loader, loader_in(entry.body)) else None
         if entry.kind == "rotation":
-            kind = "E8" if of_value else "E10" if of_value is None else "E9"
-            yield _recorded(entry, kind, value, timeline)
+            yield _recorded(entry, "E8" if of_value else "E10" if of_value is None else "E9", value, timeline)
         elif of_value:  # as old as its provider made it, by what somebody says, and in force since or later
             body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
             by, day = (at + DAY, f"{at:%Y-%m-%d}") if body["day_only"] else (at, instant_words(at))
@@ -329,8 +329,10 @@ def tabulate_freshness(
     inventory: pd.DataFrame, evidence: pd.DataFrame, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
     """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it."""
-    label = evidence["kind"] + " " + evidence["source"] + ": " + evidence["text"]
-    ranked = evidence.assign(trust=evidence["kind"].map(TRUST), label=label)
+    ranked = evidence.assign(
+        trust=evidence["kind"].map(TRUST),
+        label=evidence["kind"] + " " + evidence["source"] + ": " + evidence["text"],
+    )
     order = {"trust": True, "lo_at": False, "hi_at": True, "source": True, "text": True}
     pieces: dict[SecretPlace, Pieces] = defaultdict(lambda: defaultdict(list))
     for row in rows(ranked.sort_values([*order], ascending=[*order.values()])):
@@ -470,8 +472,11 @@ def _unrecorded(pieces: Pieces) -> bool:
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """`RotationPairs`: apart if one surely came into force after the other had; together if both did within
-    the same interval, however wide; else nobody can say (docs/rules.md#rule-43)."""
+    """`RotationPairs`, of each environment that has a value of both (docs/rules.md#rule-43).
+
+    Apart if one surely came into force after the other had; together if both did within the same interval,
+    however wide; else unknown: nobody can say.
+    """
     ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
     ages = ages[["secret", "environment", "service", "lo_at", "hi_at"]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}

@@ -94,16 +94,16 @@ def tabulate_inventory(
         *others, counts = [judge_entry(known, entry) for entry in held]
         beside = [row for row in others if _differ(counts, row)]
         found += [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
-
     there = {(row["secret"], row["environment"], row["service"]) for row in found}
     environments = {environment for environment, _ in supplied} | {*project.environments}
     for environment, rule in product(environments, policy.secrets):
         if rule.service and (rule.name, environment, rule.service) not in there:
             source = supplied.get((environment, rule.service))
-            state = {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
-            state["source"] = source or f"--env {environment}/{rule.service}"
-            found.append(_demands(rule, rule.name, environment, rule.service) | state)
-
+            found.append(
+                _demands(rule, rule.name, environment, rule.service)
+                | {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
+                | {"source": source or f"--env {environment}/{rule.service}"}
+            )
     # The policy's order, then names; the environments from development to production.
     order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]
     rank, by = {name: number for number, name in enumerate(order)}, ("secret", "service", "environment")
@@ -120,10 +120,10 @@ def rule_name(name: str, policy: Policy) -> str:
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
     """The fingerprints of what example files show, and of the secrets in it; None without such a file."""
     shown = entries[entries["kind"].eq("example")]
-    known = [(row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint"))]
-    values = [hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known]
-    marks = {mark for held in values for mark in (held.whole, held.part or held.whole)}
-    return None if shown.empty else frozenset(marks)
+    known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
+    values = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
+    marks = frozenset(mark for held in values for mark in (held.whole, held.part or held.whole))
+    return None if shown.empty else marks
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
@@ -154,8 +154,9 @@ def _judged(
     mark, ask = entry.fingerprint, partial(keeper.ask, entry.fingerprint)
     unknown, of_secret = value_is_unknown(entry.faults.split(",")), rule.kind in SECRET_KINDS
     # No value, or one that says so: null or none, and of a secret false.
-    none = mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
-    empty = none and not unknown
+    empty = not unknown and (
+        mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
+    )
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
         **{name: getattr(entry, name) for name in ("source", "line", "loader")},
         "state": "empty" if empty else "present",
@@ -177,8 +178,7 @@ def _judged(
 def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> SecretRule:
     """The rule; of what name or value show to be a secret that of a secret nobody listed.
 
-    Of a setting of the policy only its value can show that: else whoever may write the policy could
-    call every secret a setting.
+    Of a setting of the policy only its value can show that: whoever writes the policy could call any so.
     """
     kind, component, mark = rule.kind, rule.component, entry.fingerprint
     if kind in ("", "setting"):
@@ -239,7 +239,6 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     across = _pairs(apart, apart, "secret", "service").assign(expected="different", why="environments")
     found = [_demanded(held, policy), across, *_across_urls(across, keeper), _across_names(secrets, policy)]
     pairs = pd.concat(found, ignore_index=True)
-
     one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
     known, absent = one.notna() & other.notna(), pairs["absent"] | pairs["other_absent"]
     same = known & one.eq(other).fillna(False)
@@ -261,13 +260,17 @@ def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     Two names of one variable in one place must be equal: with two values nobody knows which counts.
     """
-    both_names: set[tuple[str, ...]] = set()
-    for rule in policy.secrets:
-        both_names |= {(rule.name, name, "same", "pairing") for name in (*rule.equals, *rule.aliases)}
-        both_names |= {(rule.name, name, "different", "must differ") for name in rule.differs}
-    demands = both_names | {(other, name, *expected) for name, other, *expected in both_names}
-    columns = ["secret", "other_secret", "expected", "why"]
-    demanded = pd.DataFrame(sorted(demands), columns=columns, dtype="str")
+    both_names = {
+        (rule.name, name, *expected)
+        for rule in policy.secrets
+        for names, *expected in (
+            ((*rule.equals, *rule.aliases), "same", "pairing"),
+            (rule.differs, "different", "must differ"),
+        )
+        for name in names
+    }
+    pairs = both_names | {(other, name, *expected) for name, other, *expected in both_names}
+    demanded = pd.DataFrame(sorted(pairs), columns=["secret", "other_secret", "expected", "why"], dtype="str")
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
     at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"], dtype="str"))
     return _pairs(at_home, at_home, "environment").merge(demanded).assign(component="whole")

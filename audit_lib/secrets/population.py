@@ -19,7 +19,6 @@ from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 from audit_lib.settings.variables import likely_kind, shape_by
 
-STORE_KINDS = ("E13", "E14")  # evidence that a secret store gives
 # The side that a kind of source is of, and all sides in order.
 SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
 SIDES = ("code", "policy", *dict.fromkeys(SIDE_OF.values()), "ledger")
@@ -98,7 +97,7 @@ def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
     """What policy, sources, stores and ledger name."""
     entries, evidence = read.entries, read.evidence
     named = entries[entries["name"].notna() & entries["kind"].isin(SIDE_OF)]
-    stored = evidence[evidence["kind"].isin(STORE_KINDS)]
+    stored = evidence[evidence["kind"].isin(("E13", "E14"))]  # what a secret store gives
     seen = ((entry, one) for entry in read.ledger.of_kind("snapshot") for one in entry.body["secrets"])
     held = [(one["service"], one["secret"], entry.place) for entry, one in seen if one["state"] == "present"]
     return [
@@ -110,10 +109,8 @@ def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
 
 
 def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[str, ...]]:
-    """Each read, as of the service whose env file names the variable and is nearest above the code.
-
-    Else it is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not.
-    """
+    """Each read, as of the service whose env file names the variable and is nearest above the code. Else it
+    is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not."""
     project, policy, entries = read.project, read.policy, read.entries
     paths = [source.path for source in project.env_sources]
     named = entries[entries["name"].notna() & entries["source"].isin(paths)]
@@ -160,10 +157,12 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
 
 
 def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
-    """For each service why not all that it is supplied with is known; "" if all is."""
+    """For each service why not all that it gets is known, in production above all; "" if all is."""
     why = {}
     for service, group in sources[sources["kind"].isin(IN_FORCE)].groupby("service"):
         missing, lost = (~group["state"].isin(("read", "empty"))).sum(), group["not_understood"].sum()
         count, noun, reason = (missing, "source", "not read") if missing else (lost, "line", "not understood")
-        why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else ""
+        known = group["environment"].eq("production").any()
+        unsaid = "" if known else f"nothing of {service} in production was supplied"
+        why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else unsaid
     return why

@@ -107,8 +107,7 @@ def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines
     count = content.count(b"\n") + content.count(b"\r")
     lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
     values = [text for line in lines for text in (line.value, *line.suspects) if text]
-    taken = {"lines": count, "values": len(values), "characters": sum(map(len, values))}
-    for what, number in taken.items():
+    for what, number in {"lines": count, "values": len(values), "characters": sum(map(len, values))}.items():
         limit = f"comes after the limit of {MAX_IN_ALL[what]:,} {what} of all env files"
         BadInput.unless(number <= left[what], source.path, limit)
         left[what] -= number
@@ -140,9 +139,9 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
     """The places for which neither a file is named nor a value given, and the folders not searched."""
     files = [one for one in project.env_sources if not (one.example or one.backup)]
     supplied = given | {(one.environment, one.service) for one in files}
-    services = {source.service for source in project.env_sources} | {service for _, service in supplied}
-    services |= {rule.service for rule in policy.secrets} if policy else set()
-    for place in product(project.environments, sorted(services - {""})):
+    named: tuple[Any, ...] = (*project.env_sources, *(policy.secrets if policy else ()))
+    services = {one.service for one in named} | {service for _, service in supplied}
+    for place in product(project.environments, sorted(services - {""}) or ["backend"]):
         if place not in supplied:
             none = GivenValues(*place, "", b"")
             option, missing = place_of(none), {"state": "missing", "reason": "nothing was supplied"}
@@ -174,9 +173,6 @@ def _ask_git(project: Project) -> Callable[[str], Row]:
     except git.GitFailed:
         return lambda _: {}
     return lambda path: {"tracked": path in tracked, "ignored": path in ignored if path in paths else None}
-
-
-# ---- Given for one run: `--env` ----
 
 
 def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
@@ -260,8 +256,6 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     )
 
 
-# ---- Dates of secret stores ----
-
 _GITHUB = "the secret of GitHub Actions was last updated"
 # The keys of an entry; the kind of evidence and what its date is of; the keys of its date and of its name.
 # Of Vault it is the current version: that its value differs from the one before, its metadata do not show.
@@ -273,7 +267,6 @@ _STORES = (
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CLEAR = re.compile(rb'"value"\s*:\s*(?!\s|""|null)')  # an item of 1Password may have its fields
-_UNKNOWN_STORE = "is not an export of a known store (docs/evidence.md#stores)"
 StoreExport = tuple[tuple[StoreDate, ...], list[str], bool]  # with its faults, and whether it holds values
 
 
@@ -288,8 +281,9 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
             found = versions.get(str(current))
         case {"secrets": list(secrets)}:
             found = secrets
-    every = found if isinstance(found, list) else [found]
-    entries = [one if isinstance(one, dict) else {} for one in every]
+    entries = [
+        one if isinstance(one, dict) else {} for one in (found if isinstance(found, list) else [found])
+    ]
     first = next(filter(None, entries), {})
     stores = [store for keys, *store in _STORES if keys <= first.keys()]
     if entries and not stores:
@@ -327,10 +321,10 @@ def _read_export(root: Path, path: str, secret: str) -> tuple[Row, tuple[StoreDa
     try:
         read = read_source(root, path, env.MAX_BYTES)
     except Unreadable as error:
-        export = f"export the store's dates to {path} (docs/evidence.md#stores)"
-        remedy = export if error.state == "missing" else ""
-        return {"state": error.state, "reason": error.reason, "remedy": remedy}, ()
-    dates, faults, holds_values = parse_store_export(read.content, secret) or ((), [_UNKNOWN_STORE], False)
+        remedies = {"missing": f"export the store's dates to {path} (docs/evidence.md#stores)"}
+        return {"state": error.state, "reason": error.reason, "remedy": remedies.get(error.state, "")}, ()
+    unknown = "is not an export of a known store (docs/evidence.md#stores)"
+    dates, faults, holds_values = parse_store_export(read.content, secret) or ((), [unknown], False)
     if holds_values:
         clear = "holds values in clear: delete it, and export the dates alone (op item list --format json)"
         return read.facts | {"state": "refused", "reason": clear, "remedy": f"rm {path}"}, ()

@@ -73,7 +73,6 @@ def judge(
     markers, classes = policy.placeholders + rule.placeholders, [_CLASSES[name] for name in rule.classes]
     stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
-    is_url = rule.component == "password" and held.whole_is(_is_url)
     needs_none = not held.part and not held.whole_is(has_host)
     ask: Callable[[Any], Any] = partial(held.keeper.ask, held.part) if held.part else (lambda of: of(""))
     length, bits = ask(len), ask(strength.strength_bits)
@@ -88,7 +87,7 @@ def judge(
         "default_ok": not held.any_is(partial(matches_glob, globs=rule.defaults)) if rule.defaults else None,
         "expected_ok": held.whole_is(lambda value: value.rstrip("/") == expected) if stated else None,
         "url_ok": held.whole_is(lambda url: getattr(url_parts(url), "unambiguous", False))
-        if is_url
+        if rule.component == "password" and held.whole_is(_is_url)
         else None,
         "format_ok": _matches(held, format_of(rule, environment), policy),
         "usual_format_ok": _matches(held, rule.usual_format, policy),

@@ -1,7 +1,6 @@
 """Finds out what nobody wrote yet: env-like files and logs, whose each variable is, a first audit.toml.
 
-The first audit.toml says what was found, and guesses marked as guesses; never a value. A variable is guessed
-to be required only if the application's own code fails without it.
+Guesses are marked as guesses, and no value is written.
 """
 
 import os
@@ -68,7 +67,8 @@ def env_source(path: PurePosixPath) -> EnvSource:
     """The env source that a file's name and folder say it is. A template is an example, and so is what tests
     run with (.env.test): no environment has it in force."""
     named = _environment_in(path.name, _IN_NAMES)
-    of_tests = _words_of(path.name) & _WORDS["tests"] and not named and not file_words(path)
+    in_tests = not _WORDS["test_folders"].isdisjoint(path.parts[:-1])
+    of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not file_words(path))
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
@@ -144,7 +144,7 @@ def guess_variables(
     public as an example's; others are not read.
     """
     public = {source.path for source in project.env_sources if source.example or source.path in tracked}
-    held, read = variables.env_variables(project), variables.asked_of_owner(code.variables)
+    held, read = variables.env_variables(project), variables.asked_of_owner(project, code)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
     seen = {name: [place for place in held.get(name, ()) if place.path in public] for name in {*held, *read}}
     names = {name for name in seen if seen[name] or read.get(name)}
@@ -178,19 +178,20 @@ def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     gives the loader of env files by path, `logins` are blocks of comments that ask about logins."""
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
-    found = {one.environment for one in project.env_sources if extends == "generic" and not one.example}
-    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)  # noqa: S701
+    there = [one for one in project.env_sources if os.path.lexists(project.root / one.path)]
+    # Production may live on a platform alone; the others of a bundled policy are its own.
+    used = {"production", *(one.environment for one in there)} if extends == "generic" else {*ENVIRONMENTS}
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
-    env_sources = (source for source in project.env_sources if not keys.path_fault(source.path))
     log_sources = (source for source in project.log_sources if not keys.path_fault(source.pattern))
     return template.render(
         project=project,
         extends=extends,
-        environments=[name for name in ENVIRONMENTS if name in found] or ENVIRONMENTS,
+        environments=[name for name in ENVIRONMENTS if name in used],
         has_guide=(project.root / project.guide).is_file(),
         exports=[path for path in project.exports if (project.root / path).is_file()],
-        env_sources=[source for source in env_sources if os.path.lexists(project.root / source.path)],
+        env_sources=[source for source in there if not keys.path_fault(source.path)],
         log_sources=[source for source in log_sources if any(project.root.glob(source.pattern))],
         **facts,
     )

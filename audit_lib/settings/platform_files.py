@@ -22,6 +22,7 @@ from audit_lib.base.git import ignored, is_repository, tracked
 from audit_lib.settings.models import Policy, Project
 from audit_lib.settings.variables import files, form_of, is_deployment, likely_kind
 
+TOPICS = ("file", "blueprint value", "blueprint preview", "image context", "example kept")
 BLUEPRINTS = ("render.yaml", "render.yml")
 LARGEST = 1 << 18  # bytes of a file that is read here
 MOST_NODES, MOST_PATTERNS = 20_000, 1_000  # of a YAML file, where aliases repeat; of a .dockerignore
@@ -38,9 +39,7 @@ Mapped = dict[Any, Any]  # of a YAML file
 class Configuration(Contract):
     """One row for each question that the project's own configuration answers; yes is as it should be."""
 
-    topic: Series[str] = Field(
-        isin=("file", "blueprint value", "blueprint preview", "image context", "example kept")
-    )
+    topic: Series[str] = Field(isin=TOPICS)
     source: Series[str]
     subject: Series[str]  # a variable or a file; never a value
     answer: Series[str] = Field(isin=("yes", "no", "unknown"))
@@ -162,10 +161,8 @@ def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
         elif isinstance(build, str | dict):
             build = build if isinstance(build, dict) else {"context": build}
             context = build.get("context") or "."
-            yield (
-                _inside(folder, f"{context}/{build.get('dockerfile') or 'Dockerfile'}"),
-                _inside(folder, context),
-            )
+            dockerfile = f"{context}/{build.get('dockerfile') or 'Dockerfile'}"
+            yield _inside(folder, dockerfile), _inside(folder, context)
 
 
 def _inside(folder: str, text: str) -> str:
@@ -186,14 +183,9 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
         copies = _copies(inside, text)
         is_certain = left_out is not None and any(copies.values())
         stays_out = not copies or (left_out and left_out.match_file(inside))
-        yield _row(
-            "image context",
-            path,
-            "yes" if stays_out else "no" if is_certain else "unknown",
-            source=dockerfile,
-            line=min(copies, default=None),
-            reason="" if stays_out or is_certain else _ODD,
-        )
+        answer = "yes" if stays_out else "no" if is_certain else "unknown"
+        at = {"source": dockerfile, "line": min(copies, default=None)}
+        yield _row("image context", path, answer, reason=_ODD if answer == "unknown" else "", **at)
 
 
 def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:

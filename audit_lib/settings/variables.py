@@ -54,8 +54,8 @@ class Mention(NamedTuple):
     name: str
     path: str
     line: int
-    needed: bool = False
-    optional: bool = False
+    needed: bool
+    optional: bool
     form: str = ""  # of the value that an env file gives it
 
 
@@ -181,7 +181,7 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
         elif example and binding.key is None and not binding.error:
             for found in re.finditer(_PATTERNS["commented"], binding.original.string):
                 number = line + binding.original.string.count("\n", 0, found.start(1))
-                yield Mention(found[1], path, number, optional=True)
+                yield Mention(found[1], path, number, needed=False, optional=True)
 
 
 def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator[Mention]:
@@ -309,7 +309,14 @@ def named_in(
     return found["word"], found["set"], unread
 
 
-def asked_of_owner(variables: Mapping[str, tuple[Mention, ...]]) -> dict[str, list[Mention]]:
-    """Name: where code reads it that is not of the tests; none that the machine or the build sets."""
-    own = {name for name in variables if re.fullmatch(_PATTERNS["one_case"], name)} - NOT_CONFIGURED
-    return {name: [place for place in variables[name] if not is_of_tests(place.path)] for name in own}
+def asked_of_owner(project: Project, code: CodeRead) -> dict[str, list[Mention]]:
+    """Name: where code reads it, else where a compose file sets it, since code may read by a prefix; no place
+    of the tests, and none that the machine or the build sets."""
+    held = (
+        Mention(found[1], path, text.count("\n", 0, found.end()) + 1, needed=False, optional=True)
+        for path, text in texts(project, code.deployments, [])
+        for found in re.finditer(_PATTERNS["composed"], text)
+    )
+    places = {**_by_name(held), **code.variables}
+    names = places.keys() - NOT_CONFIGURED
+    return {name: [place for place in places[name] if not is_of_tests(place.path)] for name in names}

@@ -9,6 +9,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import pairwise
 
 import pytest
@@ -16,6 +17,7 @@ import zstandard
 
 from audit_lib.base import archives
 from audit_lib.base.archives import PIECE, Budget, LogStream, kind_of, unpack
+from audit_lib.base.files import Unreadable
 from tests.support.packed import gzip_zeros, tar_block, zipped
 
 MB = 1 << 20
@@ -112,11 +114,24 @@ def test_a_packed_log_is_read_to_its_end(compress: Callable[[bytes], bytes]) -> 
     assert (io.BufferedReader(whole).read(), whole.broken) == (b"one\n" * 9_000 + b"two\n", "")
     assert io.BufferedReader(cut).read().startswith(b"one\n" * 9_000)
     assert cut.broken == "EOFError"
+    wide = LogStream(io.BytesIO(compress("é 1\n".encode("utf-16"))))
+    assert (io.BufferedReader(wide).read().decode(), wide.broken) == ("é 1\n", "")
+
+
+def test_a_log_that_grows_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past a size that small files may have, and past what the best compression of a log gives."""
+    for least, refused in ((MB, True), (10 * MB, False)):
+        monkeypatch.setattr(archives, "_BOMB_FROM", least)
+        log = io.BufferedReader(LogStream(io.BytesIO(gzip_zeros(9 * MB))))
+        with pytest.raises(Unreadable, match="250 times") if refused else nullcontext():
+            assert len(log.read()) == 9 * MB
 
 
 def test_memory_follows_the_piece() -> None:
-    """A member of 100 MB comes in overlapping parts of some 8 MB."""
-    faults: list[str] = []
+    """A member of 100 MB comes in overlapping parts of some 8 MB. What grows fairly costs no surplus."""
+    faults, budget = list[str](), Budget()
+    assert [part for _, part, _ in unpack(OPENED["bz2"], faults, budget)] == [SOUGHT]
+    assert budget.left == archives.SURPLUS
     content = zipped(bytes(100 * MB))
     tracemalloc.start()
     parts = [(start, len(part)) for path, part, start in unpack(content, faults) if path == "a.txt"]

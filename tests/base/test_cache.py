@@ -1,6 +1,7 @@
 """What is kept between runs is believed by its MAC: under the same secret, by the same code."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,16 +49,25 @@ def test_other_code_or_rules_believe_nothing(tmp_path: Path, monkeypatch: pytest
 
 
 def test_state_of_another_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is remembered comes back, unless others may write the file, it is a link, or no JSON."""
+    """What is remembered comes back, unless others may write the file, it is a link, large, or no table."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = tmp_path / "audit_lib" / "a.json"
     assert remember_state("a", {"x": 1})
     assert recall_state("a") == {"x": 1}
-    for spoil in (lambda: path.chmod(0o666), lambda: path.write_text("["), lambda: _link(path)):
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    texts = ("[", "[1]", " " * (4 << 20) + '{"x": 1}')
+    spoils = (partial(path.chmod, 0o620), partial(path.chmod, 0o602), partial(_link, path))
+    for spoil in (*spoils, *(partial(path.write_text, text) for text in texts)):
         spoil()
         assert recall_state("a") == {}
         path.unlink()
         remember_state("a", {"x": 1})
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert (remember_state("b", {"x": 2}), recall_state("b")) == (True, {"x": 2})
+    assert (tmp_path / "home/.local/state/audit_lib/b.json").is_file()
+    monkeypatch.setenv("XDG_STATE_HOME", "/dev/null")
+    assert (remember_state("a", {"x": 1}), recall_state("a")) == (False, {})
 
 
 def _link(path: Path) -> None:

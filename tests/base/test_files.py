@@ -73,18 +73,19 @@ def test_whatever_is_no_file_of_the_project_is_refused(project: Path) -> None:
             assert refusal.value.state == state, path
 
 
-def test_a_link_that_takes_the_file_s_place_is_not_followed(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("other", "reason"), [("host", "symbolic link"), ("fifo", "FIFO")])
+def test_what_takes_the_file_s_place_is_not_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch, other: str, reason: str
 ) -> None:
-    """Between the look at a file and its opening it can be replaced: the opening itself refuses."""
+    """Between the look at a file and its opening it can be replaced: what was opened is looked at again."""
     looked = files._require_file
 
     def swap(status: os.stat_result, relative: str) -> None:
         looked(status, relative)
-        (project / "host").rename(project / "a.log")
+        (project / other).rename(project / "a.log")
 
     monkeypatch.setattr(files, "_require_file", swap)
-    with pytest.raises(Unreadable, match="symbolic link"):
+    with pytest.raises(Unreadable, match=reason):
         read_source(project, "a.log", 1000)
 
 

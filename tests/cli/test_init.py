@@ -12,9 +12,8 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.audit import Audit
 from audit_lib.base.errors import BadInput
-from audit_lib.cli import records
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import choose_policy, load_project
+from audit_lib.settings import choose_policy, load_project, variables
 from audit_lib.settings.discover import write_new
 from tests.support.applications import django_vue, stranger, write
 from tests.support.audits import run_audit
@@ -43,29 +42,25 @@ def reviewed(project: Path) -> Audit:
     return run_audit(load_project(project), "2026Q3", "2026-09-30", keeper=Keeper(Key(b"k" * 32, "demo")))
 
 
-# Service, variable, kind, component, whether it is required.
-GUESSES = """
-backend ALGOLIA_ADMIN_KEY secret whole optional
-backend ALGOLIA_APP_ID identifier whole always
-backend ALLOWED_HOSTS setting whole optional
-backend CELERY_BROKER_URL secret password optional
-backend DATABASE_URL secret password always
-backend DJANGO_SECRET_KEY secret whole always
-backend EMAIL_HOST_PASSWORD secret whole optional
-backend LEGACY_TOKEN secret whole optional
-backend SENTRY_DSN setting whole optional
-backend STRIPE_SECRET_KEY secret whole always
-frontend VITE_API_TOKEN secret whole optional
-frontend VITE_API_URL setting whole optional
-frontend VITE_FLAG setting whole optional
-frontend VITE_MAPS_KEY secret whole optional
-frontend VITE_STRIPE_PUBLIC_KEY setting whole optional
-""".strip()
+GUESSES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["guesses"]
 SOURCES = [
     (".env", "development", "backend", False),
     (".env.example", "", "backend", True),
     ("frontend/.env.example", "", "frontend", True),
 ]
+
+
+def test_the_first_review_compares_with_what_init_guesses(tmp_path: Path) -> None:
+    """What `init` wrote nobody changed, and nobody signed: not known. What was edited since is a finding, and
+    so is what somebody declared otherwise."""
+    project = init(django_vue(tmp_path / "shop"))
+    guessed = ["a guess of `init` about 15 variables", "the place of a file"]
+    assert reviewed(project).settings_changes["setting"].tolist() == guessed
+    path = project / "audit.toml"
+    block = path.read_text().partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
+    path.write_text(path.read_text().replace(block, block.replace('kind = "secret"', 'kind = "setting"')))
+    changed = reviewed(project).settings_changes
+    assert set(changed.loc[changed["known"], "setting"]) == {"secret LEGACY_TOKEN: kind"}
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
@@ -166,7 +161,7 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
 
 def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where there is more code than is searched, the output says how much."""
-    monkeypatch.setattr(records, "MAX_CODE_FILES", 2)
+    monkeypatch.setattr(variables, "MAX_CODE_FILES", 2)
     result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
     assert "not searched: 3 code files beyond the first 2" in result.output
 
@@ -213,12 +208,40 @@ def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
     assert {name for name, rule in rules.items() if rule["kind"] == "secret"} == SECRETS
     assert rules["PARTNER_FEED"]["component"] == "password"
     assert [name for name, rule in rules.items() if rule["required"] == "always"] == ["SEARCH_PASSWORD"]
-    # Files that set one name to two values are services by their names; environments are those found.
+    # Files that set one name to two values are services by their names; production there always is.
     project = load_project(shop)
     held = [source for source in project.env_sources if not source.example]
     found = {source.path: source.service for source in held}
     assert found == {"env/web.env": "web", "env/cache.env": "cache", "env/queue.env": "queue"}
-    assert (project.environments, {source.loader for source in held}) == (("development",), {"compose"})
+    assert project.environments == ("development", "production")
+    assert {source.loader for source in held} == {"compose"}
+
+
+COMPOSE = """
+services:
+  app:
+    environment:
+      SHOP_db__password: &password shop
+      PORT: 9000
+  db:
+    environment:
+      - POSTGRES_PASSWORD=shop
+#     - OLD_TOKEN=x
+"""
+
+
+def test_what_compose_files_set_is_named(tmp_path: Path) -> None:
+    """An application that reads its variables by prefix has those that compose files set, of production."""
+    files = {"docker-compose.yml": COMPOSE, "web.go": "package web\n", "tests/compose.yml": "  A_KEY: x\n"}
+    project = write(tmp_path / "shop", files)
+    words = ["snapshot", "--project", str(project)]
+    assert "next: audit-lib snapshot" in (told := run_init(project).output)
+    assert told.count("--env production/backend=FILE") == 1
+    kinds = {name: rule["kind"] for name, rule in rules_of(project).items()}
+    assert kinds == {"POSTGRES_PASSWORD": "secret", "SHOP_db__password": "secret"}
+    assert load_project(project).environments == ("production",)
+    refused = CliRunner().invoke(main, words, env={"AUDIT_KEY_FILE": str(tmp_path / "home" / "key")})
+    assert (refused.exit_code, "--env production/backend=FILE" in refused.stderr) == (2, True)
 
 
 def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:

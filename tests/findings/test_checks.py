@@ -71,6 +71,8 @@ def test_a_check_is_whole(check: Check) -> None:
     assert all(text.format_map(blank) or not text for text in texts)
     empty = check.rows({"inventory": rows_of("inventory"), check.table: rows_of(check.table)})
     assert not any(truths.any() for truths in judged(check, empty))
+    with pytest.raises(ValueError, match="zip"):  # a case without its condition
+        list(replace(check, cases=(*check.cases, check.cases[0])).picked(empty))
     names = [(case.name, case.subject) for case in check.cases if case.status == "open"]
     # The same fault, meant to be there in development.
     assert len(names) == len(set(names)) or check.id in {"missing-secret", "placeholder-value"}

@@ -21,6 +21,7 @@ from audit_lib.findings.decisions import (
 )
 from audit_lib.findings.find import by_item, finding_id, with_texts
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
+from audit_lib.leaks.tables import COMMON
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule
 from tests.support.rows import NOW, TABLES, rows_of
@@ -75,8 +76,9 @@ def _previous(*found: dict[str, Any]) -> PreviousReport:
 
 def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
     """The id is check, subject and place; evidence quotes the age beside the limit, and who owns it."""
-    row = _find(freshness=[{"status": "overdue", "age_days_min": 101.5, "age_days_max": None}]).iloc[0]
-    assert row["id"] == OVERDUE
+    late = {"status": "overdue", "age_days_min": 101.5, "age_days_max": None}
+    row = _find(freshness=[late], inventory=[{}]).iloc[0]
+    assert (row["id"], row["where"]) == (OVERDUE, ("backend/.env:3",))
     assert row["evidence"].startswith("age: at least 101 days; limit: 90 days")
     assert (row["owner"], row["opened_in"], row["change"]) == ("Ada", "2026Q3", "")
     assert finding_id("value-in-log", "a: b\n/é", "", "", "x y") == "value-in-log:a-b-/é:x-y"
@@ -90,19 +92,23 @@ def test_rows_with_one_id_are_merged_and_counted() -> None:
     assert (len(row["where"]), row["where"][-1]) == (6, "and 55 more")
     row = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}]).iloc[0]
     assert (row["status"], row["where"]) == ("open", ("backend/.env.local",))
+    graver = [{"verdict": "found", "severity": one, "classification": one} for one in ("medium", "high")]
+    row = _find(detections=graver).iloc[0]
+    assert (row["severity"], "in all" in row["evidence"]) == ("high", False)
 
 
 def test_the_gravest_come_first() -> None:
-    """Of one severity who got in, then what leaked and is in force, then a broken pair of production."""
+    """Of one severity who got in, then what leaked and is in force, a broken pair, then what is not known."""
+    pair = {"why": "pairing", "expected": "same"}
     found = _find(
         inventory=[{"compromised": True}],
-        drift=[{"why": "pairing", "expected": "same"}],
+        drift=[pair | {"other_secret": "C", "relation": "unknown"}, pair],
         leaked_secrets=[{"status": "emergency"}],
         detections=[{"verdict": "found", "detection": "let-in", "severity": "critical"}],
         sources=[{"state": "unreadable"}],
     )
     assert " ".join(found["check"]) == (
-        "attack-on-logins leaked-in-force pairing-mismatch compromised-value source-not-read"
+        "attack-on-logins leaked-in-force pairing-mismatch compromised-value pairing-mismatch source-not-read"
     )
 
 
@@ -146,7 +152,7 @@ def test_a_finding_is_due_by_severity_promise_or_acceptance(
 ) -> None:
     """The earlier of severity and promise; as long as a risk is accepted it is not overdue."""
     row = _find(*_decisions(made), **LATE).iloc[0]
-    assert row["due_at"] == AS_OF + timedelta(days=days)
+    assert (row["due_at"], row["overdue"]) == (AS_OF + timedelta(days=days), False)
     assert list(row[["owner", "ticket"]]) == owner
 
 
@@ -166,7 +172,7 @@ def test_a_fault_is_followed_within_its_family(was: dict[str, Any], rows: Any, c
     """It became worse or better, or ended if what would show it was read; else it is no longer known."""
     changes = _judge(previous=_previous(FOUND | was), **rows)["changes"]
     about_owner = changes["now_check"].str.startswith("secret-not")
-    mine = changes[changes["subject"].isin(("API_TOKEN", "OTHER")) & ~about_owner]
+    mine = changes[changes["subject"].isin(("API_TOKEN", was.get("subject"))) & ~about_owner]
     assert change in set(mine["change"])
 
 
@@ -218,9 +224,10 @@ def test_values_of_production_decide_every_leak_at_once(environment: str, action
 def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
     """However many names there are: what a file that deploys holds, and what was perhaps made for tests."""
     chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE_ROW)]
+    chosen.append({"variable": COMMON, "values": 2})
     leaked = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": ()}]
     found = _find(chosen_passwords=chosen, leaked_secrets=leaked).set_index("subject")["action"]
-    assert found["A"] == found["B"]
+    assert found["A"] == found["B"] != found[COMMON]
     assert found[ELSEWHERE_ROW].nunique() == 1
 
 
@@ -231,15 +238,22 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     assert first.isdisjoint(second)
 
 
-@pytest.mark.parametrize(("template", "bits", "tracked"), [(True, 30, 0), (True, 150, 1), (False, 30, 1)])
-def test_a_tracked_file_of_published_values_discloses_none(template: bool, bits: int, tracked: int) -> None:
+@pytest.mark.parametrize(
+    ("template", "bits", "lost", "tracked"),
+    [(True, 30, 0, 0), (True, 150, 0, 1), (False, 30, 0, 1), (True, 30, 1, 1), (True, 30, None, 1)],
+)
+def test_a_tracked_file_of_published_values_discloses_none(
+    template: bool, bits: int, lost: int | None, tracked: int
+) -> None:
     """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding, and
     so is a strong one that is in an example, too: whoever may commit could hide the file by a copy."""
     facts = {"template": template, "strength_bits": float(bits)}
     held = [{"source": "backend/.env", "environment": "development", **facts}]
-    missing = {"source": "backend/.env", "secret": "B", "state": "missing"}
-    found = _find(sources=[{"tracked": True}], inventory=[*held, missing])
-    assert found["check"].eq("tracked-env-file").sum() == tracked
+    held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
+    source = {"tracked": True, "environment": "production", "not_understood": lost}
+    found = _find(sources=[source], inventory=held)
+    for check in ("tracked-env-file", "values-on-disk"):
+        assert found["check"].eq(check).sum() == tracked
 
 
 @pytest.mark.parametrize(("verdict", "days", "status"), CASES["answers"])

@@ -125,6 +125,7 @@ def test_each_weakening_is_a_change(project: Path, toml: str, setting: str) -> N
     staging = ENV.replace("production", "staging")
     changes = _changes(project, toml.format(base=BASE, env=ENV, secret=SECRET, staging=staging))
     assert any(name.startswith(setting) for name in changes), changes
+    assert all(was != now for was, now in changes.values())
 
 
 def test_without_a_signed_review_places_are_not_known(project: Path) -> None:
@@ -153,3 +154,19 @@ def test_the_guide_is_held_against_the_policy(cited: bytes, reason: str, tmp_pat
     table = document_sources(Project("p", tmp_path, guide="guide.md"), policy, Ledger())
     guide = table[table["kind"].eq("guide")].iloc[0]
     assert (guide["state"], guide["reason"]) == ("read", reason)
+
+
+def test_own_formats_and_the_ledger_are_documents(tmp_path: Path) -> None:
+    """Own log formats are said with their size; entries after the review's date are counted, not used."""
+    (tmp_path / "formats.toml").write_bytes(TEXT)
+    project, policy = Project("p", tmp_path, guide="", formats="formats.toml"), bundled_policy("generic")
+    entry = Entry(v=1, writer="bo", seq=1, at=AT, kind="snapshot", key_id="0" * 8, body={})
+    states = [
+        (Ledger(), ("missing", "has no entry before this review's date")),
+        (Ledger((entry,)), ("read", "")),
+        (Ledger(later=(entry,)), ("read", "1 entry dated after this review left out")),
+    ]
+    for ledger, expected in states:
+        table = document_sources(project, policy, ledger).set_index("kind")
+        assert tuple(table.loc["ledger", ["source", "state", "reason"]]) == (".audit/ledger", *expected)
+        assert tuple(table.loc["log formats", ["state", "size_bytes"]]) == ("read", len(TEXT))

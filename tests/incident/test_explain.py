@@ -1,5 +1,6 @@
 """Explanations by the detections: what is not seen never counts, and each is about what was asked."""
 
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -100,6 +101,7 @@ def test_explanations_are_about_the_secret_that_was_asked_for(sample: Investigat
         assert table.loc[name, "rating"] == "unknown"
         assert "callers do not send TRADIER_API_KEY" in table.loc[name, "missing"]
     assert "203.0.113" not in "".join(table["speaks_for"])
+    assert "callers do not send" not in table.loc[EXPOSED, "missing"]
     sample.look(secret="")
 
 
@@ -112,6 +114,24 @@ def test_variables_changed_by_a_deploy_explain_an_outage(sample: Investigation) 
     said = sample.summary()
     assert said.sentence == "A change of variables shut callers out for 14 minutes."
     assert not said.is_attack
+
+
+def test_a_leak_counts_while_its_value_was_in_force() -> None:
+    """From the commit until the start that put another value in force; the evidence of both is named."""
+    found = opened_once("leaked and used")
+    found.look(secret="API_TOKEN")
+    table = found.exposure.assign(
+        **{name: found.exposure[name].dt.strftime("%d %H:%M").fillna("") for name in ("begins_at", "ends_at")}
+    )
+    assert table[["begins_at", "ends_at", "leaked", "open"]].to_numpy().tolist() == [
+        ["15 02:00", "16 20:05", True, False], ["16 19:59", "", False, True],
+    ]  # fmt: skip
+    texts = ("the leak was first seen in commit", "the value came into use after ledger weekly#9")
+    assert [by.startswith(text) for by, text in zip(table["begins_by"], texts, strict=True)] == [True, True]
+    assert "another value in ledger weekly#10, in effect since the start in" in table["ends_by"].iloc[0]
+    for first, last, counts in ((10, 14, False), (15, 16, True), (17, 18, False)):
+        found.look(since=f"2026-09-{first}", until=f"2026-09-{last}")
+        assert ("known to have leaked" in _explained(found).loc[USED, "speaks_for"]) == counts
 
 
 def test_a_pair_counts_in_production_and_while_it_differed() -> None:
@@ -151,27 +171,13 @@ TAKEN: dict[str, Callable[[Path], object]] = {
     "values": _no_values,
     "one file": lambda at: (at / "frontend/.env.local").unlink(),
 }
-# By incident and secret that is asked for: what is taken away, and what is not unlikely without it. With all
-# that is there, each of these explanations is unlikely, for the incident has another one.
-RULED_OUT: dict[tuple[str, str], dict[str, set[str]]] = {
-    (BUNDLE, "JWT_SECRET_KEY"): {
-        "the day itself": {GUESSED, USED, OUTAGE},
-        "understanding": {GUESSED, USED, OUTAGE},
-        "addresses": {GUESSED},
-        "all but a week": {USED},
-        "values": {EXPOSED},
-        "one file": {EXPOSED},
-    },
-    ("leaked and used", "API_TOKEN"): {
-        taken: {CUT_OFF} for taken in ("the day itself", "understanding", "snapshots")
-    },
-}
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-@pytest.mark.parametrize(("kind", "secret"), RULED_OUT)
-def test_unlikely_is_earned(kind: str, secret: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "secret", "rest"), CASES["ruled_out"])
+def test_unlikely_is_earned(kind: str, secret: str, rest: dict[str, list[str]], tmp_path: Path) -> None:
     """With all that it needs an explanation is unlikely where it explains nothing; else it is not."""
-    whole, rest = tmp_path / "whole", RULED_OUT[kind, secret]
+    whole = tmp_path / "whole"
     whole.mkdir()
     plant(whole, kind, 0)
     change(whole / TOML, 'name = "planted"', 'environments = ["production"]\nname = "planted"')
@@ -182,7 +188,7 @@ def test_unlikely_is_earned(kind: str, secret: str, tmp_path: Path) -> None:
         unlikely = set(ratings.index[ratings.eq("unlikely")])
         if taken == "nothing":
             assert set().union(*rest.values()) <= unlikely
-        assert not unlikely & rest.get(taken, set()), taken
+        assert unlikely.isdisjoint(rest.get(taken, ())), taken
 
 
 def test_a_window_that_no_log_reaches_rules_nothing_out(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from audit_lib.leaks.find_leaks import (
     find_leaks,
     leak_targets,
     read_reports,
+    search_staged,
     shown_names,
     with_found,
 )
@@ -23,6 +25,7 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
 from audit_lib.leaks.tables import shows_no_leak, tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrecy.redact import MARK
 from audit_lib.secrets.inventory import Inventory
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import EnvEntries
@@ -30,6 +33,7 @@ from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy
 from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import PLACES, new_plot
+from tests.support.rows import filled, rows_of
 
 
 def audit(root: Path, tmp_path: Path, **given: Any) -> tuple[LeakAudit, Keeper]:
@@ -213,6 +217,26 @@ def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value:
     assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
 
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+@pytest.mark.parametrize(("given", "expected"), CASES["targets"])
+def test_each_value_is_searched_for_by_what_it_is(given: dict[str, Any], expected: list[list[str]]) -> None:
+    """Everywhere, or beside its name if it is weak; in force if it is, or if one of its readings may be."""
+    keeper, strong = Keeper(Key(b"k" * 32, "file")), fake_value("target")
+    case: dict[str, Any] = {"name": "JWT_SECRET_KEY", "several": [], "kind": "env file", "present": True}
+    case |= {"value": "" if "several" in given else "{v}"} | given
+    readings = [keeper.take(one.replace("{v}", strong)) for one in case["several"]]
+    fingerprint = None if readings else keeper.take(case["value"].replace("{v}", strong))
+    line = {name: case[name] for name in ("name", "kind")} | {"environment": "production", "state": "read"}
+    entries = filled(EnvEntries, [line | {"fingerprint": fingerprint, "readings": ",".join(readings)}])
+    present = fingerprint is not None and case["present"]
+    held = [{"variable": case["name"], "fingerprint": fingerprint}] * present
+    targets = leak_targets(entries, rows_of("inventory", *held), bundled_policy("paiid"), keeper)
+    assert targets[["kind", "searched", "reason", "in_force"]].to_numpy().tolist() == expected
+    assert (keeper.fingerprint(strong) in set(targets["fingerprint"])) == ("{v}" in str(case))
+
+
 def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
     keeper = Keeper(Key.throw_away())
     return keeper, tuple(map(keeper.take, values))
@@ -249,3 +273,31 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
         targets, owners = with_found(none, shapes, keeper, ())
         assert set(targets["variable"]) == {name}
         assert set(owners.values()) == {third}
+
+
+def test_what_is_staged_is_searched(tmp_path: Path) -> None:
+    """What the index holds and HEAD does not: known values in contents and names, and by patterns what its
+    file did not hold before; a line says what is known of it. A content that is not whole is named."""
+    plot, keeper = new_plot(tmp_path / "repo"), Keeper(Key(b"k" * 32, "file"))
+    targets = targets_of(keeper, {"TOKEN": VALUE})
+    old, new = fake_value("held before"), fake_value("new in its file")
+    plot.commit("old.py", f"API_TOKEN = '{old}'\n")
+    for name, content in {
+        "old.py": f"API_TOKEN = '{old}'\nx = 1\n", f"{VALUE}.txt": "x\n",
+        "new.py": f"\nAPI_TOKEN = '{new}'\nSECRET_KEY = '{VALUE}'\n",
+        "a.gz": gzip.compress(VALUE.encode() * 9)[:-9],
+    }.items():  # fmt: skip
+        plot.file(name, content)
+    plot.git("add", "-A")
+    plot.file("new.py", "clean on disk only\n")
+    for rules, more in (
+        (None, set()),
+        (Rules(keeper, ()), {("new.py", 2, "API_TOKEN", "looks like a secret")}),
+    ):
+        found = search_staged(plot.root, keeper, targets, rules=rules)
+        known = "in force in production"
+        assert {(hit.path, hit.line, hit.secret, hit.known) for hit in found.hits} == more | {
+            ("new.py", 3, "TOKEN", known), (f"{MARK}.txt", 0, "TOKEN", known), ("a.gz", 1, "TOKEN", known),
+        }  # fmt: skip
+        assert (found.files, found.values, [one.place for one in found.left_out]) == (4, 1, ["a.gz"])
+    assert search_staged(plot.root, keeper, targets.assign(kind="template")).hits == ()

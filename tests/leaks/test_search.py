@@ -1,8 +1,10 @@
 """The exact search, against a planter that shares no code with it; what it left out is named each time."""
 
 import gzip
+import io
 import os
 import random
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -15,34 +17,14 @@ import pytest
 
 from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
+from audit_lib.leaks.sources import Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import EnvSource, Project, bundled_policy
 from tests.support.fakes import fake_value
+from tests.support.packed import zipped
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
-# Where each kind of place of the planter is reported, whatever else holds the value.
-WHERE = {
-    "unreachable commit": ("unreachable", "gone.txt"), "blob at HEAD": ("commit", "a/config.py"),
-    "blob removed later": ("commit", "removed.env"), "blob on another branch": ("commit", "side.txt"),
-    "blob on a deleted branch": ("unreachable", "deleted.txt"),
-    "path of a file": ("path", "exports/[secret removed].txt"),
-    "path of a folder": ("path", "out-[secret removed]/deep/x.txt"), "commit message": ("commit message", ""),
-    "author's name": ("commit author", ""), "committer's address": ("commit author", ""),
-    "annotated tag": ("tag", "refs/tags/v1"), "name of a tag": ("git file", ".git/packed-refs"),
-    "tag of a blob": ("tag", "refs/tags/blobtag"), "git note": ("note", None),
-    "older stash": ("unreachable", "base.txt"), "newest stash": ("stash", "base.txt"),
-    "amended commit": ("unreachable", "amended.txt"), "dangling blob": ("unreachable", ""),
-    "only in a merge": ("commit", "evil.txt"), "packed with deltas": ("commit", "packed.txt"),
-    "untracked file": ("working tree", "untracked.txt"), "ignored file": ("working tree", "x.secret"),
-    "name of an untracked file": ("working tree", "dump-[secret removed].bin"),
-    "git config": ("git file", ".git/config"), "reflog message": ("git file", ".git/logs/refs/heads/z"),
-    "log": ("log", "backend/logs/app.log"),
-    "built bundle": ("bundle", "frontend/.next/static/chunks/main.js"),
-    "source map": ("bundle", "frontend/.next/static/main.js.map"), "notebook output": ("notebook", "n.ipynb"),
-    "large file": ("working tree", "large.bin"), "large blob": ("commit", "blob.bin"),
-    "commit message left behind": ("git file", ".git/SQUASH_MSG"),
-    "staged, not committed": ("staged", "staged.txt"),
-}  # fmt: skip
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SYMBOLS = "\"'\\<&> +%$/=é"
 
 
@@ -90,8 +72,14 @@ def test_only_an_own_key_remembers_what_held_nothing(tmp_path: Path, origin: str
     """Under a key that all know anybody could say of an object that it is clean."""
     plot = new_plot(tmp_path / "repo")
     plot.commit("a.py", "nothing = 1\n")
-    search(plot.root, {"TOKEN": fake_value("kept")}, tmp_path, origin)
-    assert len(list((tmp_path / "cache").glob("*.clean"))) == kept
+    keeper, steps = Keeper(Key(b"k" * 32, origin)), list[tuple[str, int, int]]()
+    options = LeakOptions(cache=tmp_path / "cache", progress=lambda *step: steps.append(step))
+    for _ in range(2):
+        search_places(Project("p", plot.root), keeper, targets_of(keeper, {"TOKEN": VALUE}), options)
+        assert len(list((tmp_path / "cache").glob("*.clean"))) == kept
+    done = [(count, of) for what, count, of in steps if what == "git objects"]
+    assert len(done) == (6 if kept else 12)
+    assert done[5][0] == done[5][1] == max(count for count, _ in done)
 
 
 @pytest.fixture(scope="module")
@@ -107,12 +95,12 @@ def test_every_kind_of_place_is_searched(crowded: Plot, tmp_path: Path) -> None:
     """Wherever git or the folder can hold a value, it is found there; no frame quotes it."""
     values = {f"V{number}": fake_value(kind) for number, kind in enumerate(PLACES)}
     found, keeper = search(crowded.root, values, tmp_path)
-    assert set(WHERE) == set(PLACES)
-    for kind, (source, path) in WHERE.items():
+    assert {kind for kind, *_ in CASES["where"]} == set(PLACES)
+    for kind, source, path in CASES["where"]:
         places = met(found, keeper, fake_value(kind))
         there = places[places["place"] == source]
         assert len(there) >= 1, kind
-        assert path is None or path in set(there["path"]), kind
+        assert path == "any" or path in set(there["path"]), kind
     shown = found.sightings.to_csv() + found.coverage.to_csv()
     assert [kind for kind in PLACES if fake_value(kind) in shown] == []
 
@@ -274,13 +262,39 @@ def test_what_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_what_is_kept_elsewhere_is_said(plot: Plot, tmp_path: Path) -> None:
-    """Commits that were never fetched, and what git LFS has, are not taken for clean."""
+    """Commits never fetched, what git LFS has, submodules and lost objects are not taken for clean."""
     plot.commit("big.bin", f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 12345\n")
     clone = tmp_path / "clone"
     plot.git("clone", "-q", "--depth", "1", plot.root.as_uri(), str(clone))
-    for root, text in ((clone, "shallow clone"), (plot.root, "git LFS"), (plot.root, "git LFS")):
+    texts = ["shallow clone", "git LFS", "git LFS", "is a submodule", "lacks 1 object"]
+    for number, text in enumerate(texts):
+        if text == "is a submodule":
+            plot.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub")
+        if text == "lacks 1 object":
+            blob = plot.git("rev-parse", "HEAD:big.bin")
+            (plot.root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+        root = plot.root if number else clone
         found = search(root, {"TOKEN": VALUE}, tmp_path)[0].coverage
         assert text in "; ".join(found.loc[found["state"] != "searched", "reason"])
+
+
+def test_a_text_that_is_packed_wide_or_in_a_table_is_read(tmp_path: Path) -> None:
+    """Patterns need text: UTF-16, the words of SQLite and a paragraph in parts are one, bytes are not."""
+    text = b"API_TOKEN=" + fake_value("words").encode()
+    contents = {"a.db": b"SQLite format 3\0" + bytes(9) + text, "b.txt": text.decode().encode("utf-16")}
+    contents |= {"c.zip": zipped(text), "d.bin": b"\0" + text, "e.txt": text + bytes(9)}
+    contents["f.txt"] = text + b" " * 9_000 + b"\0"
+    for name, between in (("g.docx", b"</w:t><w:t>"), ("h.docx", b"</w:t></w:p><w:p><w:t>")):
+        words = b"<w:p><w:t>" + text[:20] + between + text[20:] + b"</w:t></w:p>"
+        contents[name] = zipped(words, "word/document.xml")
+    found = {}
+    for name, content in contents.items():
+        source = Source(Origin("working tree", name), len(content), partial(io.BytesIO, content))
+        found[name] = [
+            member for member, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)
+        ]
+    whole = {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "f.txt": [""], "g.docx": ["word/document.xml"]}
+    assert found == whole | {"d.bin": [], "e.txt": [], "h.docx": []}
 
 
 def _replaced(plot: Plot) -> None:

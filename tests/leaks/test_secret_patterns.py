@@ -2,6 +2,7 @@
 
 import random
 import string
+import tomllib
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,13 @@ from tests.support.labelled import Case, negatives, positives
 from tests.support.planter import new_plot
 
 MIXED = string.ascii_letters + string.digits
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+LARGE, DIGITS = string.ascii_uppercase, string.digits
+ALPHABETS = {
+    "mixed": MIXED, "letters": string.ascii_letters, "hex": "0123456789abcdef", "digits": DIGITS[1:],
+    "small": string.ascii_lowercase + DIGITS, "capitals": LARGE, "capitals and digits": LARGE + DIGITS,
+    "base32": LARGE + "234567",
+}  # fmt: skip
 KNOWN_MISSES = {
     "chat paste, no name: API_TOKEN",  # a value alone, with nothing that says what it is
     "Dockerfile: ENCRYPTION_KEY",  # reads as a path
@@ -52,47 +60,6 @@ def test_every_shape_is_known(shapes: Rules) -> None:
     assert {case.label for case in negatives() if _found(shapes, case)} == set()
 
 
-# A path and a text in which {value}, or the seed of one-time passwords {seed}, is found.
-NOTATIONS = (
-    ("app/Main.scala", 'val apiToken: String = "{value}"\n'),
-    ("app/Main.scala", 'if (token !== "{value}") return\n'),
-    ("app/Main.scala", '"authorization": "{value}",\n'),
-    ("app/Main.scala", 'request.header(AUTHORIZATION, "token {value}")\n'),
-    ("app/Main.scala", 'cipher.setSigningKey(Base64.decode("{value}"))\n'),
-    ("app/Main.scala", "open('https://example.org/a?b=1&oauth_token={value}&c=2')\n"),
-    ("app/Main.scala", 'go("https://example.org/?next=%3Fa%3D1%26token%3D{value}")\n'),
-    ("app.conf", "SERVICE_PSWD={value}\n"), ("a.json", '{{"text": "{{\\"api_token\\":\\"{value}\\"}}"}}'),
-    ("a.json", '{{"tokens": [\n  "{value}",\n  "{value}"\n]}}'),
-    ("a.json", '{{"name": "api_token",\n' + 40 * " " + '"value": "{value}"}}'),
-    ("a.json", '{{"key": "9{value}8z7"}}'), ("a.html", "api_key = &quot;{value}&quot;"),
-    ("a.html", '<a href="https://example.org/?access_token={value}">'),
-    ("strings.xml", '<string name="api_key">{value}</string>'),
-    ("Info.plist", "<key>apiToken</key>\n\t<string>{value}</string>"),
-    ("app/main.go", 'token := []byte("{value}")'), ("app/main.go", "\tToken:" + 20 * " " + '"{value}",'),
-    ("app/main.go", 'http.Get("https://example.org/?a=1&apiToken={value}")'),
-    ("app/main.go", 'const token string = "{value}"'),
-    ("app/main.rs", 'let token = String::from("{value}");'),
-    ("app/main.py", "'Authorization': 'token {value}'"), ("app/main.h", '#define SECRET_KEY "{value}"'),
-    ("secrets.yml", "token: |\n  {value}\n"),
-    ("settings.txt", 'session_token =\n  "{value}"\n'), ("settings.txt", "Authorization: Bearer {value}\n"),
-    ("app/login.py", "pyotp.TOTP('{seed}')"), ("app/login.py", 'ROTP::TOTP.new("{seed}")'),
-    ("app/login.py", "authenticator.generate('{seed}')"),
-    *(("settings.py", f"API_TOKEN = '{{value}}'  # {comment}\n") for comment in (
-        "kingfisher:ignore", "gitleaks:allow", "pragma: allowlist secret", "nosec",
-    )),
-)  # fmt: skip
-NO_SECRETS = (
-    ("settings.txt", "SESSION_TOKEN=\nREGION_NAME={value}\n"),
-    ("settings.txt", "session_token:\n  region: {value}\n"),
-    ("settings.txt", "Authorization: Bearer {value}...\n"),
-    ("app/main.py", 'author = "{short}"\n'),
-    ("app/sums.go", '"feed": "{a}",\n"item": "{b}",\n"api_key": "{c}",\n"mark": "{d}",\n"note": "{e}",\n'),
-    ("app/main.py", '"a key or file.\\u003c/p\\u003e\\u003cp{short}"\n'),
-    ("app/main.py", "http://Bearer:APIKEY@api.sandstorm.example.net:6099/{short}\n"),
-    ("app/main.py", 'authorization_response="https://i.example/?code=hello-{short}"\n'),
-)  # fmt: skip
-
-
 def _filled(text: str) -> bytes:
     value, short = fake_value(("notation", 8), 32, MIXED), fake_value("author", 18, MIXED)
     seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
@@ -100,10 +67,10 @@ def _filled(text: str) -> bytes:
     return text.format(value=value, short=short, seed=seed, **sums).encode()
 
 
-@pytest.mark.parametrize(("path", "text"), [*NOTATIONS, *NO_SECRETS])
+@pytest.mark.parametrize(("path", "text"), [*CASES["notations"], *CASES["no_secrets"]])
 def test_a_generated_value_is_found_in_each_notation(path: str, text: str, shapes: Rules) -> None:
     """Whatever is around it, and no comment hides it; what has no name of a secret is none."""
-    assert bool(shapes.find(_filled(text), (path,))) == ((path, text) in NOTATIONS)
+    assert bool(shapes.find(_filled(text), (path,))) == ([path, text] in CASES["notations"])
 
 
 def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None:
@@ -130,62 +97,19 @@ def test_generated_values_pass_the_filter(length: int, alphabet: str, most: floa
     """A random value is hardly ever taken for words, a placeholder or a test value."""
     kept = sum(looks_secret(fake_value((n, length), length, alphabet), "API_TOKEN", ()) for n in range(2000))
     assert kept >= 2000 * (1 - most)
+    assert [looks_secret(value, "api_token", ()) for value in ("qx7v2rmq7x2v", "qx7v2rm9")] == [True, True]
 
 
-LEFT_ALONE = (
-    ("settings.jwt_secret_key", "secret"), ("AuthenticationTokenProvider", "TOKEN"),
-    ("OrderableDBInstanceOptionsV2", "SIGNING_KEY"), ("primaryBrokerCertificateAuthority", "SIGNING_KEY"),
-    ("./config/secrets.json", "SECRET_FILE"), ("src/Components/Login2FA/TokenForm3", "TOKEN"),
-    ("2024-11-05T10:00:00Z", "token_issued"), ("your-api-key-goes-here-123", "API_KEY"),
-    ("f59d4f4ac429ec208957107f36398ad039e6fe52", "commit_hash"), ("aaaaaaaaaaaaaaaaaaaaaaaaaaaa1", "TOKEN"),
-    ("test-token-1234", "TOKEN"), ("sk-live-1a2b3c4d5e6f7a8b9c0d", "API_KEY"),
-    ("パスワードをお忘れですか?", "forgot_password"), ("توکن‌های API", "api-tokens"),
-    ("^1.7.4.20241016", "types-passlib"), ("$0.038700", "tokens"),
-    ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509", "Password"), ("gpt4.1-preview", "MODEL_KEY"),
-    ("GPT-OSS-120B", "MODEL_KEY"), ("ap-south-1", "SESSION_TOKEN"),
-    ("a1234567-12ab-4567-ab12-a12ab12aa123", "token_id"), ("r-when-a-card-is-moved", "labelKey"),
-    ("oauth2-b2c-enabled", "KEY_ENABLED"), ("Saml2X509CredentialSource", "credential"),
-    ("value%20with%20spaces", "key"), ("data[1][2].name", "sourceKey"),
-    ("AB:78:EC:AF:10:1B:8A:9B:1F:C7:B1:25:8F:16", "keyid"),
-    ("$argon2id$v=19$m=1024,t=2,p=2$bm9uZXNhbHQ", "password"),
-    ("{SHA-256}{c2FsdHNhbHRzYWx0}0a1b2c3d4e5f", "password"),
-    ("%s/%s/eu-west-1/s3/aws4_request", "Credential"),
-    ("DHZ4QKXW8P/20240509/us-east-1/s3/aws4_request", "X-Amz-Credential"), ("ed25519-1.sec", "privateKey"),
-    ("v2025.09-nightly", "token"), ("124f983e0e3dcaeba921cfce", "unique_key"),
-    ("3f8a2c1d-90b7e4d5", "X-Sender-Key-Id"), ("3f8a2c1d-90b7e4d5", "api_key"),
-    ("%60%7B%7D%60%7B%7D", "password"), ("V1001_GOOD_AND_LONG_ENOUGH", "key"),
-    ("0xAb19D82E7f546cC3", "password"), ("ENC(2dfRFqV/cS6TzRd+JyO=)", "secretKey"),
-    ("AgB" + "x7Kq" * 90, "PASSWORD"), ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE1Olb3zMAFFxX", "key"),
-    ("epdyrw4tsi03xy3deu8g8ly6o", "FAKE_SECRET_ID"),
-    ("qx7v-2rm9.iam%2F20240509%2Fauto%2Fstorage%2Fgoog4_request", "X-Goog-Credential"),
-    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__apt_key"),
-    ("9F4B07D1E83CA6250B7F9D41C8E35A7260D9B1F4", "app__upstream_key_id"),
-    ("2001:0db8:85a3:08d3:1319:8a2e:0370:7347", "raw_ip_key"), ("qx7v2rm9kw4t", "KEYCLOAK_CLIENT_VERSION"),
-    ("999.0.0-SNAPSHOT", "DEPLOY_KEY"), ("qx7v2rm9kw4t", "GroupKey.getKeyTenant"),
-    ("qx7v2rm9kw4tz8p", "badge_key"), ("3f8a2c1d-90b7-4e51-8b6c-1f0d2a9c7e45", "OnePassword"),
-    ("9f2c41d07be85a3c6d1e0fXXXXYYYY", "SLACK_SECRET"),
-    ("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "validJwtToken"),
+@pytest.mark.parametrize(("value", "name"), [
+    *CASES["left_alone"], ("AgB" + "x7Kq" * 90, "PASSWORD"),
     (fake_value("signed", 64, "0123456789abcdef"), "X-Amz-Signature"),
-)  # fmt: skip
-
-
-@pytest.mark.parametrize(("value", "name"), LEFT_ALONE)
+])  # fmt: skip
 def test_what_is_no_secret_is_left_alone(value: str, name: str) -> None:
     """Code, words of any script, paths, versions, dates, hashes, repetitions, placeholders are no secrets."""
     assert not looks_secret(value, name, ("your-*-here*",))
 
 
-@pytest.mark.parametrize(("path", "text", "other"), [
-    (".netrc", "machine h.io login ann password {v}\n", "machine h.io login ann password changeme\n"),
-    (".netrc", "machine h.io\n  login ann\n  password {v}\n", "default login anonymous password user@\n"),
-    (".pgpass", "db.io:5432:shop:ann:{v}\n", "db.io:5432:shop:ann:password\n"),
-    ("sitemanager.xml", '<Pass encoding="base64">{v}</Pass>', "<Pass>secret-pass</Pass>"),
-    ("wp-config.php", "define('AUTH_KEY',  '{w}');", "define('AUTH_KEY', 'put your unique phrase here');"),
-    ("config/master.key", "{h}", "not a key\n"),
-    ("docs/keys.md", "**Key**: `API_TOKEN`\n**Value**: `{v}`\n", "**Key**: `API_TOKEN`\n**Value**: `none`\n"),
-    ("README.md", "- API key: `{h}`\n", "- API key: `your-api-key-here`\n"),
-    ("k8s.yaml", "kind: Secret\ndata:\n  token: {b}\n", "kind: ConfigMap\ndata:\n  token: {b}\n"),
-])  # fmt: skip
+@pytest.mark.parametrize(("path", "text", "other"), CASES["formats"])
 def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes: Rules) -> None:
     """The format says what is the value; the same format with a placeholder holds none."""
     value, digits = fake_value(path, 32, MIXED), fake_value(path, 32, "0123456789abcdef")
@@ -200,33 +124,15 @@ def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes
         assert bool(found & held) == is_held
 
 
-HEX, SMALL, LARGE = "0123456789abcdef", string.ascii_lowercase + string.digits, string.ascii_uppercase
-BASE32 = LARGE + "234567"
-# What each begins with, and of how many characters of which kinds its parts are: {0}, {1}.
-KINDS = [
-    ("glpat-{0}", (20, MIXED)), ("SG.{0}.{1}", (22, MIXED), (43, MIXED)),
-    ("hf_{0}", (34, string.ascii_letters)), ("dckr_pat_{0}", (27, MIXED)), ("dop_v1_{0}", (64, HEX)),
-    ("shpat_{0}", (32, HEX)), ("PMAK-{0}-{1}", (24, HEX), (34, HEX)), ("pypi-AgEI{0}", (150, MIXED)),
-    ("gsk_{0}", (52, MIXED)), ("dapi{0}", (32, HEX)), ("hvs.{0}", (90, MIXED)),
-    ("NRAK-{0}", (27, LARGE + string.digits)), ("BBDC-M{0}", (43, MIXED)), ("{0}-us12", (32, HEX)),
-    ("key-{0}", (32, HEX)), ("xkeysib-{0}-{1}", (64, HEX), (16, MIXED)), ("GOCSPX-{0}", (28, MIXED)),
-    ("AGE-SECRET-KEY-1{0}", (58, LARGE + string.digits)), ("SU{0}", (56, BASE32)), ("sqp_{0}", (40, HEX)),
-    ("{0}:AA{1}", (10, "123456789"), (33, MIXED)),
-    ("access_token$production${0}${1}", (16, SMALL), (32, HEX)),
-    ("https://hooks.slack.com/services/T{0}/B{0}/{1}", (10, LARGE), (24, MIXED)),
-    ("AccountKey={0}==", (86, MIXED)), ("phx_{0}", (43, MIXED)), ("sbp_v0_{0}", (40, HEX)),
-    ("PMAT-{0}", (26, LARGE + string.digits)), ("LTAI{0}", (20, MIXED)), ("GR1348941{0}", (20, MIXED)),
-    ("ABIA{0}", (16, LARGE + string.digits)), ('{{"kty":"oct", "k":"{0}"}}', (43, MIXED)),
-]  # fmt: skip
-
-
 def _made(kind: str, *parts: tuple[int, str]) -> str:
-    return kind.format(*(fake_value((kind, n), length, signs) for n, (length, signs) in enumerate(parts)))
+    made = (fake_value((kind, n), length, ALPHABETS[signs]) for n, (length, signs) in enumerate(parts))
+    return kind.format(*made)
 
 
 def test_each_kind_is_found_alone(shapes: Rules) -> None:
     """No name stands near it, and the file is generated: the beginning says what it is."""
-    missed = [kind for kind, *parts in KINDS if not shapes.find(_made(kind, *parts).encode(), ("a.html",))]
+    made = {kind: _made(kind, *parts).encode() for kind, *parts in CASES["kinds"]}
+    missed = [kind for kind, text in made.items() if not shapes.find(text, ("a.html",))]
     assert missed == []
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.ledger import Draft, all_heads, append, heads_of, read_ledger, write_entry
+from audit_lib.ledger import Draft, all_heads, append, chain, heads_of, read_ledger, write_entry
 from audit_lib.ledger.chain import Entry, current_key_ids, read_chain, sealed_line
 from audit_lib.secrecy.keeper import Key
+from tests.support.paths import ROOT
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 KEY, NEW, THEIRS = (Key(sign * 32, "file") for sign in (b"1", b"9", b"5"))
@@ -62,6 +63,8 @@ def test_what_was_appended_is_read(folder: Path) -> None:
     assert (ledger.faults, ledger.later, ledger.macs_checked) == ((), (), 6)
     assert ledger.heads == (("alice", f"6:{ledger.entries[-1].hash}"),)
     assert current_key_ids(folder, {}) == {KEY.key_id}
+    bound = f"{chain.LARGEST_CHAIN >> 20} MiB a chain, {chain.LONGEST_LINE >> 20} MiB an entry"
+    assert f"| {bound} |" in (ROOT / "docs/bounds.md").read_text("utf-8")
     early = read_ledger(folder, KEY, days(2))
     assert (len(early.entries), len(early.later), early.heads[0][1][:2]) == (3, 3, "3:")
 
@@ -179,7 +182,11 @@ def test_a_bridge_carries_earlier_chains_to_the_new_key(folder: Path) -> None:
 
 
 def test_entries_of_another_project_are_left_out(folder: Path, tmp_path: Path) -> None:
-    """A chain copied from another project's ledger under the same key is a fault, whichever is older."""
+    """A chain copied from another project's ledger under the same key is a fault, whichever is older. The
+    first entry names the project: by what it says, in whatever order."""
+    drafts = (Draft("x", {"a": 1, "b": 2}), Draft("x", {"b": 2, "a": 1}))
+    first = [append(tmp_path / f"{n}", KEY, draft, START, "alice") for n, draft in enumerate(drafts)]
+    assert first[0].project == first[1].project
     for day, known in ((8, []), (-8, [("alice", all_heads(folder)["alice"])])):
         append(tmp_path / f"other {day}", KEY, decision(8), days(day), "bob")
         (folder / "bob.jsonl").write_bytes((tmp_path / f"other {day}" / "bob.jsonl").read_bytes())

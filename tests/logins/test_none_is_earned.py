@@ -5,6 +5,7 @@ a log is missing both, the reason that is said is the first.
 """
 
 import random
+import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from audit_lib.settings.load import dump
 from audit_lib.settings.models import AlertRule
 from tests.support.small_logs import DECLARED_LOG, START, Ask, formats_of, line, small_traffic, traffic_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 DAY, DAYS = 86400, 35
 ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
 LOGIN = "/api/auth/login"
@@ -214,25 +216,35 @@ def test_a_route_that_is_not_there_earns_nothing(case: str) -> None:
     assert {id_ for id_ in (about if case != "all" else found) if found[id_] == "none"} == set()
 
 
-# Lines that may tell of refusals in words of their own; milliseconds and process numbers are no statuses.
 AT = iso(START + timedelta(hours=1))
-WARNED = f"{AT} WARNING: disk of web1 is almost full\n"
-MAY_BE_REFUSALS = {
-    f'{AT} {{"status":401,"ip":"203.0.113.7"}}\n': True, OWN_WORDS: True,
-    f"{AT} INFO: gatekeeper said 403 to 203.0.113.7\n": True,
-    f"{AT} INFO: Anmeldung von x fehlgeschlagen\n{WARNED}": True,
-    f"{AT} INFO: Unauthorized request to /x from 203.0.113.7\n{WARNED}": True,
-    "2026-09-01 01:00:00,401 INFO: started\n": False, f"{AT} web1 cron[401]: job\n": False,
-}  # fmt: skip
 
 
-@pytest.mark.parametrize("said", MAY_BE_REFUSALS)
-def test_words_of_its_own_are_a_doubt(said: str) -> None:
+@pytest.mark.parametrize(("said", "doubted"), CASES["own_words"])
+def test_words_of_its_own_are_a_doubt(said: str, doubted: bool) -> None:
     """A line of text with 401 or 403, or beside access lines and warnings, may be a refusal: a fact that each
     "none" needs does not hold."""
-    doubt = cover(small_traffic((*QUIET, said))).reason({"own words"})
-    assert ("may be refusals" in doubt) == MAY_BE_REFUSALS[said]
+    doubt = cover(small_traffic((*QUIET, said.replace("{at}", AT) + "\n"))).reason({"own words"})
+    assert ("may be refusals" in doubt) == doubted
     assert all("own words" in own for own in NEEDS.values())
+
+
+@pytest.mark.parametrize(("said", "doubt"), CASES["certain"])
+def test_who_failed_may_be_uncertain(said: str, doubt: str) -> None:
+    """A message that names a proxy, a host or nobody at a time is counted as such; a clear one is not."""
+    reason = cover(small_traffic((*QUIET, said.replace("{at}", AT) + "\n"))).reason({"certain messages"})
+    assert reason[: len(doubt) or None] == doubt
+
+
+@pytest.mark.parametrize("case", CASES["hints"], ids=lambda case: case["name"])
+def test_a_log_that_may_lack_lines_is_a_doubt(case: dict[str, Any]) -> None:
+    """Thin days, filtered refusals, an early end, a silence, routes of another: far from what is usual."""
+    counts = [count for days, count in case["days"] for _ in range(days)]
+    times = [DAY * (day + n / count) for day, count in enumerate(counts) for n in range(count)]
+    (first, last), route = case.get("gap", (0, 0)), case.get("route", ROUTES[0])
+    asks = [(at, "198.51.1.1", route, 200) for at in times if not first <= at / 3600 < last]
+    asks += [(DAY * day + 60.0, "198.51.1.1", route, 401) for day in range(*case.get("refused", (0, 0, 1)))]
+    reason = cover(small_traffic(asks, days=case.get("period", len(counts)))).reason({"whole logs"})
+    assert (reason[: len(case.get("hint", ""))], bool(reason)) == (case.get("hint", ""), "hint" in case)
 
 
 def test_the_shapes_of_such_lines_are_listed() -> None:

@@ -174,7 +174,8 @@ def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: 
     """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
     findings = [finding(check, subject, **(more[0] if more else {})) for check, subject, *more in found]
     place = {"environment": findings[0]["environment"]}
-    inventory = rows_of("inventory", {"secret": "API_TOKEN", "state": state} | place)
+    held = dict(zip(("state", "kind"), state.split(), strict=False))
+    inventory = rows_of("inventory", {"secret": "API_TOKEN"} | held | place)
     made = actions.tabulate_actions(
         pd.DataFrame(findings), inventory, contract_of("freshness").of([]), frames.AS_OF
     )

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -16,7 +17,7 @@ from click.testing import CliRunner, Result
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
 from audit_lib.rotation.validation import made_value, new_value_faults
-from audit_lib.settings import bundled_policy
+from audit_lib.settings import SecretRule, bundled_policy
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 
@@ -73,6 +74,14 @@ def test_a_made_value_meets_its_rules(rule) -> None:
         assert len(set(values)) == 50
         assert not [fault for one in values for fault in new_value_faults(rule, one, POLICY, environment)]
         assert min(len(one) * (4 if re.fullmatch("[0-9a-f]+", one) else 6) for one in values) >= 128
+
+
+@pytest.mark.parametrize("more", [{"component": "password"}, {"classes": ("digit",)}, {}])
+def test_a_password_has_all_kinds_of_signs(more: dict[str, Any]) -> None:
+    """So has what needs a kind of them: 32 signs that no URL escapes, a letter first. Others need not."""
+    made = made_value(SecretRule("OWN", "backend", "secret", "always", **more), POLICY, "production")
+    kinds = [re.search(kind, made[1:]) is not None for kind in ("[a-z]", "[A-Z]", "[0-9]", "[-._]")]
+    assert (re.fullmatch(r"[A-Za-z][\w.-]{31}", made) is not None and all(kinds)) is bool(more)
 
 
 def test_a_pair_is_replaced_and_recorded(project: Path) -> None:
@@ -147,7 +156,7 @@ KILLED = """
 import os, resource, signal, sys
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
-import audit_lib.cli.open_project, audit_lib.rotation.change
+import audit_lib.cli.records, audit_lib.rotation.runbook
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 secret, file, *roots = sys.argv[1:]

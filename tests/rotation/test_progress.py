@@ -109,6 +109,19 @@ def test_a_rotation_goes_from_not_done_to_done(app: App) -> None:
     append(app.root / ".audit/ledger", app.keeper.key, Draft("revocation", claim), AS_OF, "ada")
     done = app.check("API_TOKEN")
     assert (done.whole, done.half_done) == (True, ())
+    # The value may be in force in a place that nobody supplied.
+    (app.root / "frontend.staging.env").unlink()
+    assert _states(app.check("API_TOKEN"))["old value"] == {"not known"}
+
+
+@pytest.mark.parametrize("looks", [(), (BEFORE,)])
+def test_a_change_that_may_be_older_is_not_known(tmp_path: Path, looks: tuple[datetime, ...]) -> None:
+    """Who looked last before the rotation began, or never, does not know whether it is this one."""
+    app = App(tmp_path)
+    for at in looks:
+        app.snapshot(at)
+    app.write("backend.production.env", {"API_TOKEN": "production", "JWT_SECRET_KEY": "new"})
+    assert _states(app.check("JWT_SECRET_KEY"))["replace"] == {"not known"}
 
 
 def test_one_half_of_a_pair_is_named_by_place(app: App) -> None:

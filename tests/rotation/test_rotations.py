@@ -57,5 +57,7 @@ def test_another_writer_s_copy_proves_no_rotation(tmp_path: Path) -> None:
     seen(tmp_path, 1, {"API_TOKEN": "b" * 20}, "bob")
     rotated(tmp_path, 9, "API_TOKEN", "a" * 20)
     seen(tmp_path, 10, {"API_TOKEN": "b" * 20}, "bob")
-    table = tabulate_rotations(read_ledger(tmp_path, KEY), START, START + 90 * DAY)
-    assert table["proof"].tolist() == ["claimed"]
+    # Recorded as done by day 9: it is of the period that has this instant.
+    for start, end, proof in ((0, 90, ["claimed"]), (9, 10, ["claimed"]), (0, 9, []), (10, 90, [])):
+        table = tabulate_rotations(read_ledger(tmp_path, KEY), START + start * DAY, START + end * DAY)
+        assert table["proof"].tolist() == proof

@@ -53,6 +53,7 @@ def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None
         assert all(any(environment in one for one in text) for environment, _ in places)
         assert places == {(one.environment, one.service) for one in plan.steps if one.name == "refresh"}
         assert {environment for environment, _ in places} == set(ENVIRONMENTS)
+        assert len(plan.steps) == len({*plan.steps})
         assert names_of(plan)[0] == "snapshot"
         assert names_of(plan)[-1] == "check"
 

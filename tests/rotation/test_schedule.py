@@ -32,9 +32,9 @@ def _schedule(*rows_given: dict[str, object]) -> pd.DataFrame:
 
 def test_a_secret_of_90_days_is_advised_by_day_80() -> None:
     """Ten days before it may be overdue; of a short limit, on the day itself."""
-    found = _schedule(_aged("A", 90, 100), _aged("B", 7, 8, max_age_days=7))
+    found = _schedule(*(_aged(f"OF_{days}", days, 100, max_age_days=days) for days in (7, 29, 30, 90)))
     advised = {row.secret: (row.advised_at - NOW).days for row in rows(found)}
-    assert advised == {"A": 80, "B": 7}
+    assert advised == {"OF_7": 7, "OF_29": 29, "OF_30": 20, "OF_90": 80}
 
 
 def test_what_is_not_known_comes_first_and_counts() -> None:

@@ -83,3 +83,8 @@ def test_each_list_and_each_line_is_accounted_for(tmp_path: Path) -> None:
     assert "1 line not understood" in lists["reason"].iloc[0]
     assert "1 line dated after this review" in lists["reason"].iloc[0]
     assert set(found["line"]) == {5}
+    for size, reason in ((16 << 20, "is not understood"), ((16 << 20) + 1, "limit of 16,777,216 bytes")):
+        with (tmp_path / "leavers.csv").open("wb") as file:
+            file.truncate(size)
+        lists, found = _tabulate(tmp_path)
+        assert (reason in lists["reason"].iloc[0], found.empty) == (True, True)

@@ -48,3 +48,6 @@ def test_a_signed_document_and_a_file_are_known_again() -> None:
     assert signed({"a": 1}, Key.throw_away())["mac"] is None
     digests = {KEY.digest(content), OTHER.digest(content), Keeper(KEY).fingerprint(VALUE)} - {None}
     assert (len(digests), Key.throw_away().digest(content)) == (3, None)
+    assert (document["key"], KEY.key_id) == ({"key_id": KEY.key_id, "origin": "file"}, KEY.key_id.lower()[:8])
+    assert signed({"key": {"key_id": "x"}}, KEY)["key"] == {"key_id": "x"}
+    assert len({KEY.derive("manifest"), KEY.derive("file digest"), OTHER.derive("manifest")}) == 3

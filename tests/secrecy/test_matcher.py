@@ -8,6 +8,7 @@ from itertools import product
 
 import pytest
 
+from audit_lib.secrecy import redact
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, SHORTEST, Hit, Matcher, forms
 from tests.support.fakes import encodings, fake_value
@@ -70,6 +71,15 @@ def test_twelve_characters_of_a_strong_value_are_a_part() -> None:
         hits = [Hit(start, end, "v", PART) for start, end in found]
         assert Matcher({"v": VALUE}, ["v"]).find(content.encode()) == hits
         assert Matcher({"v": VALUE}).find(content.encode()) == []
+
+
+def test_what_all_keys_of_a_provider_have_is_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run needs eight characters behind the prefix. Of many long values only their beginnings have runs."""
+    key = "sk_live_" + VALUE
+    assert [bool(Matcher({"v": key}, ["v"]).find(key[4:end].encode())) for end in (15, 16)] == [False, True]
+    monkeypatch.setattr(redact, "_MOST_PARTS", 200)
+    assert Matcher({"a": VALUE * 3, "b": AWKWARD * 3}, ["a", "b"]).runs == 2 * (100 - 11)
+    assert Matcher({"a": VALUE, "b": "short"}, ["a", "b"]).runs == len(VALUE) - 11
 
 
 def test_a_public_part_is_none_and_a_place_is_one_hit() -> None:

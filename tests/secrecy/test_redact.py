@@ -2,12 +2,18 @@
 
 import io
 import random
+import resource
+import sys
 import tomllib
+from base64 import b64encode
+from functools import reduce
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit_lib.secrecy.guard import Guard, GuardedStream
+from audit_lib.secrecy.guard import Guard, GuardedStream, guarded_command, install, scrub
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import _BESIDE, MARK, Redactor, Tail, forms, redact_named
 from tests.support.fakes import fake_value
@@ -41,20 +47,32 @@ def test_a_disguised_value_is_removed(disguised: str) -> None:
     for name, form in (*forms(VALUE), *forms(PASSWORD)):
         binary = both.binary(b"before " + form + b" after")
         assert (form in binary, binary[:7], binary[-6:]) == (False, b"before ", b" after"), name
+        assert len(binary) == len(form) + 13
     clean = _redactor(VALUE).text(f"one\n{disguised}\ntwo\n")
     assert (clean[:4], clean[-5:], MARK in clean) == ("one\n", "\ntwo\n", True)
     assert not any(_shares_run(shown, VALUE, 5) for shown in (clean, clean.replace(" ", "")))
 
 
 def test_values_in_a_structure_are_removed() -> None:
-    """A value is found wherever a message holds it: keys, lists, numbers, bytes; short ones are left."""
+    """A value is found wherever a message holds it: keys, lists, numbers, bytes; short ones are left. What
+    lies too deep is not looked at, and does not go out."""
     number = 4_815_162_342_108
     redactor = _redactor(VALUE, str(number), "abc1234")
     message = {VALUE: [VALUE, {"deep": (VALUE, 1)}], "number": number, "flag": True, "raw": VALUE.encode()}
     clean = redactor.tree(message)
     assert (VALUE in repr(clean), clean["number"], clean["flag"]) == (False, MARK, True)
     assert redactor.text("abc1234") == "abc1234"
+    assert redactor.tree([memoryview(VALUE.encode()), bytearray(b"x")]) == [b"*" * len(VALUE), b"x"]
+    for deep, expected in ((100, "x"), (101, MARK)):
+        assert reduce(lambda node, _: node[0], range(deep), redactor.tree(_nested("x", deep))) == expected
+    for before, after in product(range(3), repeat=2):  # in base64 what holds bits of the value goes, too
+        packed = b64encode(b"a" * before + VALUE.encode() + b"b" * after).decode()
+        assert redactor.text(f"x {packed} y").replace("Yg==", "") == f"x {MARK} y"
     assert redactor.texts(["x", f"a {VALUE}"]) == {f"a {VALUE}": f"a {MARK}"}
+
+
+def _nested(node: object, depth: int) -> Any:
+    return reduce(lambda inner, _: [inner], range(depth), node)
 
 
 # Of each place of a value beside its name the examples, too.
@@ -98,6 +116,19 @@ def _keeper(value: str) -> Keeper:
     return keeper
 
 
+def test_the_guard_takes_parts_of_strong_values_alone() -> None:
+    """Any twelve characters of a strong value go, unless public text holds them; an open value stays."""
+    guard, keeper, part = Guard(), _keeper(VALUE), VALUE[:12]
+    guard.watch(keeper)
+    names = keeper.fingerprints()
+    for strong, opened, public, shown in (
+        (None, (), "", [MARK, MARK]), (names, (), "", [MARK, MARK]), ((), (), "", [part, MARK]),
+        (None, (), part, [part, MARK]), (names, names, "", [part, VALUE]),
+    ):  # fmt: skip
+        guard.classify(strong, opened, public)
+        assert list(map(guard.redactor().text, (part, VALUE))) == shown
+
+
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
     """A line waits for its end or a flush, a value in any pieces is removed, a closed stream is no error. At
     the end three characters that were held back come out; more could be a value's and do not. What was
@@ -125,6 +156,20 @@ def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
         assert tail.feed(_redactor(VALUE), "x" + VALUE[:length]) == ""
         assert tail.flush(_redactor(VALUE)) == "x"
         assert tail.flush(_redactor(VALUE), last=True) == expected
+
+
+def test_a_command_s_streams_are_guarded_once_and_given_back(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also what is written without an end of line; then the guard knows no value. No core is dumped."""
+    before = sys.stdout, sys.stderr
+    with guarded_command():
+        guarded = sys.stdout, sys.stderr
+        install(_keeper(VALUE))
+        assert (sys.stdout, sys.stderr) == guarded != before
+        print(VALUE, end="")
+        print("a\rb", VALUE, file=sys.stderr, end="")
+    assert (sys.stdout, sys.stderr, scrub(VALUE)) == (*before, VALUE)
+    assert capsys.readouterr() == (MARK, f"a\rb {MARK}")
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, 0)
 
 
 def _shares_run(text: str, value: str, length: int) -> bool:

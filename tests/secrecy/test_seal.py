@@ -19,7 +19,7 @@ import pytest
 from audit_lib.base.errors import Refused
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import forms
-from audit_lib.secrecy.seal import Classes, classify, plan, seal, search_files
+from audit_lib.secrecy.seal import Classes, classify, plan, seal, search_files, statement
 from audit_lib.secrets.inventory import Inventory
 from tests.support.canary import notebook
 from tests.support.fakes import fake_value
@@ -140,6 +140,26 @@ def test_every_value_is_searched_for() -> None:
     assert classes.not_searched == ("OTHER (production/backend)",)
     assert classes.ordinary == 3
     assert keeper.fingerprint("hunter2-weak") not in classes.open
+    planned = plan(keeper, classes, 7)
+    counts = {name: planned[name] for name in ("values", "artefacts", "not_searched", "ordinary")}
+    assert list(counts.values()) == [len(sealed) + len(whole), 7, classes.not_searched, 3]
+    assert planned["forms"] > planned["values"] < planned["runs"]
+    said = statement(planned)
+    for words in (
+        "its 7 artefacts for 9 secret",
+        "searched for: OTHER (production/backend).",
+        "values 3 are",
+    ):
+        assert words in said
+    assert statement(planned | {"not_searched": (), "ordinary": 0}).count(". ") == 1
+
+
+def test_many_hits_are_some_and_a_count(tmp_path: Path) -> None:
+    """Of 22 artefacts 20 are named."""
+    for number in range(22):
+        (tmp_path / f"{number}.txt").write_text(f"{number} {VALUE}")
+    with pytest.raises(Refused, match=r"^(\d+\.txt: .*\n){20}and 2 more\nnothing was published$"):
+        seal(tmp_path, *_known(*BOTH))
 
 
 CALLED = [{"kind": "setting"}, {"kind": "identifier"}, {"placeholder": True}, {"template": True}]

@@ -52,6 +52,8 @@ def test_placeholders_are_known() -> None:
     listed = [*CASES["placeholders"], *CASES["others"], *generated]
     found = [value for value in listed if is_placeholder(value, MARKERS)]
     assert found == CASES["placeholders"]
+    for mark, counts in (("changeme", True), ("changem", False)):  # within a long mixed value
+        assert is_placeholder(f"{fake_value('mark', 12)}aB1{mark}", (f"*{mark}*",)) is counts
 
 
 def test_what_a_generator_makes_looks_generated() -> None:
@@ -60,6 +62,13 @@ def test_what_a_generator_makes_looks_generated() -> None:
     made = [fake_value((size, n), size, alphabet) for size, alphabet in ALPHABETS for n in range(200)]
     assert sum(map(looks_generated, made)) / len(made) > 0.9
     assert list(filter(looks_generated, CASES["settings"])) == []
+    assert list(filter(strength.is_plain, [*CASES["plain"], *CASES["not_plain"]])) == CASES["plain"]
+
+
+def test_a_piece_of_a_value_is_no_name() -> None:
+    """What variables are called is no piece; of drawn texts nearly all are, be they as short as a name."""
+    assert list(filter(strength.could_be_a_piece, [*CASES["names"], *CASES["pieces"]])) == CASES["pieces"]
+    assert sum(strength.could_be_a_piece(fake_value(seed, 12)) for seed in range(200)) > 190
 
 
 def test_null_and_false_are_no_values() -> None:

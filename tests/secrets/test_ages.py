@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.ledger import Entry
-from audit_lib.ledger.timeline import CLOCK_SLACK
-from audit_lib.secrets.ages import agreement, status_of, tabulate_rotation_pairs
+from audit_lib.ledger.timeline import CLOCK_SLACK, SecretPlace
+from audit_lib.secrets.ages import agreement, seen_already, status_of, tabulate_rotation_pairs
 from audit_lib.settings import SecretRule
 from tests.support.clocks import IMAGE_TIME, measure as measure_clocks
 from tests.support.histories import (
@@ -29,6 +29,7 @@ from tests.support.histories import (
     entry,
     freshness,
     inventory_row,
+    ledger_of,
     present,
     renewals,
     rotation,
@@ -107,6 +108,14 @@ def test_a_history_proves_so_much_and_no_more(text: str, expected: str) -> None:
     entries, options = history(text)
     assert said(row(entries, **options)) == expected
     assert said(row(entries[::-1], **options)) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES["seen"])
+def test_a_value_was_seen_already_unless_its_change_awaits_a_record(text: str, expected: Any) -> None:
+    """What was seen to change has to be recorded before a rotation to it can be recorded without a date."""
+    entries, options = history(text)
+    look = seen_already(ledger_of(entries), SecretPlace(*PLACE), options["source"], A)
+    assert (look and look.at) == (None if expected == "" else ago(expected))
 
 
 def looked(days: float, *found: tuple[tuple[str, str, str], str, str], **more: Any) -> Any:
@@ -231,8 +240,9 @@ def test_the_more_confident_evidence_is_kept() -> None:
 
 def test_a_value_that_dates_itself_dates_the_value() -> None:
     """E19: the date of issue moves the age up where it lies before the tenure; no date moves nothing."""
-    for claims, found in (({"iat": NOW.timestamp() - 121 * 86400}, "overdue"), ({"iat": "x"}, "fresh")):
-        body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    issued = NOW.timestamp() - 90 * 86400 - 360  # an issuer's clock is right: five minutes are its slack
+    for at, found in ((issued, "overdue"), (issued + 90, "unknown"), ("x", "fresh")):
+        body = base64.urlsafe_b64encode(json.dumps({"iat": at}).encode()).decode().rstrip("=")
         token = KEEPER.take(f"head.{body}.tail")
         assert row([seen(20, B), seen(10, token)], what=token).status == found
 
@@ -258,6 +268,7 @@ C, D = value("c"), value("d")
         (D, [(20, A, C), (10, B, D)], ["together"]),
         (D, [(30, A, C), (20, B, C), (10, B, D)], ["apart"]),
         (D, [(20, A, None)], ["unknown"]),
+        (D, [(30, A, C), (20, None, C), (10, B, None), (5, B, D)], ["unknown"]),  # the two intervals overlap
         (None, [], []),  # with one of the two missing there is nothing to compare: that is another finding
     ],
 )

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from audit_lib.secrecy.keeper import Keeper, Key
+from audit_lib.secrets.env import MAX_BYTES
+from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS
 from audit_lib.secrets.sources import MAX_IN_ALL, read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Policy, Project, SecretRule, load_project
 from tests.base.test_git import git
 from tests.support.fakes import fake_value
+from tests.support.paths import ROOT
 
 TOKEN = fake_value("api token")
 LINE = f"API_TOKEN={TOKEN}\n"
@@ -113,9 +116,7 @@ LEAKY = (
     st.integers(0, 10_000),
     st.sampled_from(("utf-8", "utf-16", "utf-8-sig")),
 )
-def test_no_value_is_in_a_frame_wherever_it_stands(
-    root: Path, lines: list[str], seed: int, encoding: str
-) -> None:
+def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encoding: str) -> None:
     """A value in any place of a line, in the place of a name too, is in no frame; every line is counted."""
     value = fake_value(f"leak {seed}", 40) + "aB3"
     text = "\n".join(line.format(*[value] * 2) for line in lines) + "\n"
@@ -161,6 +162,8 @@ def test_a_file_given_on_disk_is_noted_as_an_export(root: Path, keeper: Keeper) 
         sources, _ = read(root, keeper, values=values)
         assert (row(sources, path.name)["kind"], row(sources, path.name)["mode"]) == ("export", "0644")
         assert str(root.parent) not in sources.to_csv()
+    piped = (GivenValues("production", "backend", "/dev/fd/9", LINE.encode()),)
+    assert "export" not in set(read(root, keeper, values=piped)[0]["kind"])
 
 
 def test_environ_takes_only_what_the_policy_lists(
@@ -199,6 +202,14 @@ def test_all_files_together_have_a_limit(root: Path, keeper: Keeper, monkeypatch
     assert list(sources["state"]) == ["empty"] * 5 + ["refused"] * 2
     assert "limit of 100 lines of all env files" in str(sources["reason"].iloc[-1])
     assert len(entries) == 100
+
+
+def test_the_bounds_are_those_of_the_docs() -> None:
+    """docs/bounds.md states what one env file may be, and all together."""
+    text = (ROOT / "docs/bounds.md").read_text("utf-8")
+    of_all = "; ".join(f"{number:,} {what}" for what, number in MAX_IN_ALL.items())
+    bounds = (f"{MAX_BYTES >> 20} MiB; {MAX_VALUE_CHARACTERS:,} characters in a line", f"{of_all} of values")
+    assert [bound for bound in bounds if f"| {bound} |" not in text] == []
 
 
 def test_what_discovery_left_out_is_a_row(root: Path, keeper: Keeper) -> None:

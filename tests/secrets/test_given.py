@@ -14,16 +14,12 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.secrets.sources import (
-    given_lines,
-    parse_env_option,
-    parse_env_options,
-    parse_store_export,
-)
+from audit_lib.secrets.read_project import ProjectRead, places_lost, snapshot_draft
+from audit_lib.secrets.sources import given_lines, parse_env_option, parse_env_options, parse_store_export
 from audit_lib.settings import GivenValues, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
+from tests.support.histories import entry
 from tests.support.paths import rows_beside
 
 VALUE = fake_value("given")
@@ -55,15 +51,14 @@ def test_stdin_is_dotenv_text_or_json(text: str, expected: list[list[Any]]) -> N
 
 
 LARGE = [
-    ("--env production/backend: contains", ["prod/backend=-"], ["x" * (2 * 1024 * 1024 + 1)]),
+    ("contains no variable", ["prod/backend=-"], ["x" * (2 << 20)]),
+    ("contains more than 2,097,152 bytes", ["prod/backend=-"], ["x" * ((2 << 20) + 1)]),
     ("looks like JSON and cannot be parsed", ["prod/backend=-"], ["[" * 100_000]),
 ]
 
 
 @pytest.mark.parametrize(("fault", "options", "contents"), [*CASES["faults"], *LARGE])
-def test_a_bad_option_is_one_line_that_does_not_repeat_it(
-    fault: str, options: list[str], contents: list[str]
-) -> None:
+def test_a_bad_option_is_not_repeated(fault: str, options: list[str], contents: list[str]) -> None:
     """What was given by mistake may be a value: neither it nor what it contains is quoted."""
     for text, content in product(options, contents):
         with pytest.raises(BadInput, match=fault) as error:
@@ -93,6 +88,20 @@ def test_aliases_files_and_pipes(tmp_path: Path) -> None:
     os.close(writer)
     assert option(b"", f"prod/backend=/dev/fd/{reader}").content == b"A=1\n"
     os.close(reader)
+
+
+def test_a_snapshot_holds_what_was_read_and_no_setting(project: Path) -> None:
+    """Fingerprints of secrets, and whether the place was read whole; one whose values are gone is lost."""
+    read = _read(project, option(f"API_TOKEN={VALUE}\nPORT=80\n?\n"))
+    draft = snapshot_draft(read.inventory, read.sources)
+    place = {"environment": "production", "service": "backend"}
+    assert draft.body["places"] == [place | {"source": "--env production/backend", "complete": False}]
+    held = {row["secret"]: row["fingerprint"] for row in draft.body["secrets"]}
+    assert held == {"API_TOKEN": read.keeper.fingerprint(VALUE), "SALT": None}
+    before = entry(NOW, draft.kind, dict(draft.body))
+    empty = snapshot_draft(read.inventory.head(0), read.sources)
+    assert places_lost(empty, before) == ["production/backend"]
+    assert (places_lost(draft, before), places_lost(empty, None)) == ([], [])
 
 
 # ---- Exports of stores ----
@@ -137,6 +146,10 @@ def test_an_old_date_turns_unknown_into_overdue(project: Path, store: str, kind:
     age = _age(_read(project))
     assert (age["status"], age["age_days_min"]) == ("overdue", 120.0)
     assert age["hi_evidence"].startswith(f"{kind} evidence/export.json")
+    path.write_text(json.dumps(export_of(store, 90)), "utf-8")
+    assert (
+        _age(_read(project))["status"] == "overdue"
+    )  # ten minutes ago: a store's clock errs by five at most
     path.write_text(json.dumps(export_of(store, 3)), "utf-8")
     # Written again with the same value, it would have the same date.
     assert _age(_read(project))["status"] == "unknown"

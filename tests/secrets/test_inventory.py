@@ -25,13 +25,7 @@ def policy_of(rules: str, **more: Any) -> Policy:
     return Policy("p", Path("p.toml"), "", secrets, secret_names=("*_KEY",), **more)
 
 
-POLICY = policy_of(
-    "rules",
-    formats={"url-safe": r"\A(?:[A-Za-z0-9_-]+)\Z", "https": r"\A(?:https://.+)\Z"},
-    placeholders=("*change-me*", "<*>"),
-    public_prefixes=("PUBLIC_",),
-    secret_url_names=("*_DSN",),
-)
+POLICY = policy_of("rules", **CASES["policy"])
 
 
 def read_files(root: Path, policy: Policy, *given: GivenValues, **files: str) -> tuple[pd.DataFrame, Keeper]:
@@ -65,9 +59,8 @@ def test_a_variable_is_judged(tmp_path: Path, files: Any, name: str, expected: d
     texts = {"development_backend": files} if isinstance(files, str) else files
     for mark, value in MARKS.items():
         texts = {place: text.replace(mark, value) for place, text in texts.items()}
-    pasted = (
-        [GivenValues("development", "backend", "-", texts.pop("given").encode())] if "given" in texts else []
-    )
+    given = [texts.pop("given")] if "given" in texts else []
+    pasted = (GivenValues("development", "backend", "-", text.encode()) for text in given)
     secret, _, place = name.partition(" ")
     row = one(inventory(tmp_path, *pasted, **texts), secret, *(place or "development/backend").split("/"))
     assert {name: row[name] for name in expected} == expected
@@ -116,10 +109,8 @@ def drift(root: Path, **files: str) -> pd.DataFrame:
 def test_values_are_compared_across_places(
     tmp_path: Path, files: dict[str, str], why: str, about: str, expected: list[str]
 ) -> None:
-    """Pairs, environments, parts of URLs, one value under several names: the rows about some names.
-
-    Sources: docs/rules.md#rule-42, rule-44, rule-61, rule-64, rule-66, rule-70.
-    """
+    """Pairs, environments, parts of URLs, one value under several names: the rows about some names
+    (docs/rules.md#rule-42, rule-44, rule-61, rule-64, rule-66, rule-70)."""
     for mark, value in {"@A": A, "@B": B, "@C": C}.items():
         files = {place: text.replace(mark, value) for place, text in files.items()}
     found, names = drift(tmp_path, **{SHORT[place]: text for place, text in files.items()}), about.split()
@@ -129,13 +120,10 @@ def test_values_are_compared_across_places(
 
 
 def test_thousands_of_equal_values_are_compared_with_the_first(tmp_path: Path) -> None:
-    """A file of one value under 2,900 names gives 2,899 rows, not millions; no pair of the policy is lost."""
+    """A file of one value under 2,900 names gives 2,899 rows, not millions; no pair of the policy is lost. An
+    inventory without a row is compared, too."""
+    assert compare_places(Inventory.of([]), DRIFT_POLICY, Keeper(Key(b"k" * 32, "demo"))).empty
     text = "".join(f"N{number}_KEY={A}\n" for number in range(2900)) + f"API_TOKEN={B}\n"
     found = drift(tmp_path, development_backend=text, development_frontend=f"PUBLIC_TOKEN={B}")
     assert found["why"].value_counts()["names"] == 2899
     assert found.loc[found["why"].eq("pairing"), "relation"].tolist() == ["same"]
-
-
-def test_nothing_has_no_drift() -> None:
-    """An inventory without a row is compared, too."""
-    assert compare_places(Inventory.of([]), DRIFT_POLICY, Keeper(Key(b"k" * 32, "demo"))).empty

@@ -86,20 +86,16 @@ BY_LOADERS = [(text.encode(), tuple(names) or ALL, found) for text, names, found
 
 @pytest.mark.parametrize(("content", "loaders", "expected"), BYTES + LINES + BY_LOADERS)
 def test_each_line_ends_in_one_state(content: bytes, loaders: tuple[str, ...], expected: list[str]) -> None:
-    """Name, value or state, and faults are those of the table, line by line.
-
-    The value is the loader's; if several are plausible and read different ones, it is not known.
-    """
+    """Name, value or state, and faults are those of the table, line by line. The value is the loader's; if
+    several are plausible and read different ones, it is not known."""
     lines = parse_env(content, loaders)
     assert all(one.state == READ for one in lines if one.name)
     assert list(map(shown, lines)) == expected
 
 
 def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
-    """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name.
-
-    Of a value with an equals sign in it, whose short beginning alone is no secret, the whole is one.
-    """
+    """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name. Of a value
+    with an equals sign in it, whose short beginning alone is no secret, the whole is one."""
     token = fake_value("token", 32) + "7aB"
     places = ("{}", "{}==", "API_TOKEN: {}", "{}=x y", "set A '{}'")
     lines = {place.format(token): token for place in places}
@@ -127,15 +123,13 @@ def test_binary_is_known_from_text() -> None:
 
 
 HEXADECIMAL, BASE_32 = string.hexdigits[:16], string.ascii_uppercase + "234567"
-SHORT = [
-    (length, string.ascii_letters + string.digits, 300 // (12 if length < 12 else 20))
-    for length in range(8, 20)
-]
+LETTERS, DIGITS = string.ascii_letters, string.digits
+SHORT = [(length, LETTERS + DIGITS, 300 // (12 if length < 12 else 20)) for length in range(8, 20)]
 
 
 @pytest.mark.parametrize(
     ("length", "alphabet", "most"),
-    [*((40, letters, 0) for letters in (HEXADECIMAL, BASE_32, string.ascii_letters)), *SHORT],
+    [*((40, letters, 0) for letters in (HEXADECIMAL, BASE_32, LETTERS)), *SHORT],
 )
 def test_names_and_values_are_told_apart(length: int, alphabet: str, most: int) -> None:
     """Long names of words are names; of 300 values none passes for one, of their beginnings hardly any."""
@@ -179,11 +173,9 @@ def held(reading: Reading) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("loader", REAL)
 def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_run: bool) -> None:
-    """Of 250 made files (5,000 in the long run) no value that is said to be known is another one.
-
-    Four loaders are read exactly: the same names, the same refusals. Of the others what could be read
-    differently is not known; how much that is, is printed.
-    """
+    """Of 250 made files (5,000 in the long run) no value that is said to be known is another. Four are read
+    exactly: the same names, the same refusals. Of the others what could be read differently is not known; how
+    much that is, is printed."""
     reason = missing(loader)
     if reason:
         assert not os.environ.get("CI"), reason
@@ -210,10 +202,8 @@ def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_
 
 @pytest.mark.parametrize(("text", "expected"), CASES["values"])
 def test_one_text_is_several_values(text: str, expected: dict[str, str]) -> None:
-    """The value of A by loader; `?` if the file does not say what it refers to, or it may be another.
-
-    The service gets no variable (`!`) of a file that ends its loader.
-    """
+    """The value of A by loader; `?` if the file does not say what it refers to, or it may be another. The
+    service gets no variable (`!`) of a file that ends its loader."""
     for name, value in expected.items():
         reading = READERS[name](text)
         assert reading.refused if value == "!" else held(reading)["A"] == (None if value == "?" else value)

@@ -5,9 +5,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from audit_lib.settings import discover, load_project, variables
-from audit_lib.settings.discover import env_source, file_words, is_env_like
+from audit_lib.settings import bundled_policy, discover, load_project, variables
+from audit_lib.settings.discover import env_source, file_words, first_audit_toml, guess_variables, is_env_like
 from tests.support.applications import write
+from tests.support.paths import ROOT
 
 LAYOUT = ["backend/.env", "frontend/.env.local", "backend/.env.example", "frontend/.env.local.example"]
 ROWS = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
@@ -64,6 +65,15 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
     assert [fault.place for fault in found.not_searched] == ["linked/", "round/"]
 
 
+def test_the_bounds_are_those_of_the_docs() -> None:
+    """docs/bounds.md states how much is read to discover what is there."""
+    text = (ROOT / "docs/bounds.md").read_text("utf-8")
+    code = f"{variables.MAX_BYTES:,} bytes a file, {variables.MAX_BYTES_IN_ALL:,} in all; "
+    more = f"{variables.MAX_DEPTH} folders deep; {variables.MAX_ENTRIES:,} files and folders"
+    assert f"| {code}{variables.MAX_CODE_FILES:,} files; {more} |" in text
+    assert f"| {discover.MAX_SOURCES} env files, {discover.MAX_SOURCES} log folders |" in text
+
+
 def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies beyond the bounds is not silently left out."""
     deep = "/".join("abcdefghijklmnopqrstuvwxyz")
@@ -76,3 +86,31 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(variables, "MAX_ENTRIES", 3)
     text = "discovery: left out all after the first 3 files and folders"
     assert text in map(str, load_project(tmp_path).not_searched)
+
+
+def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
+    """Of each variable that an example names or the code reads; those of an env file that git does not track
+    are nobody's business. The text is an audit.toml with the files that are there."""
+    project = load_project(write(tmp_path / "shop", dict(ROWS["shop"])))
+    generic = bundled_policy("generic")
+    guesses = guess_variables(project, generic, variables.read_code(project))
+    names = ("service", "name", "kind", "component", "required", "issued", "pair", "places")
+    assert [[guess[name] for name in names] for guess in guesses] == ROWS["guesses"]
+    tracked = guess_variables(project, generic, variables.read_code(project), {"web/config/.env"})
+    assert [guess["name"] for guess in tracked if guess not in guesses] == ["LOCAL_KEY"]
+    loaders = {"web/config/.env": "next"}
+    text = first_audit_toml(project, "generic", guesses=guesses, loaders=loaders, logins=["# asked"])
+    written = tomllib.loads(text)
+    assert (text[-1], "# asked" in text) == ("\n", True)
+    assert [block["path"] for block in written["env"]] == ["web/.env.example", "web/config/.env"]
+    assert written["env"][1]["loader"] == "next"
+    assert [block["name"] for block in written["secret"]] == [guess["name"] for guess in guesses]
+
+
+@pytest.mark.parametrize(("path", "text", "word", "set_at"), ROWS["named"])
+def test_a_name_is_found(path: str, text: str, word: str, set_at: str, tmp_path: Path) -> None:
+    """As a whole word, and set as compose files and scripts do; a name in code is a variable of its own."""
+    project = load_project(write(tmp_path, {path: text}))
+    named, found, unread = variables.named_in(project, ["A_KEY"], [])
+    assert (named.get("A_KEY", ""), found.get("A_KEY", ""), unread) == (word, set_at, [])
+    assert variables.named_in(project, ["A_KEY"], [path])[:2] == ({}, {})

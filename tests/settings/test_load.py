@@ -4,13 +4,14 @@ import os
 import random
 import re
 import tomllib
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import bundled_policy, choose_policy, load, load_policy, load_project
+from audit_lib.settings import bundled_policy, choose_policy, instant_of, load, load_policy, load_project
 from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
 from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
@@ -77,15 +78,7 @@ def test_what_is_no_small_text_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"#" * 1_000_001)
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(tmp_path / "fifo")
-    for name, fault in (
-        ("bytes", "is not UTF-8"),
-        ("large", "is larger than the limit of 1,000,000 bytes"),
-        ("gone", "gone: does not exist"),
-        (".", "is a directory"),
-        ("link", "link: is a symbolic link"),
-        ("fifo", "fifo: is a FIFO"),
-        ("nul\0", "leads out of the project or is not a file"),
-    ):
+    for name, fault in ROWS["unreadable"]:
         with pytest.raises(BadInput, match=fault):
             load_policy(tmp_path / name)
 
@@ -109,6 +102,15 @@ def test_an_audit_toml_says_where_everything_is(tmp_path: Path) -> None:
     )
     assert project.deploy_sources == (DeploySource("evidence/deploys*.json", "web", "production"),)
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")
+
+
+def test_the_instant_is_the_one_given_or_the_sample_s(tmp_path: Path) -> None:
+    """An instant that is given counts; without any nothing is audited."""
+    project = load_project(tmp_path)
+    sample = replace(project, pinned_as_of="2026-09-30")
+    assert [instant_of(sample, given).day for given in ("2026-10-02", "")] == [2, 30]
+    with pytest.raises(BadInput, match="as_of: is required"):
+        instant_of(project, "")
 
 
 def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:
@@ -203,9 +205,7 @@ def test_every_bundled_policy_loads() -> None:
 
 
 @pytest.mark.parametrize(("files", "override", "name"), ROWS["chosen"])
-def test_the_policy_is_chosen_in_order(
-    files: dict[str, str], override: str, name: str, tmp_path: Path
-) -> None:
+def test_a_policy_is_chosen_in_order(files: dict[str, str], override: str, name: str, tmp_path: Path) -> None:
     """The flag, then what audit.toml demands, then recognition by names, then generic."""
     value = fake_value("in force", 20)
     project = load_project(
@@ -314,6 +314,8 @@ def test_a_change_is_its_lines(old: str, new: str, lines: list[str], tmp_path: P
     changed = difference(lines_of(tmp_path, BEFORE), lines_of(tmp_path, BEFORE.replace(old, new, 1)))
     assert list(changed) == lines
     assert bool(digest_of_difference(changed)) == bool(lines)
+    # Another change has another digest, so that no acceptance covers it.
+    assert digest_of_difference(changed) != digest_of_difference((*changed, "+ another"))
 
 
 def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
@@ -322,12 +324,6 @@ def test_another_policy_says_where_it_comes_from(tmp_path: Path) -> None:
     for policy, origin in (("generic", "bundled"), ("", "audit.toml"), (str(own), "the reviewer")):
         assert f"policy: from = {origin}" in lines_of(tmp_path / "app", BEFORE, policy)
     assert not [line for line in dump(bundled_policy("paiid")) if line.startswith(("audit.toml", "env "))]
-
-
-def test_the_digest_knows_one_difference() -> None:
-    """Another change has another digest, so that no acceptance covers it."""
-    digests = {digest_of_difference(difference(["a"], [new])) for new in ("b", "c", "a")}
-    assert len(digests) == 3
 
 
 def test_no_value_is_a_line(tmp_path: Path) -> None:
@@ -339,3 +335,6 @@ def test_no_value_is_a_line(tmp_path: Path) -> None:
     assert value not in "\n".join(lines)
     write(tmp_path, {"f.toml": "y"})
     assert len(difference(lines, lines_of(tmp_path, text))) == 2
+    for size, is_read in ((1 << 20, True), ((1 << 20) + 1, False)):
+        os.truncate(tmp_path / "f.toml", size)
+        assert ("digest = not read: refused" not in "\n".join(lines_of(tmp_path, text))) is is_read

@@ -15,6 +15,7 @@ from audit_lib.settings.variables import (
     in_env_text,
     is_issued,
     likely_kind,
+    of_one_store,
     read_code,
 )
 from tests.support.applications import write
@@ -69,12 +70,6 @@ def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
     assert [str(fault) for fault in unread] == ["old.py: is not Python that can be parsed"]
 
 
-def test_a_deployment_file_can_demand_a_value() -> None:
-    """`${NAME:?message}` stops compose if there is no value; a plain `${NAME}` does not."""
-    found = in_code("${A_KEY:?no} ${B_KEY?} ${C_KEY} ${D_KEY:-x}", "compose.yaml")
-    assert [one.name for one in found if one.needed] == ["A_KEY", "B_KEY"]
-
-
 @pytest.mark.parametrize(("path", "text", "lines"), ROWS["dynamic"])
 def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]) -> None:
     """A key in a variable, and the whole environment handed on, are lines; a name in the text is none."""
@@ -86,6 +81,12 @@ def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: s
     """A secret's word decides alone; of other names a value that can only be a setting does."""
     forms = [form_of(MADE.get(value, value)) for value in values]
     assert likely_kind(name, forms, bundled_policy("generic"))[0] == kind
+
+
+@pytest.mark.parametrize(("name", "other", "together"), NAMES["stores"])
+def test_two_names_may_be_of_one_store(name: str, other: str, together: bool) -> None:
+    """A password and an address of one store belong together, whatever each is called."""
+    assert of_one_store(name, other) is of_one_store(other, name) is together
 
 
 def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
