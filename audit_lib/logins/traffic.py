@@ -63,7 +63,8 @@ class Activity:
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     """The frames of logs as detections need them; what is named as a host has no client.
 
-    A request without a time lies on or after its day, and before the end of the next that its file names.
+    A request without a time lies on or after its day, and before the end of the next that its file names;
+    before its first date a file says nothing: such a request lies before the end of that day.
     """
     counts, events, minutes = (
         frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
@@ -79,7 +80,6 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
     days["end"] = days.groupby("file")["day"].shift(-1)
     untimed = untimed.merge(days, "left", ["file", "day"])
-    # Before its first date a file says nothing: such lines lie before the end of that day.
     end = untimed["end"].mask(untimed["day"].isna(), untimed["file"].map(days.groupby("file")["day"].min()))
     untimed = untimed.assign(
         timed=False,
@@ -101,6 +101,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
 
     refused: 401, 403 or declared. let_in: a login that succeeds, or an answer on a protected route. added:
     let in by what audit.toml alone declares, which excuses no failure. doubtful: let in, but not by that.
+    there: on a route that was answered, or is named; a refusal alone shows none, as gateways refuse any.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     refusing = set(route[status.isin(REFUSED)])
@@ -112,7 +113,6 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
-    # A refusal alone shows no route: gateways refuse what nobody serves. Who wrote its name knows of it.
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
     is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
     return requests.assign(
@@ -285,11 +285,11 @@ class Traffic:
         """The failed logins with a time, in its order, as events with more columns.
 
         network, protected, on_login, known (its client was let in before), success (seconds of the next
-        minute in which it is let in; null: never), mistype.
+        minute in which it is let in; null: never), mistype. Of a declared message beside an answer of its
+        client, or of any if it names none, one login is left.
         """
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
-        # Of a declared message beside an answer of its client, or of any if it names none, one login is left.
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
         answers, named = failed[failed["status"].notna()], messages["client"].ne("")
         for own, key in ((messages[named], ["client"]), (messages[~named], [])):

@@ -4,12 +4,15 @@ import os
 import shutil
 import subprocess
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from audit_lib.base import git as reader
 from audit_lib.base.git import GitFailed, GitObject, ignored, is_repository, run_git, tracked
+
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def git(folder: Path, *args: str, stdin: bytes = b"") -> str:
@@ -106,21 +109,9 @@ def test_every_object_is_read(project: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert missing == ["1" * 40]
 
 
-ORDINARY = """
-git config include.path '~/.gitconfig-work'
-git config includeIf.gitdir:/.path /etc/gitconfig
-ln -s /usr/bin/true .git/hooks/pre-commit
-ln -s /etc/hostname .git/link
-mkfifo .git/fsmonitor--daemon.ipc
-git worktree add -q ../tree HEAD~0
-git -c protocol.file.allow=always submodule add -q . sub
-git pack-refs --all
-"""
-
-
 def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
     """What people have in their repositories, all of it at once, is no reason to know nothing."""
-    for command in ORDINARY.strip().splitlines():
+    for command in CASES["ordinary"]:
         subprocess.run(["sh", "-ec", command.replace(" . ", f" {project} ")], cwd=project, check=True)
         assert "kept.txt" in tracked(project), command
         assert run_git(project, "rev-list", "--all"), command
@@ -182,20 +173,7 @@ def test_a_hostile_configuration_executes_nothing(project: Path, tmp_path: Path)
     assert not (tmp_path / "sprung").exists()
 
 
-UNSOUND = {
-    "a link": "mv .git ../moved; ln -s ../moved .git",
-    "a pointer to a repository that does not name it": "mv .git ../moved; echo gitdir: ../moved > .git",
-    "alternates": "mkdir -p .git/objects/info; echo /elsewhere/.git/objects > .git/objects/info/alternates",
-    "a FIFO for a configuration": "rm .git/config; mkfifo .git/config",
-    "a pack without its index": "rm -f .git/objects/pack/*.idx",
-    "a linked pack": "cd .git/objects/pack; p=$(ls *.pack); mv $p ../moved; ln -s ../moved $p",
-    "a FIFO for an object": "o=$(ls .git/objects/??/* | head -n 1); rm -f $o; mkfifo $o",
-    "a FIFO for a ref": "mkfifo .git/refs/heads/waiting",
-    "a linked folder of refs": "ln -s /etc .git/refs/remotes",
-}
-
-
-@pytest.mark.parametrize("command", UNSOUND.values(), ids=UNSOUND.keys())
+@pytest.mark.parametrize("command", CASES["unsound"].values(), ids=CASES["unsound"].keys())
 def test_what_is_not_plain_and_whole_is_not_read(project: Path, command: str) -> None:
     """git is not even started: it would wait, read elsewhere, or leave objects out without a word."""
     subprocess.run(["sh", "-ec", command], cwd=project, check=True)

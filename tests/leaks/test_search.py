@@ -72,8 +72,14 @@ def test_only_an_own_key_remembers_what_held_nothing(tmp_path: Path, origin: str
     """Under a key that all know anybody could say of an object that it is clean."""
     plot = new_plot(tmp_path / "repo")
     plot.commit("a.py", "nothing = 1\n")
-    search(plot.root, {"TOKEN": fake_value("kept")}, tmp_path, origin)
-    assert len(list((tmp_path / "cache").glob("*.clean"))) == kept
+    keeper, steps = Keeper(Key(b"k" * 32, origin)), list[tuple[str, int, int]]()
+    options = LeakOptions(cache=tmp_path / "cache", progress=lambda *step: steps.append(step))
+    for _ in range(2):
+        search_places(Project("p", plot.root), keeper, targets_of(keeper, {"TOKEN": VALUE}), options)
+        assert len(list((tmp_path / "cache").glob("*.clean"))) == kept
+    done = [(count, of) for what, count, of in steps if what == "git objects"]
+    assert len(done) == (6 if kept else 12)
+    assert done[5][0] == done[5][1] == max(count for count, _ in done)
 
 
 @pytest.fixture(scope="module")
@@ -273,18 +279,22 @@ def test_what_is_kept_elsewhere_is_said(plot: Plot, tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_packed_wide_or_in_a_table_is_read(tmp_path: Path) -> None:
-    """Patterns need text: UTF-16 and the words of SQLite are one, binary data are not."""
+    """Patterns need text: UTF-16, the words of SQLite and a paragraph in parts are one, bytes are not."""
     text = b"API_TOKEN=" + fake_value("words").encode()
     contents = {"a.db": b"SQLite format 3\0" + bytes(9) + text, "b.txt": text.decode().encode("utf-16")}
     contents |= {"c.zip": zipped(text), "d.bin": b"\0" + text, "e.txt": text + bytes(9)}
     contents["f.txt"] = text + b" " * 9_000 + b"\0"
+    for name, between in (("g.docx", b"</w:t><w:t>"), ("h.docx", b"</w:t></w:p><w:p><w:t>")):
+        words = b"<w:p><w:t>" + text[:20] + between + text[20:] + b"</w:t></w:p>"
+        contents[name] = zipped(words, "word/document.xml")
     found = {}
     for name, content in contents.items():
         source = Source(Origin("working tree", name), len(content), partial(io.BytesIO, content))
         found[name] = [
             member for member, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)
         ]
-    assert found == {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "d.bin": [], "e.txt": [], "f.txt": [""]}
+    whole = {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "f.txt": [""], "g.docx": ["word/document.xml"]}
+    assert found == whole | {"d.bin": [], "e.txt": [], "h.docx": []}
 
 
 def _replaced(plot: Plot) -> None:

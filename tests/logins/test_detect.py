@@ -1,10 +1,11 @@
 """Each detection on small logs: what it finds, how severe it is, and what it leaves alone."""
 
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from string import ascii_letters
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,7 +20,6 @@ from tests.support.small_logs import START, Ask, detections
 API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400
 VALID = "All required secrets validated successfully"
 STRANGER, PERSON = "203.0.113.9", "198.51.100.7"
-V4, V6 = "203.0.113.{}", "2001:db8:1:2::{}"
 
 
 def fails(count: int, pause: float, client: str = STRANGER, start: float = 0, route: str = API) -> list[Ask]:
@@ -29,10 +29,14 @@ def fails(count: int, pause: float, client: str = STRANGER, start: float = 0, ro
     return [(start + number * pause, name, route, 401, method) for number, name in enumerate(names)]
 
 
-def hop(count: int, pause: float, start: float = 0, networks: int = 100, route: str = API) -> list[Ask]:
+def hop(count: int, pause: float, networks: int = 100) -> list[Ask]:
     """Refusals of addresses of as many networks, in turn."""
-    clients = [f"203.0.{number % networks}.{number % 250 + 1}" for number in range(count)]
-    return [(start + number * pause, client, route, 401) for number, client in enumerate(clients)]
+    return [(n * pause, f"203.0.{n % networks}.{n % 250 + 1}", API, 401) for n in range(count)]
+
+
+def crowd(count: int, pause: float) -> list[Ask]:
+    """Answers to as many people, one after the other."""
+    return [(n * pause, f"198.51.{n % 250}.{n // 250 + 1}", API, 200) for n in range(count)]
 
 
 def answers(client: str, *times: float, route: str = API, status: int = 200) -> list[Ask]:
@@ -57,65 +61,23 @@ def said(text: str, *minutes: float) -> list[str]:
 
 Found = set[tuple[str, str, str]]
 NOTHING: Found = set()
-GUESS, SPRAY = ("guessing", STRANGER, "medium"), ("spraying", API, "high")
-IN, URL = ("let-in", STRANGER, "critical"), ("secret-in-url", API, "high")
-NETWORK = ("guessing", "203.0.113.0/24", "medium")
-PROBE, FILES = ("probing", STRANGER, "medium"), ("probing", STRANGER, "critical")
 ONSET, FAILING = ("known-clients-failing", "all sources"), "application-failing"
 OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), status=401) + people(6, 2 * HOUR)
 TENTHS = people(9, 0, *(HOUR + 300 * n for n in range(9)))
-DOTFILES = ("/app/.git/config", "/.kube/config", "/.well-known-not/x")
-# What each address does is judged by itself, and on each route.
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+MAKERS: dict[str, Any] = {one.__name__: one for one in (fails, hop, crowd, answers, missing)}
+
+
+def _asks(steps: list[list[Any]]) -> Iterator[Ask]:
+    """The requests of each function that is named, with what it is given, by name in a table at its end."""
+    for name, *given in steps:
+        named = given.pop() if isinstance(given[-1], dict) else {}
+        yield from MAKERS[name](*given, **named)
+
+
 SOURCES: dict[str, tuple[Sequence[Ask], Found]] = {
-    # guessing
-    "five within ten minutes": (fails(5, 149), {GUESS}),
-    "four": (fails(4, 10), NOTHING),
-    "six with long pauses": (fails(6, 60 * MINUTE), {GUESS}),
-    "two a day for a week": (fails(14, 12 * HOUR), {GUESS}),
-    "sixty are high": (fails(60, 5), {("guessing", STRANGER, "high")}),
-    "on the edge of an hour": (fails(5, 60, start=HOUR - 150), {GUESS}),
-    "another address of the network each time": (fails(8, 60, V4), {NETWORK}),
-    "another address of the /64 each time": (fails(8, 60, V6), {("guessing", "2001:db8:1:2::/64", "medium")}),
-    "one loud address, and its network later": (fails(9, 30) + fails(8, 60, V4, 9 * HOUR), {GUESS, NETWORK}),
-    "an address that was let in days before": (answers(STRANGER, 0) + fails(9, 30, start=3 * DAY), {GUESS}),
-    "a login route": (fails(6, 10, route=LOGIN), {GUESS}),
-    # mistypes
-    "four, then a success": ([*fails(4, 20), *answers(STRANGER, 100)], NOTHING),
-    "an office mistypes on Monday": (
-        [ask for n in range(9) for ask in fails(2, 20, PERSON, HOUR + 90 * n)]
-        + answers(PERSON, 0, *(HOUR + 90 * n + 60 for n in range(9))), NOTHING),
-    "nine of a known address, then a success": (
-        answers(STRANGER, 0, HOUR + 330) + fails(9, 30, start=HOUR), NOTHING),
-    # let in
-    "five of a stranger, then a success": ([*fails(5, 20), *answers(STRANGER, 180)], {IN, GUESS}),
-    "many of a known address, then a success": (
-        answers(STRANGER, 0, HOUR + 360) + fails(54, 5, start=HOUR), {IN, GUESS}),
-    "in the same minute": ([*fails(5, 5), *answers(STRANGER, 40)], {("let-in", STRANGER, "high"), GUESS}),
-    "a success an hour later": ([*fails(5, 20), *answers(STRANGER, HOUR + 90)], {GUESS}),
-    "nine addresses fail, the tenth gets in": (
-        [*fails(9, 20, V4), *answers("203.0.113.99", 240)],
-        {("let-in", "203.0.113.99", "critical"), NETWORK}),
-    # spraying
-    "four of each of eight networks in ten minutes": (hop(32, 15, networks=8), {SPRAY}),
-    "sixteen within two hours": (hop(16, 7 * MINUTE), {SPRAY}),
-    "sixty-six over eight days": (hop(66, 3 * HOUR), {SPRAY}),
-    "110 over ten days": (hop(110, 2.2 * HOUR), {SPRAY}),
-    "two a day give up": (hop(20, 12 * HOUR), NOTHING),
-    "forty-five beside three hundred who get in": (
-        hop(45, 5 * HOUR) + [(n * 2900.0, f"198.51.{n % 250}.{n // 250 + 1}", API, 200) for n in range(400)],
-        NOTHING),
-    # probing
-    "eleven missing routes": (missing(11), {PROBE}),
-    "across the edge of a minute": (missing(11, 110), {PROBE}),
-    "ten missing routes": (missing(10), NOTHING),
-    "four sensitive files": ([(n * 60.0, STRANGER, "/.git/config", 404) for n in range(4)], {PROBE}),
-    "a sensitive file that was answered": ([(0.0, STRANGER, "/.env", 200)], {FILES}),
-    "a well-known file": ([(0.0, STRANGER, "/.well-known/security.txt", 200)], NOTHING),
-    **{f"{path} is answered": ([(0.0, STRANGER, path, 200)], {FILES}) for path in DOTFILES},
-    **{f"{path} is no dotfile": ([(0.0, STRANGER, path, 200)], NOTHING) for path in ("/a..b", "/../etc")},
-    # secrets in URLs
-    "a token in a query": ([(0.0, PERSON, f"{API}?token=a8f3k2m9q1z7", 200)], {URL}),
-}  # fmt: skip
+    case: ([*_asks(steps)], set(map(tuple, rows))) for case, (steps, rows) in CASES["sources"].items()
+}
 ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     # known clients failing
     "a third of the known clients": (
@@ -134,7 +96,6 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),
 }  # fmt: skip
-TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["texts"]
 
 
 def found_in(asks: Iterable[Ask | str], **more: object) -> pd.DataFrame:
@@ -195,12 +156,12 @@ def test_what_messages_report() -> None:
     """What is found of messages, by severity: each text on a day of its own of one log."""
     texts = [
         said(text, *(1440 * day + at for at in minutes))
-        for day, (text, minutes, _) in enumerate(TEXTS.values())
+        for day, (text, minutes, _) in enumerate(CASES["texts"].values())
     ]
     found = found_in(line for lines in texts for line in lines)
     days = (found["first_at"] - pd.Timestamp(START)).dt.days
-    assert {case: _incidents(found[days.eq(day)]) for day, case in enumerate(TEXTS)} == {
-        case: {tuple(row)} if row else NOTHING for case, (*_, row) in TEXTS.items()
+    assert {case: _incidents(found[days.eq(day)]) for day, case in enumerate(CASES["texts"])} == {
+        case: {tuple(row)} if row else NOTHING for case, (*_, row) in CASES["texts"].items()
     }
 
 
