@@ -51,7 +51,8 @@ def report() -> dict[str, Any]:
 def test_the_notebook_replays(tmp_path: Path) -> None:
     """nbval runs the committed notebook again, with its own parameters, and finds the same outputs."""
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
-    plugins = ("-p", "tests.support.nbval_kernel", "-p", "no:cacheprovider", "-p", "no:xdist")
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # it needs none of the others, which take seconds
+    plugins = ("-p", "tests.support.nbval_kernel", "-p", "nbval.plugin", "-p", "no:cacheprovider")
     command = [sys.executable, "-m", "pytest", *plugins, "--nbval", str(GOLDEN / "quarterly_review.ipynb")]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{done.returncode}: {(done.stdout + done.stderr)[:3000]}"

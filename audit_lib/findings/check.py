@@ -139,7 +139,7 @@ class Check:
         for case, holds in zip(self.cases, self.condition.cases, strict=True):
             here = left & holds(rows)
             left &= ~here
-            yield case, rows[here]
+            yield case, rows[here] if here.any() else rows[:0]  # most pick none, and a slice copies nothing
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:

@@ -48,10 +48,8 @@ def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
 
 
 def summarise(audit: "Audit") -> Screen:
-    """The first screen of an audit; every number is counted from its frames.
-
-    `figures` are key figures; `actions`, `falls_due` and `not_known` are frames.
-    """
+    """The first screen of an audit; every number is counted from its frames. `figures` are key figures;
+    `actions`, `falls_due` and `not_known` are frames."""
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
@@ -112,7 +110,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
     if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
-        reasons = reasons or ["Of production nothing is known: no value of it was read."]
+        reasons = reasons or ["No value of production was read: what is in force there is not known."]
     elif not lost:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
         reasons = [f"No production secret was found where others can read it{rest}."]

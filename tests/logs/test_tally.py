@@ -2,6 +2,8 @@
 
 import os
 import random
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +68,9 @@ def test_a_log_in_pieces_adds_up_to_the_same(
     (tmp_path / "a.log").write_text(_mixture(seed, 3_000))
     log = LogFile(tmp_path, "a.log", "a.log")
     whole = read_log(FORMATS, log)
-    for name, value in (("_ALONE", 2), ("_MOST_PROCESSES", 50), ("read_log", None)):
+    few = partial(ProcessPoolExecutor, 4)  # each reads many pieces
+    how = {"_ALONE": 2, "_MOST_PROCESSES": 50, "read_log": None, "ProcessPoolExecutor": lambda _, by: few(by)}
+    for name, value in how.items():
         monkeypatch.setattr(read, name, value)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(50))
     assert len(read._pieces(FORMATS, log, 50)) >= 30

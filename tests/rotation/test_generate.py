@@ -156,7 +156,7 @@ KILLED = """
 import os, resource, signal, sys
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
-import audit_lib.cli.open_project, audit_lib.rotation.change
+import audit_lib.cli.records, audit_lib.rotation.runbook
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 secret, file, *roots = sys.argv[1:]

@@ -21,7 +21,7 @@ SCRATCH = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_DATA_DIR", "HOME")
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    scratch = {name: str(folder / name) for name in SCRATCH}
+    scratch = {name: str(folder / name) for name in SCRATCH} | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **scratch}
 
 
@@ -97,8 +97,8 @@ def test_nbval(tmp_path: Path) -> None:
         cell.execution_count = number
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
     nbformat.write(source, tmp_path / "canary.ipynb")
-    command = ("-m", "pytest", "-p", "no:cacheprovider", "--nbval", "-s", "canary.ipynb")
-    run = _python(tmp_path, *command, cwd=tmp_path)
+    command = ("-m", "pytest", "-p", "nbval.plugin", "-p", "no:cacheprovider", "--nbval", "-s")
+    run = _python(tmp_path, *command, "canary.ipynb", cwd=tmp_path)
     assert "what was expected" in run.stdout, run.stdout
     assert disclosed(run.stdout + run.stderr) == []
 
