@@ -99,7 +99,6 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
             rows.append(source_row(source, path, KIND, sha256=read.sha256, **facts, **counts))
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
-    # Of one file and instant in the order of its entries.
     ordered = named[~is_again].sort_index().sort_values(["began_at", "file"], kind="stable")
     return Sources.of(rows), Deploys.checked(ordered)
 

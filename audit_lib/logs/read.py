@@ -288,7 +288,6 @@ def read_all(
         yield from map(partial(read_log, formats), files)
     else:
         cut = [_pieces(formats, file, count) for file in files]
-        # A fork has all that was compiled of the formats.
         with ProcessPoolExecutor(count, get_context("fork")) as pool:
             given = [
                 [pool.submit(sum_lines, formats, file, *piece) for piece in pieces]
@@ -324,7 +323,6 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
                         cuts, tried = [*cuts, (within, line.at)], 0
                 within, begins = within + len(raw), raw.endswith(b"\n")
             passed, begins = passed + len(block), block.endswith(b"\n")
-    # A packed log is much longer than its file: of all the places to cut some are enough.
     cuts = cuts[:: -(-len(cuts) // count)]
     behind = [*cuts[1:], (None, None)] if cuts[1:] else []
     return [(first, *end) for (first, _), end in zip(cuts, behind, strict=False)]

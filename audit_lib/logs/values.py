@@ -14,6 +14,7 @@ _KEPT = 1 << 15  # entries of a cache
 _LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
+_IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
@@ -55,6 +56,8 @@ def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = Non
 def clean_client(raw: bytes) -> str:
     """The address in its one spelling; "" if none was logged, and NOT_AN_ADDRESS for a name in its place."""
     text = raw.decode("ascii", "replace")
+    if _IPV4.fullmatch(text):
+        return text
     if text in ("", "-", "None", "unix:"):
         return ""
     try:
