@@ -80,9 +80,9 @@ def _first(case: Case, best: Explanation) -> Iterator[Step]:
 
 def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> Iterator[Step]:
     """The steps of the rotation; of a value that has been replaced since, only that it has."""
-    mine = exposure[exposure["secret"].eq(case.secret) & exposure["leaked"]]
-    if len(mine) and case.secret not in leaked:
-        by = "; ".join(dict.fromkeys(mine["ends_by"]))
+    ends = exposure.loc[exposure["leaked"], "ends_by"]  # of this secret alone: it is asked for
+    if len(ends) and case.secret not in leaked:
+        by = "; ".join(dict.fromkeys(ends))
         text = f"What leaked of {case.secret} has been replaced ({by}): do not rotate it for that again"
         yield text, "", _typed(case, "whose"), _RETIRED.format(case.secret), ""
         return

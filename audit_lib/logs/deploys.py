@@ -37,7 +37,6 @@ _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
 _FOREIGN = ("deploy", "status", "trigger", "evidence")  # texts of the platform
 _TIMES = ("at", "createdAt", "startedAt", "finishedAt")
 _ODD = "is not made of letters, digits, dots, hyphens and underscores"
-# What each text of an entry must be, and the fault where it is not.
 _TEXTS = {
     **dict.fromkeys(("id", "service", "status"), (_NAME, _ODD)),
     "trigger": (rf"{_NAME}(?:, {_NAME})*", _ODD),

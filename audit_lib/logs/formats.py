@@ -27,7 +27,7 @@ from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import ZEROS, Block, Choice, expressions, parse_template
-from audit_lib.logs.values import SMALL, Words, before_address, secret_parameters
+from audit_lib.logs.values import SMALL, Words, before_address, secret_finder
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -169,8 +169,7 @@ class Matchers:
         self.failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
         self.addresses = before_address(possible.get("before_address", ()))
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
-        self.secrets = words["query"]["secret_parameters"]
-        self.parameters = secret_parameters(self.secrets)
+        self.secret_of = secret_finder(words["query"]["secret_parameters"])
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
         # With zeros for digits: what a text holds that may match by its digits, or not.
         own = [block for block in messages if block.tells_digits]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, reduce
 from io import BufferedReader, RawIOBase
-from itertools import takewhile
+from itertools import chain, repeat, takewhile
 from operator import or_
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,14 +22,12 @@ from audit_lib.logs.values import (
     SMALL,
     WARNING,
     clean_client,
-    clean_method,
     clean_route,
     client_of,
     mask_email,
     possible_client,
     remember,
     shape_of,
-    strip_port,
 )
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
@@ -42,7 +40,7 @@ _BEGINNING = 160  # bytes of a line in which its level stands
 _LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
-_SPACE = b" \t\v\f"
+_SPACE, _RETURN = b" \t\v\f", ord("\r")
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 UNDECLARED = "iis (W3C, default fields)"  # the body of rows whose columns nothing declares
 MOST_CHANGES = 64  # of the columns, within a file
@@ -87,6 +85,7 @@ class Line(NamedTuple):
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
     shape: str = ""  # of a line whose words nobody knows
     warns: bool = False  # whether such a line, or a message, has the level of a warning
+    client: str = ""  # of the events that name none of their own
 
 
 class Head(NamedTuple):
@@ -118,7 +117,7 @@ NOT_UNDERSTOOD = Line("not understood")
 def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
     text = raw.rstrip(b"\r\n")
-    if b"\0" in text or b"\x1b" in text or text.startswith(BOM_UTF8):
+    if 0 in text or 27 in text or text.startswith(BOM_UTF8):
         text = raw.removesuffix(b"\n")
         text = _ANSI.sub(b"", text.replace(b"\0", b"")).removeprefix(BOM_UTF8).rstrip(b"\r")
     return text
@@ -133,7 +132,8 @@ class LineReader:
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
-        self._request_of = remember(self._request)
+        self._request_of = remember(self.request)
+        self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
         self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
     def read(self, raw: bytes) -> Line:
@@ -142,7 +142,7 @@ class LineReader:
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
-        if text[:1] in _SPACE and not text.strip(_SPACE):
+        if not text or (text[0] in _SPACE and not text.strip(_SPACE)):
             return BLANK
         line = self._read(text, NOTHING)
         return line if line.state == "request" else self._with_words(text, line)
@@ -151,17 +151,21 @@ class LineReader:
         """A line that is no request, with what stands anywhere in it, and what can be said of its words."""
         phrases, refuses, shape, warns = self._aside_of(text)
         # A client can write a carriage return: an event with one counts, other lines hide something.
-        if b"\r" in text and not line.events:
-            line, phrases = NOT_UNDERSTOOD, []
+        if _RETURN in text and not line.events:
+            return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape, warns=warns)
+        state, events, unknown = line.state, line.events, ""
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
-        if any(event.once for event in line.events):
+        if phrases and any(event.once for event in events):
             phrases = [event for event in phrases if event.kind == NOTICE]
         if phrases:
-            line = line._replace(state="message", events=(*line.events, *phrases))
-        unknown = UNREAD if line.state == "not understood" else ""
-        if line.state == "text only" and not line.is_statement:
-            unknown = REFUSAL if refuses or REFUSED_STATUS.search(text) else OWN_WORDS
-        return line._replace(unknown=unknown, shape=shape if unknown else "", warns=warns)
+            state, events = "message", (*events, *phrases)
+        if state == "not understood":
+            unknown = UNREAD
+        elif state == "text only" and not line.is_statement:
+            is_refused = refuses or (b"40" in text and REFUSED_STATUS.search(text))
+            unknown = REFUSAL if is_refused else OWN_WORDS
+        of_words = (line.is_statement, unknown, shape if unknown else "", warns)
+        return Line(state, line.at, line.record, events, line.continues, line.lacks, *of_words)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
         """What stands anywhere in a line, whether it has a word of a refusal, its shape, whether it warns."""
@@ -170,22 +174,19 @@ class LineReader:
         refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
-    def _read(self, text: bytes, head: Head) -> Line:
-        """A text behind what stood before it."""
-        choice, match, is_object = self.by.outer, None, text[:1] + text[-1:] == b"{}"
-        for count in range(_PREFIXES + 1 if not is_object else 0):
-            match = choice.match(text, self._clock)
-            self.tried.append((text, match and match.place.block))
-            if match is None or match.place.block.whole:
-                break
-            text = text[match.found.end() :]
-            # What uvicorn writes before "Traceback" belongs to the record that failed.
-            record = match.place.block.record and not text.startswith(b"Traceback")
-            head = head.then(match.at, match.lacks, match.client, record=record)
-            choice = self.by.inner if count < _PREFIXES - 1 else self.by.body
-            is_object = text[:1] + text[-1:] == b"{}"
+    def _read(self, text: bytes, head: Head, prefixes: int = 0) -> Line:
+        """A text behind what stood before it, so many prefixes among that."""
+        is_object, match = text[:1] == b"{" and text[-1:] == b"}", None
+        if not is_object and (match := self._choices[prefixes].match(text, self._clock)):
+            place, found, at, lacks = match
+            self.tried.append((text, place.block))
+            if not place.block.whole:
+                rest = text[found.end() :]
+                # What uvicorn writes before "Traceback" belongs to the record that failed.
+                record = place.block.record and not rest.startswith(b"Traceback")
+                return self._read(rest, head.then(at, lacks, match.client, record=record), prefixes + 1)
         is_paired, fields = _PAIRED.match(text) is not None, None
-        if match and match.place.is_request and not is_object and not is_paired:
+        if match and match.place.is_request and not is_paired:
             return self._answered(match, head)
         if head.structures < _STRUCTURES and (is_object or is_paired):
             read = json_fields if is_object else pair_fields
@@ -196,7 +197,7 @@ class LineReader:
             return NOT_UNDERSTOOD
         if is_object:
             match = self.by.body.match(text, self._clock)
-            self.tried.append((text, match and match.place.block))
+        self.tried.append((text, match and match.place.block))
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
@@ -211,24 +212,26 @@ class LineReader:
     def _answered(self, match: Match, head: Head) -> Line:
         """A request, from the block that matched and its fields."""
         place, found, at, lacks = match
-        block = place.block
         logged, method, path, status = found.group(*place.request)
-        if block.around_client[0]:
+        if place.is_chosen:
             logged = match.client
-        client = clean_client(strip_port(logged, always=True)) if block.has_port else client_of(logged)
-        events = self.request(path, block.method or method, block.status or status, client)
-        at, lacks = (at, head.lacks | lacks) if head.at is None and at is not None else (head.at, head.lacks)
-        return Line("request", at, True, events, "", lacks)
+        client = client_of(logged, place.has_port)
+        events = self._request_of(path, place.block.method or method, place.block.status or status)
+        if head.at is None and at is not None:
+            lacks |= head.lacks
+        else:
+            at, lacks = head.at, head.lacks
+        return Line("request", at, True, events, "", lacks, client=client)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         """A structured line: a request by its fields, or the lines that its text holds."""
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            events = self.request(fields.path, fields.method, fields.status, client)
-            return Line("request", within.at, True, events, "", within.lacks)
+            events = self._request_of(fields.path, fields.method, fields.status)
+            return Line("request", within.at, True, events, "", within.lacks, client=client)
         lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
-        events = _without_repeats(event for line in lines for event in line.events)
+        events = _without_repeats(event for line in lines for event in own_events(line))
         events = events or self._cause(fields, within)
         if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
             return self._records(fields, within)
@@ -250,7 +253,7 @@ class LineReader:
         lines = [self._structured(each, head) for each in fields.records]
         times = [line.at for line in lines if line.at is not None]
         at = min(times) if times and max(times) - min(times) < MINUTE else None
-        events = tuple(event for line in lines for event in line.events)
+        events = tuple(event for line in lines for event in own_events(line))
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
     def _says(self, text: bytes) -> bool:
@@ -260,7 +263,7 @@ class LineReader:
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji."""
-        text = _SYMBOLS.sub(b"", text, count=1)
+        text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text, count=1)
         shows = self._shows(text)
         match = self.by.message.match(text, self._clock) if shows else None
         self.tried.append((text, match and match.place.block))
@@ -274,28 +277,21 @@ class LineReader:
         whose = client or head.client or ""
         return () if client is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 
-    def request(
-        self, path: bytes, method: bytes | str, status: bytes | int, client: str
-    ) -> tuple[LogEvent, ...]:
-        """A request as an event, and another if its query has a secret."""
-        shown = self._request_of(path, method, status)
-        return tuple([LogEvent._make((*event[:3], client, *event[4:])) for event in shown])
-
-    def _request(self, path: bytes, method: bytes | str, status: bytes | int) -> list[LogEvent]:
-        """The same without a client."""
+    def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
+        """A request as an event without its client, and another if its query has a secret."""
         bare_path, _, query = path.partition(b"?")
         route, number = clean_route(bare_path), int(status)
-        method = clean_method(method) if isinstance(method, bytes) else method
+        if isinstance(method, bytes):  # of letters alone, by each format
+            method = method.decode().upper() if len(method) <= 16 else ""
         kind, message, subject = self._kinds.get(number, "other"), "", ""
         answers = self.by.answers.get(bare_route(route)) if self.by.answers else None
         if answers and (answer := next((one for one in answers if one.fits(number, method, query)), None)):
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, number, "", method, route, subject)
-        if not query or not (found := self.by.parameters.search(query)):
-            return [request]
-        parameter = self.by.secrets[(found.lastindex or 0) - 1]
-        return [request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)]
+        if not query or not (parameter := self.by.secret_of(query)):
+            return (request,)
+        return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
@@ -305,6 +301,11 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     record = head.record or any(line.record for line in lines)
     is_statement = any(line.is_statement for line in lines)
     return Line(state, at, record, events, lacks=lacks, is_statement=is_statement)
+
+
+def own_events(line: Line) -> tuple[LogEvent, ...]:
+    """The events of a line, each with its client."""
+    return tuple(event if event.client else event._replace(client=line.client) for event in line.events)
 
 
 def _without_repeats(events: Iterable[LogEvent]) -> tuple[LogEvent, ...]:
@@ -335,7 +336,7 @@ def read_lines(
         if declared is not reader.formats:
             reader = LineReader(declared, zone, written)
         line = reader.read(raw)
-        if line.state == "text only" and b" for " in raw and (found := RAILS_BEGUN.match(raw)):
+        if line.state == "text only" and b"Started " in raw and (found := RAILS_BEGUN.match(raw)):
             begun.setdefault(_request_key(found), []).append(found)
             if len(begun) > _MOST_OPEN:
                 begun.pop(next(iter(begun)))
@@ -346,10 +347,14 @@ def read_lines(
 
 def formats_by_line(lines: Iterable[bytes], formats: LogFormats) -> Iterator[tuple[bytes, LogFormats]]:
     """Each line with what it is read by: in a log that declares its columns, by them."""
-    current, directive, changes, declares = formats, b"", 0, False
-    for number, raw in enumerate(lines):
-        declares = declares if number else raw.startswith(b"#")
-        if declares and raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
+    lines = iter(lines)
+    first = next(lines, b"")
+    lines = chain([first] if first else [], lines)
+    if not first.startswith(b"#"):
+        yield from zip(lines, repeat(formats))
+    current, directive, changes = formats, b"", 0
+    for raw in lines:
+        if raw.startswith(_DIRECTIVE) and changes <= MOST_CHANGES:
             given = raw[: _LONGEST + 1].rstrip(b"\r\n")
             if given != directive:
                 directive, changes = given, changes + 1
@@ -376,13 +381,13 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:
     event = line.events[0]
-    if len(line.events) > 1 or not begun or event.client or event.route:
+    if len(line.events) > 1 or not begun or line.client or event.route:
         return line
     values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
     client, method, path, time = (each.pop() if len(each) == 1 else b"" for each in values)
     at = parse_time(time, reader.zone) if line.at is None else line.at
-    events = reader.request(path, method, event.status or 0, clean_client(client))
-    return line._replace(events=events, at=at)
+    events = reader.request(path, method, event.status or 0)
+    return line._replace(events=events, at=at, client=clean_client(client))
 
 
 def _request_key(found: re.Match[bytes]) -> bytes:
@@ -395,6 +400,7 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
     """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
     reader = LineReader(formats, zone)
     line = reader.read(raw)
+    line = line._replace(events=own_events(line))
     blocks = (block.name for _, block in reader.tried if block)
     left = reader.tried[-1][0] if reader.tried and line.state in ("not understood", "text only") else b""
     names = dict.fromkeys([*blocks, *(event.message for event in line.events if event.message)])
@@ -405,7 +411,6 @@ def _nearest(text: bytes, before: int, formats: LogFormats) -> str:
     """The block that takes most of a beginning, in steps, and what it expects then; "" for one step."""
     near, most = "", 0
     for block in (*formats.prefixes, *formats.bodies, *formats.messages) if text else ():
-        # A step that takes anything says nothing.
         steps = [at for at, part in enumerate(block.parts, 1) if part.field not in ("text", "rest")]
         tried = (_begun(block.parts[:at]).match(text) for at in steps)
         taken = [found.end() for found in takewhile(bool, tried) if found]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from audit_lib.logs.templates import ADDRESS, FIELDS
+from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP
 from audit_lib.logs.times import LATEST, WHOLE, Clock
 from audit_lib.logs.values import SMALL, Words, remember, strip_port
 
@@ -16,11 +16,10 @@ MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen 
 REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
 OUTCOME = ("ended", "refused", "granted", "event", "login", "aside", "failed")
 _KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause")
-_TIMES = tuple(re.compile(FIELDS[name]) for name in ("time", "time:clf"))
+_TIME = re.compile(rb"|".join(GROUP.sub(rb"(", FIELDS[name]) for name in ("time", "time:clf")))
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _NUMBERS = ("status", "level")  # fields that a number may be the value of
 _JUDGED = ("is_refused", "is_login", "is_failed")
-# What else must hold of a value.
 _FITS = {
     "status": re.compile(rb"[1-5]\d\d"),
     "level": re.compile(rb"(?!(?:true|false)\Z).*", re.DOTALL),
@@ -73,7 +72,7 @@ class FieldNames:
         found = []
         for kind, rank in self.ranks[name]:
             if kind == "time":
-                is_written = quoted and any(pattern.fullmatch(value) for pattern in _TIMES)
+                is_written = quoted and _TIME.fullmatch(value) is not None
                 fit, fits = None if is_written else _since_1970(value), is_written
             else:
                 fit, fits = self._fit(kind, value, quoted), False
@@ -150,15 +149,16 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     if not isinstance(record, _Object):
         return None
     fields = _select(_walk(record, names, 0), names, clock)
-    wrapped = [value for name, value in record if name in names.wrapper and isinstance(value, _Object)]
-    for value in wrapped:
+    within = [(name, value) for name, value in record if isinstance(value, list)]
+    for value in (value for name, value in within if name in names.wrapper and isinstance(value, _Object)):
         fields = fields if not fields.is_empty else _select(_walk(value, names, 0), names, clock)
-    found = [each for name, value in record if name in names.records for each in _objects(value)]
+    found = [each for name, value in within if name in names.records for each in _objects(value)]
+    if not found:
+        return fields
     if len(found) > MOST_RECORDS:
         return None
-    within = names.within_records
-    records = (_select(_walk(each, within, 0), within, clock) for each in found)
-    return fields._replace(records=tuple(records)) if found else fields
+    own = names.within_records
+    return fields._replace(records=tuple(_select(_walk(each, own, 0), own, clock) for each in found))
 
 
 def _objects(value: Any) -> list[_Object]:
@@ -185,7 +185,7 @@ def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> I
     for name, given in record if depth < MOST_DEPTH else ():
         last, below, is_foreign, is_foreign_within = names.split(name)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
-        if isinstance(value, str | bytes):
+        if isinstance(value, (str, bytes)):
             if last in names.ranks and not is_foreign:
                 raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
                 yield last, depth + below, raw, not isinstance(value, _Plain)

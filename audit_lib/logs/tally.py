@@ -223,13 +223,13 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: dict[tuple[int, int, LogEvent], list[int]] = {}  # by minute and day
+        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
         self._until = NONE  # so long times are of that day
         self._steps: Counter[int] = Counter()  # of a clock that was set back, by day
-        self._waiting: list[tuple[int, int, LogEvent]] = []  # for the next line with a time
+        self._waiting: list[tuple[int, int, LogEvent, str]] = []  # for the next line with a time
         self._counted: set[str] = set()  # kinds that this record was already counted for
         self._open = ""  # what the line before was of a record with a time: "record", "continuation"
 
@@ -242,8 +242,8 @@ class Tally:
             self._number += 1
             if following is not None:
                 self._pass_time(following)
-            for number, before, event in self._waiting:
-                self._add_event(event, number, NONE, before, NONE, day_of(before))
+            for number, before, event, client in self._waiting:
+                self._add_event(event, client, number, NONE, before, NONE, day_of(before))
             self._pack()
             requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
             return LogSums(_grouped(requests), events, self._facts)
@@ -251,16 +251,23 @@ class Tally:
             gc.enable()
 
     def _add(self, line: Line) -> None:
-        state, at, record, events, continues, lacks, _, unknown, shape, warns = line
+        state, at, record, events, continues, lacks, _, unknown, shape, warns, client = line
         facts = self._facts
         self._number += 1
         facts.states[state] += 1
         facts.lacks |= lacks
+        if record:
+            self._counted.clear()
         if at is not None:
             if facts.last <= at < self._until and not self._waiting:
                 facts.last = at
             else:
                 self._pass_time(at)
+            self._open = "record"
+        elif state != "blank":
+            follows = self._open and not record and continues in ("record", self._open)
+            self._open = "continuation" if follows else ""
+            at = facts.last if follows else None
         if unknown:
             shapes = facts.shapes[unknown]
             key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
@@ -268,14 +275,8 @@ class Tally:
             if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
                 facts.unread.append(self._number)
         facts.warned |= warns
-        if record:
-            self._counted.clear()
-        if state != "blank":
-            follows = self._open and at is None and not record and continues in ("record", self._open)
-            self._open = "continuation" if follows else "" if at is None else "record"
-            at = facts.last if follows else at
         for event in events:
-            self._count(event, at)
+            self._count(event, event.client or client, at)
         if len(self._events) + len(self._requests) > _MOST_ROWS:
             self._pack()
 
@@ -286,14 +287,14 @@ class Tally:
         self._facts.days.add(self._day)
         if before - at > MINUTE and self._steps[self._day] < MOST_STEPS:
             self._steps[self._day] += 1
-            self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), self._number, at, at, before, self._day)
-        for number, earlier, event in self._waiting:
+            self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), "", self._number, at, at, before, self._day)
+        for number, earlier, event, client in self._waiting:
             # Untimed events lie between their nearest timed lines; merged instances can swap the two.
             low, high = min(earlier, at), max(earlier, at)
-            self._add_event(event, number, NONE, low, high, day_of(earlier))
+            self._add_event(event, client, number, NONE, low, high, day_of(earlier))
         self._waiting.clear()
 
-    def _count(self, event: LogEvent, at: int | None) -> None:
+    def _count(self, event: LogEvent, client: str, at: int | None) -> None:
         """Counts what a line shows; a failure and a message is a row of its own, too."""
         if event.once:
             if event.kind in self._counted:
@@ -301,7 +302,7 @@ class Tally:
             self._counted.add(event.kind)
         # A login that was redirected is counted once it is known how it ended.
         if event.status and event.message not in OPEN_LOGINS:
-            key = -1 if at is None else at // MINUTE, self._day, event
+            key = -1 if at is None else at // MINUTE, self._day, client, event
             if counted := self._requests.get(key):
                 counted[0] += 1
             else:
@@ -309,20 +310,20 @@ class Tally:
             if event.kind == "other":
                 return
         if at is None:
-            self._waiting.append((self._number, self._facts.last, event))
+            self._waiting.append((self._number, self._facts.last, event, client))
         else:
-            self._add_event(event, self._number, at, self._facts.last, at, self._day)
+            self._add_event(event, client, self._number, at, self._facts.last, at, self._day)
 
-    def _add_event(self, event: LogEvent, *place: int) -> None:
+    def _add_event(self, event: LogEvent, client: str, *place: int) -> None:
         """Adds a row of EVENTS; its place is the line, its instant, the bounds of that, and the day."""
-        kind, message, status, client, method, route, subject, _ = event
+        kind, message, status, _, method, route, subject, _ = event
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
         rows = [
-            (minute, day, kind, status, client, method, route, *counted)
-            for (minute, day, (kind, _, status, client, method, route, *_)), counted in self._requests.items()
+            (minute, day, event.kind, event.status, client, event.method, event.route, *counted)
+            for (minute, day, client, event), counted in self._requests.items()
         ]
         self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()

@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -107,11 +107,6 @@ class Block:
         return is_timed or re.search(rb"\d", b"".join(taken)) is not None
 
     @cached_property
-    def has_port(self) -> bool:
-        """Whether a port follows its address."""
-        return Part("peer") in self.parts
-
-    @cached_property
     def around_client(self) -> tuple[bytes, bytes]:
         """What stands before an address and behind it, if a name that its client chose may hold both.
 
@@ -134,6 +129,8 @@ class Place(NamedTuple):
     request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
     time: int  # the group of its time; 0 if it has none
     is_request: bool  # whether it says with which status something was answered
+    has_port: bool  # whether a port follows its address
+    is_chosen: bool  # whether a name that its client chose may hold what looks like its address
 
 
 class Match(NamedTuple):
@@ -194,9 +191,13 @@ class _Alternation:
                 request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
                 block, time = next(same)[0], groups.get("time", 0)
                 is_request = "status" in groups or block.status is not None
-                self.places[end] = Place(block, groups, end, request, time, is_request)
+                kind = is_request, Part("peer") in block.parts, block.around_client[0] != b""
+                self.places[end] = Place(block, groups, end, request, time, *kind)
                 choices.append(rb"()")
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
+
+
+_alternation = lru_cache(maxsize=1 << 10)(_Alternation)  # that of all digits, for one, is the same
 
 
 class Choice:
@@ -219,13 +220,12 @@ class Choice:
         """
         choice = self._by_byte.get(first := text[:1])
         if choice is None:
-            fitting = (block for block in self._blocks if first in (begins_of(block.parts[0]) or first))
-            choice = self._by_byte[first] = _Alternation(fitting)
+            fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
+            choice = self._by_byte[first] = _alternation(tuple(fitting))
         found = choice.match(text)
-        if not found:
+        if found is None:
             return None
         place = choice.places[found.lastindex]
-        if not place.time:
-            return Match(place, found, None, WHOLE)
-        at, lacks = clock.read(found[place.time])
-        return None if at is None and not lacks & YEARLESS else Match(place, found, at, lacks)
+        at, lacks = clock.read(found[place.time]) if place.time else (None, WHOLE)
+        is_no_time = place.time and at is None and not lacks & YEARLESS
+        return None if is_no_time else Match(place, found, at, lacks)

@@ -101,8 +101,9 @@ class Clock:
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
         self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
+        self.read = lru_cache(maxsize=1 << 12)(self._read)
 
-    def read(self, raw: bytes) -> tuple[int | None, int]:
+    def _read(self, raw: bytes) -> tuple[int | None, int]:
         """The instant, None where no calendar has it, and what it lacks."""
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS

@@ -14,7 +14,6 @@ _KEPT = 1 << 15  # entries of a cache
 _LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
-_IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
@@ -22,7 +21,6 @@ _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a rout
 SMALL = bytes(value | 0x20 for value in range(256))
 LONGEST_SHAPE = 60  # characters
 Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
-# At most four signs may stand between a word and the address.
 _ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
@@ -44,20 +42,19 @@ def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = Non
     tells = lru_cache(maxsize=_KEPT)(lambda zeros: any(map(zeros.__contains__, telling or ())))
 
     def read(text: bytes, *others: Any) -> Any:
-        if len(text) > _LONGEST_KEPT:
-            return function(text, *others)
-        zeros = text if telling is None else text.translate(ZEROS)
-        return kept(text if telling is None or tells(zeros) else zeros, *others)
+        return kept(text, *others) if len(text) <= _LONGEST_KEPT else function(text, *others)
 
-    return read
+    def read_digitless(text: bytes) -> Any:
+        zeros = text.translate(ZEROS)
+        return read(text if len(text) > _LONGEST_KEPT or tells(zeros) else zeros)
+
+    return read if telling is None else read_digitless
 
 
 @lru_cache(maxsize=_KEPT)
 def clean_client(raw: bytes) -> str:
     """The address in its one spelling; "" if none was logged, and NOT_AN_ADDRESS for a name in its place."""
     text = raw.decode("ascii", "replace")
-    if _IPV4.fullmatch(text):
-        return text
     if text in ("", "-", "None", "unix:"):
         return ""
     try:
@@ -79,15 +76,9 @@ def strip_port(raw: bytes, always: bool = False) -> bytes:
 
 
 @lru_cache(maxsize=_KEPT)
-def client_of(raw: bytes) -> str:
-    """The address of a field that may have a port, in its one spelling."""
-    return clean_client(strip_port(raw))
-
-
-@lru_cache(maxsize=1 << 10)
-def clean_method(raw: bytes) -> str:
-    """The method in capitals; "" for what is none."""
-    return raw.decode("ascii").upper() if len(raw) <= 16 and raw.isalpha() and raw.isascii() else ""
+def client_of(raw: bytes, has_port: bool = False) -> str:
+    """The address of a field that may have a port, or has one, in its one spelling."""
+    return clean_client(strip_port(raw, has_port))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -136,15 +127,20 @@ def mask_email(raw: bytes) -> str:
     return f"{found[1].decode('ascii', 'replace')}***@{found[2].decode().lower()}" if found else "***"
 
 
-def secret_parameters(names: tuple[str, ...]) -> re.Pattern[bytes]:
-    """Finds in a query the first secret with a value: the group by number is the name that says so.
+def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
+    """Which of these secrets a query has a value of first, as a function of it; "" for none.
 
     The names are in small letters; `*` at the beginning of one is any text.
     """
-    known = (
-        rf"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names
-    )
-    return re.compile(rf"(?i)(?:\A|&)(?:{'|'.join(known)})=[^&]".encode())
+    known = (f"(.*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
+    match = remember(re.compile(f"(?is)(?:{'|'.join(known)})".encode()).fullmatch)
+
+    def find(query: bytes) -> str:
+        pairs = (pair.partition(b"=") for pair in query.split(b"&"))
+        found = next(filter(None, (match(name) for name, _, value in pairs if value)), None)
+        return names[found.lastindex - 1] if found else ""
+
+    return find
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:

@@ -129,6 +129,13 @@ def test_a_leak_counts_while_its_value_was_in_force() -> None:
     texts = ("the leak was first seen in commit", "the value came into use after ledger weekly#9")
     assert [by.startswith(text) for by, text in zip(table["begins_by"], texts, strict=True)] == [True, True]
     assert "another value in ledger weekly#10, in effect since the start in" in table["ends_by"].iloc[0]
+    timed = found.timeline.groupby("kind")["at"].agg(lambda at: at.notna().all())
+    assert timed.to_dict() == {"answered": True, "boot": True, "change": False}
+    assert "a leak outside the bundle is known" in _explained(found).loc[EXPOSED, "speaks_against"]
+    for one, replaced in ((found, True), (opened_once("pair break"), False)):
+        one.look(secret="API_TOKEN")
+        assert one.steps["step"].str.contains("has been replaced").any() == replaced
+        one.look(secret="API_TOKEN" if replaced else "")
     for first, last, counts in ((10, 14, False), (15, 16, True), (17, 18, False)):
         found.look(since=f"2026-09-{first}", until=f"2026-09-{last}")
         assert ("known to have leaked" in _explained(found).loc[USED, "speaks_for"]) == counts

@@ -149,7 +149,8 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
     targets["searched"] = "beside its name"
     found, _ = search_places(Project("p", repo), keeper, targets)
-    assert found[["path", "line", "occurrences"]].values.tolist() == [["a.txt", 2, 1], ["b.yml", 1, 1]]
+    places = found[["path", "line", "occurrences", "at_head", "reachable"]].values.tolist()
+    assert places == [["a.txt", 2, 1, False, False], ["b.yml", 1, 1, False, False]]
 
 
 def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:

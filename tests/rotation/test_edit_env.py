@@ -29,6 +29,12 @@ def test_all_else_is_kept(before: str, after: str) -> None:
     assert _edit(before) == after.format(NEW)
 
 
+def test_quotes_stay_that_a_value_needs() -> None:
+    """Where the file's own loader alone can read the value, nothing but the value changes."""
+    edited = with_value(b'export KEY = "old" # why\n', "KEY", lambda _: "two #words", PYTHON, "file")
+    assert edited == b'export KEY = "two #words" # why\n'
+
+
 def test_what_is_not_clear_is_refused() -> None:
     """A file whose value is not known, or set twice, is left as it is, and the message holds no value."""
     for text, fault in CASES["refused"].items():

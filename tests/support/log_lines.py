@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import LogFormats, load_formats
-from audit_lib.logs.line import Line, LineReader
+from audit_lib.logs.line import Line, LineReader, own_events
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.logs.tally import LogSums, read_log
 from audit_lib.settings import LogSource, Project
@@ -24,9 +24,9 @@ def _reader(formats: LogFormats, zone: str, written: int | None) -> LineReader:
 def read_line(
     line: str | bytes, zone: str = "UTC", formats: LogFormats = FORMATS, written: int | None = None
 ) -> Line:
-    """How one line is read."""
-    raw = line if isinstance(line, bytes) else line.encode()
-    return _reader(formats, zone, written).read(raw)
+    """How one line is read, each event with its client."""
+    read = _reader(formats, zone, written).read(line if isinstance(line, bytes) else line.encode())
+    return read._replace(events=own_events(read))
 
 
 def read_text(content: str | bytes, formats: LogFormats = FORMATS) -> LogSums:
