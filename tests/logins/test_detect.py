@@ -188,6 +188,7 @@ def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
     ]
+    assert (" 00:5" in found["classification"].item()) == bool(cause)  # when it was, to the minute
 
 
 def test_one_client_that_misses_a_rotation_is_explained() -> None:
