@@ -128,10 +128,10 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     read = context.read(key)
     draft = read_project.snapshot_draft(read.inventory, read.places)
     seen = draft.body["places"], any(row["fingerprint"] for row in draft.body["secrets"])
-    unsupplied = "has no env file that can be read, and no --env was given"
+    supply = f"--env {_main_place(context.policy)}=FILE gives what is in force"
     cli.refuse(
-        (not seen[0], root, f"{unsupplied}: --env {_main_place(context.policy)}=FILE gives what is in force"),
-        (seen[0] and not seen[1], root, "has not one value of a secret: there is nothing to record"),
+        (not seen[0], root, f"has no env file that can be read, and no --env was given: {supply}"),
+        (seen[0] and not seen[1], root, f"has not one value of a secret, so nothing to record: {supply}"),
     )
 
     taken = chain.read_ledger(project.ledger_dir, key).of_kind("snapshot")

@@ -138,16 +138,16 @@ def _got_in(case: Case) -> Reply:
 
 
 def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
-    refused = case.here[case.here["refused"]]
+    refused, noun = case.here[case.here["refused"]], "request"
     if best and best.name == OUTAGE and outage:
-        refused = outage.failed
+        refused, noun = outage.failed, "failed request"
     elif best and best.addresses:
         refused = refused[refused["client"].isin(best.addresses)]
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{count} {name}" for name, count in known.items()]
     answer = counted(len(names), "address", "addresses") if names else "Nobody"
-    return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), "request")])
+    return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)])
 
 
 def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:

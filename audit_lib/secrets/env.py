@@ -2,9 +2,9 @@
 
 A value is the one that the service's loader gives (loaders.py). Faults of a line: duplicate (set more than
 once: the last line counts), case (another name differs by case only), spaces, smart-quotes, invisible,
-utf-16, continuation (of a value), altered (the loader gives another value than is written); of a value that
-is not known: loaders-disagree, reference (to what the file does not set before), refused (the loader takes
-nothing of this file); of a line that was not understood: not-parsed, bad-name, too-long, nul, undecodable.
+utf-16, continuation (of a value), altered (the loader gives another value than is written); of an unknown
+value: loaders-disagree, reference (to what the file does not set before), refused (nothing of this file is
+taken); of a line that was not understood: not-parsed, bad-name, too-long, nul, undecodable.
 """
 
 import io
@@ -174,12 +174,12 @@ def looks_like_value(text: str) -> bool:
     """Whether a text in a name's place is more likely a secret, or a piece of one: it must not be shown."""
     if could_be_a_piece(text) or len(text) < _LONG:
         return could_be_a_piece(text)
-    lower, upper, digits = (len(re.findall(kind, text)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
-    if digits:
+    if re.search("[0-9]", text):
         # A name is of one case, or of short words between its underscores.
-        return (lower > 0 and upper > 0) or max(map(len, re.split(r"[_.]", text))) >= _LONG
-    # Words begin with one capital: random letters are capitals by half.
-    return lower > 0 and 4 * upper > lower
+        return text not in (text.lower(), text.upper()) or max(map(len, re.split(r"[_.]", text))) >= _LONG
+    # Words are of one case or begin with one capital: random letters are capitals by half.
+    mixed = "".join(one for one in re.split(r"[_.]", text) if one not in (one.lower(), one.upper()))
+    return 4 * len(re.findall("[A-Z]", mixed)) > len(re.findall("[a-z]", mixed))
 
 
 def _blocked(body: str) -> str:

@@ -1,7 +1,4 @@
-"""Finds out what nobody wrote yet: env-like files and logs, whose each variable is, a first audit.toml.
-
-Guesses are marked as guesses, and no value is written.
-"""
+"""Finds env-like files, logs and variables, and writes a first audit.toml: guesses marked, never a value."""
 
 import os
 import re
@@ -154,7 +151,8 @@ def guess_variables(
         kind, component = variables.likely_kind(name, {place.form for place in places if place.form}, generic)
         others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
         others += [prefix + name for prefix in prefixes]
-        needed = any(place.needed for place in reads) and not any(place.optional for place in reads)
+        own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
+        needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}
         named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*seen[name], *reads))
         guesses.append(

@@ -98,7 +98,8 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
     """Neither an example's line nor a read with a default is a demand, and no limit is invented."""
     code = 'import os\nBILLING = os.environ["BILLING_TOKEN"]\nMAIL = os.environ.get("MAIL_TOKEN")\n'
     example = "BILLING_TOKEN=change-me\nMAIL_TOKEN=change-me\nDEPLOY_TOKEN=change-me\n"
-    run_init(write(tmp_path / "api", {".env.example": example, "app.py": code}))
+    tool = 'import os\nos.environ["DEPLOY_TOKEN"]\n'  # not of the application
+    run_init(write(tmp_path / "api", {".env.example": example, "app.py": code, "bin/deploy.py": tool}))
     policy = choose_policy(load_project(tmp_path / "api"))
     required = {rule.name: rule.required for rule in policy.secrets}
     assert required == {"BILLING_TOKEN": "always", "DEPLOY_TOKEN": "optional", "MAIL_TOKEN": "optional"}

@@ -101,6 +101,7 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) ->
     said = found.summary()
     assert said.sentence == "A deploy stopped the application for 19 minutes."
     assert "40 requests of 5 addresses were answered with server errors" in " ".join(said.facts)
+    assert said.answers[2].why.endswith(", 40 failed requests")
     row = found.explanations.set_index("explanation").loc[OUTAGE]
     assert row["rating"] == "likely"
     assert "took effect just before" in row["speaks_for"]
