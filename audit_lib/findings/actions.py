@@ -57,13 +57,11 @@ def _lines(tables: Tables) -> dict[str, list[Key]]:
 
 
 def _addresses(tables: Tables) -> dict[str, list[Key]]:
-    """The subjects of findings about what one address did, each with the address."""
     seen = tables["detections"][tables["detections"]["detection"].isin(BY_SOURCE)]
     return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
 
 
 def _keys(finding: Finding, values: dict[Key, list[Key]], joined: dict[str, list[Key]]) -> Iterator[Key]:
-    """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     blind = not any(place == PRODUCTION and held[0][0] == "value" for (_, place), held in values.items())
     if finding.item.subject in (COMMON, ELSEWHERE):
