@@ -185,7 +185,7 @@ class LineReader:
                 # What uvicorn writes before "Traceback" belongs to the record that failed.
                 record = place.block.record and not rest.startswith(b"Traceback")
                 return self._read(rest, head.then(at, lacks, match.client, record=record), prefixes + 1)
-        is_paired, fields = _PAIRED.match(text) is not None, None
+        is_paired, fields = not text[:1].isdigit() and _PAIRED.match(text) is not None, None
         if match and match.place.is_request and not is_paired:
             return self._answered(match, head)
         if head.structures < _STRUCTURES and (is_object or is_paired):

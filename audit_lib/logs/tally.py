@@ -225,7 +225,8 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: dict[tuple[int, int, str, LogEvent], list[int]] = {}  # by minute, day, client
+        # Event, count and first line by minute, day, client, and which object the event is.
+        self._requests: dict[tuple[int, int, str, int], list[Any]] = {}
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -302,11 +303,9 @@ class Tally:
             self._counted.add(event.kind)
         # A login that was redirected is counted once it is known how it ended.
         if event.status and event.message not in OPEN_LOGINS:
-            key = -1 if at is None else at // MINUTE, self._day, client, event
-            if counted := self._requests.get(key):
-                counted[0] += 1
-            else:
-                self._requests[key] = [1, self._number]
+            key = -1 if at is None else at // MINUTE, self._day, client, id(event)
+            counted = self._requests.setdefault(key, [event, 0, self._number])
+            counted[1] += 1
             if event.kind == "other":
                 return
         if at is None:
@@ -322,8 +321,8 @@ class Tally:
     def _pack(self) -> None:
         """Turns the rows so far into frames, which take a tenth of the memory."""
         rows = [
-            (minute, day, event.kind, event.status, client, event.method, event.route, *counted)
-            for (minute, day, client, event), counted in self._requests.items()
+            (minute, day, event.kind, event.status, client, event.method, event.route, count, line)
+            for (minute, day, client, _), (event, count, line) in self._requests.items()
         ]
         self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
         self._requests.clear()

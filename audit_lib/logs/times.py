@@ -32,7 +32,6 @@ _FORMS = (
     + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
 _SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
-_seconds = lru_cache(maxsize=_MOST_KEPT)(_SECONDS.fullmatch)
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
@@ -95,6 +94,15 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
+@lru_cache(maxsize=1 << 10)
+def _parse_seconds(raw: bytes) -> tuple[int | None, bytes]:
+    """Microseconds, None for no number, of what follows a time's minute, and what stands behind them."""
+    if not (found := _SECONDS.fullmatch(raw)):
+        return None, b""
+    second, fraction, behind = found.groups(b"")
+    return int(second) * SECOND + int((fraction + b"00000")[:6] or 0), behind
+
+
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
@@ -114,12 +122,11 @@ class Clock:
         if minute[-3:-2] in (b"+", b"-"):  # the colon of the zone
             minute, _, seconds = minute.rpartition(b":")
             rest = seconds + b":" + rest
-        found = _seconds(rest)
-        if not found or not minute:
+        micros, zone = _parse_seconds(rest)
+        if micros is None or not minute:
             return self._read_whole(raw)
-        second, fraction, zone = found.groups(b"")
         at, lacks = self._read_minute(minute + b":00" + zone)
-        return None if at is None else at + int(second) * SECOND + int((fraction + b"00000")[:6] or 0), lacks
+        return None if at is None else at + micros, lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
         lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
