@@ -55,8 +55,10 @@ _PNG_TEXT = re.compile(rb"zTXt[^\0]{0,200}\0\0|iTXt[^\0]{0,200}\0\x01\0[^\0]{0,2
 
 
 def kind_of(head: bytes, tail: bytes = b"") -> str:
-    """gzip, bzip2, xz, zstd, zip, tar, pdf or png by a content's first bytes, or a zip by its last, whatever
-    stands before; the words for a container that is not opened, such as "7z archive"; "" for all else."""
+    """The kind of a container by a content's first bytes: gzip, bzip2, xz, zstd, zip, tar, pdf or png.
+
+    A zip is known by its `tail`, too. What is not opened gives words, such as "7z archive", all else "".
+    """
     known = _START.match(head)
     listed, end, _ = tail[-TAIL:].rpartition(b"PK\5\6")
     behind = "zip" if end and b"PK\1\2" in listed else ""
@@ -165,8 +167,6 @@ def unpack(
 
 @dataclass
 class _Unpacker:
-    """One source as it is opened, and how much was taken out of it."""
-
     packed: PieceReader
     budget: Budget
     faults: list[str]
@@ -237,7 +237,6 @@ class _Unpacker:
             self._require_within_bounds()
 
     def _require_within_bounds(self) -> None:
-        """Raises `_Spent` for the first bound that is reached."""
         surplus = self.taken - FAIR * self.packed.taken
         bounds = {
             f"has more than {MEMBERS:,} members": self.members > MEMBERS,
@@ -316,13 +315,11 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
 
 
 def _png(content: bytes, faults: list[str]) -> _Members:
-    """The packed texts of a PNG, inflated."""
     for found in _PNG_TEXT.finditer(content):
         yield "", iter([_inflated(content[found.end() :], faults)])
 
 
 def _inflated(packed: bytes, faults: list[str]) -> bytes:
-    """A stream within a document, up to what is held."""
     stream = zlib.decompressobj()
     content = stream.decompress(packed, HELD)
     if stream.unconsumed_tail:

@@ -52,8 +52,10 @@ class Cache:
         return content[_MAC:] if hmac.compare_digest(content[:_MAC], self._mac(content[_MAC:])) else None
 
     def keep(self, name: str, body: bytes) -> None:
-        """Keep it for the user alone, in place of the oldest beyond the `most`. Where nothing can be written
-        it is not kept, and that is no fault."""
+        """Keep it for the user alone, in place of the oldest beyond the `most`.
+
+        Where nothing can be written it is not kept, and that is no fault.
+        """
         with suppress(OSError):
             _replace(self.folder / f"{name}.{self.kind}", self._mac(body) + body)
             kept = sorted(self.folder.glob(f"*.{self.kind}"), key=lambda path: path.stat().st_mtime)
@@ -66,7 +68,6 @@ class Cache:
 
 @cache
 def _program() -> bytes:
-    """A digest of every file of this package but those that Python compiled."""
     files = (path for path in Path(audit_lib.__file__).parent.rglob("*") if path.suffix != ".pyc")
     digests = [sha256(path.read_bytes()).digest() for path in sorted(files) if path.is_file()]
     return sha256(b"".join(digests)).digest()

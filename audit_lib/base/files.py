@@ -56,8 +56,10 @@ class SourceBytes(NamedTuple):
 
 
 class PieceReader(io.RawIOBase):
-    """Pieces as a file to read from, whose bytes are counted. What the pieces raise, reading raises, once: a
-    generator that raised is at its end."""
+    """Pieces as a file to read from, whose bytes are counted.
+
+    What the pieces raise, reading raises, once: a generator that raised is at its end.
+    """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces, self._held = pieces, memoryview(b"")
@@ -112,7 +114,6 @@ def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
 
 
 def _pieces(descriptor: int, size: int, place: str) -> Iterator[bytes]:
-    """The pieces of a file up to the size that it had when opened."""
     try:
         while size and (piece := os.read(descriptor, min(_PIECE, size))):
             size -= len(piece)
@@ -175,8 +176,11 @@ def sync_folder(folder: Path) -> None:
 
 
 def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Callable[[], BinaryIO]]]:
-    """Path, size and opener of every regular file below the root, or of the root itself if it is one. A file
-    is to be opened before the walk goes on. Links, devices and unreadable folders go into `left_out`."""
+    """Path, size and opener of every regular file below the root, or of the root itself if it is one.
+
+    A file is to be opened before the walk goes on. The project's own git objects are skipped. Into `left_out`
+    go links that lead out or to nothing, devices, and folders too deep, unreadable or of other git objects.
+    """
     if root.is_file():
         yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return
@@ -207,7 +211,6 @@ def _leads_within(root: Path, link: Path) -> bool:
 
 
 def _open_file(name: str, folder: int | None) -> BinaryIO:
-    """A file, opened without following a link or waiting for a FIFO's writer."""
     return os.fdopen(os.open(name, _FILE, dir_fd=folder), "rb", buffering=0)
 
 
@@ -232,9 +235,11 @@ def claimed_paths(root: Path, sources: Iterable[Any]) -> Iterator[tuple[Any, lis
 
 
 def log_paths(root: Path, pattern: str) -> list[str]:
-    """The files that a pattern names, relative to the root, in sorted order: `*`, `?`, `[…]` match within a
-    part, `**` any depth of folders. What the pattern would pass through and is not listed (a link, a folder
-    too deep or not to be read) is named in the place of what is behind it, and refused when opened."""
+    """The files that a pattern names, relative to the root, in sorted order.
+
+    `*`, `?`, `[…]` match within a part, `**` any depth of folders. A link that the pattern would pass,
+    and a folder too deep or unreadable, is named in the place of what is behind it, and refused when opened.
+    """
     paths, seen = set[str](), set[tuple[str, tuple[str, ...]]]()
     # Folders, each with the parts of the pattern that lead on from there.
     waiting = [("", PurePosixPath(pattern).parts)]

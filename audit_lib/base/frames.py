@@ -78,7 +78,6 @@ class Contract:
 
 
 def _judged(place: str, values: pd.Series, column: Column) -> Any:
-    """The column in its type, if it is what the contract says of it."""
     cells: Any = values.array  # judged in a tenth of the time that a Series takes
     # Before it is coerced: as a bool a missing value would be `False`.
     if not column.nullable and cells.isna().any():

@@ -103,7 +103,6 @@ def _text(path: Path) -> str:
 
 
 def _require_sound(git_dir: Path) -> None:
-    """Raises `GitFailed` for objects or refs that are not plain files, too many, or packs without index."""
     count, folders = 0, [git_dir / "objects", git_dir / "refs"]
     plain = not any(folder.is_symlink() for folder in folders)
     while plain and folders and count <= MOST_ENTRIES:
@@ -257,7 +256,6 @@ def read_objects(root: Path, oids: Iterable[str], missing: list[str]) -> Iterato
 
 
 def _windows(stream: io.BufferedReader, oid: str, kind: str, size: int) -> Iterator[GitObject]:
-    """An object in windows that overlap by `OVERLAP` bytes. Raises `GitFailed` if it is not whole."""
     broken, content = "returned less of an object than its size: it is broken", b""
     for start in range(0, max(size, 1), LARGEST_OBJECT):
         carried, wanted = content[-OVERLAP:], min(size - start, LARGEST_OBJECT)

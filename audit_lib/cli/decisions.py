@@ -168,7 +168,11 @@ def signatures(report: Path, ledger: Ledger, key: Key | None = None) -> list[Ent
 
 
 def signed_text(report: Path, ledger: Ledger) -> str:
-    """SIGNED.md: what the ledger holds of who signed a report, when, how late, and in which entry."""
+    """SIGNED.md: who signed a report as it is now, in a Markdown table in the order of the ledger.
+
+    Each row has the person, role, instant (UTC), days late, tool, remark, entry and its hash. A day that has
+    begun counts as late, from the `due_at` of report.json; without it days late are "not known".
+    """
     due, lines = None, [list(_COLUMNS), ["--"] * len(_COLUMNS)]
     with suppress(*_UNREADABLE, errors.BadInput):
         record = json.loads((report / "report.json").read_bytes())
@@ -187,7 +191,6 @@ def signed_text(report: Path, ledger: Ledger) -> str:
 
 
 def _in_several_roles(signed: Iterable[Entry]) -> list[str]:
-    """A sentence on each person who signed a report in more than one role."""
     roles: dict[str, set[str]] = {}
     for entry in signed:
         roles.setdefault(str(entry.body.get("by")), set()).add(str(entry.body.get("role", "")))
@@ -208,7 +211,6 @@ def verify(ctx: click.Context, path: Path, ledger: Path | None) -> None:
 
 
 def _check_ledger(path: Path) -> tuple[list[errors.Fault], list[str]]:
-    """What is wrong with the ledger at a path, and what to say of it."""
     ledger, key = _checked_ledger(path)
     older = len(ledger.entries) - ledger.macs_checked
     vouched = f"; {older} under an earlier key are vouched for by a key bridge" if older else ""
@@ -219,7 +221,6 @@ def _check_ledger(path: Path) -> tuple[list[errors.Fault], list[str]]:
 
 
 def _check_report(report: Path, ledger: Path | None) -> tuple[list[errors.Fault], list[str]]:
-    """What is wrong with the report in a folder, and what to say of it."""
     faults, key_id, known = report_faults(report), _manifest(report)[2], _keys()
     words = "'s signature was not checked, since its key is not available"
     words = f"'s signature holds under {known[key_id][1]}" if key_id in known else words
@@ -239,7 +240,11 @@ def _check_report(report: Path, ledger: Path | None) -> tuple[list[errors.Fault]
 
 
 def report_faults(report: Path) -> list[errors.Fault]:
-    """Every file of a report that does not match its manifest; `BadInput` if there is no manifest."""
+    """Each file of a report that does not match its manifest, by name, and a signature that does not hold.
+
+    A link counts as changed, and SIGNED.md is not compared. The signature is checked if its key is at hand.
+    Raises `BadInput` for a folder without a manifest.
+    """
     cli.refuse((not (report / MANIFEST).is_file(), str(report), f"is not a report: it has no {MANIFEST}"))
     _, manifest, key_id = _manifest(report)
     if not manifest:

@@ -69,7 +69,6 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
 
 
 def _source(path: str, zone: str) -> LogSource:
-    """A file, a URL or what stdin gives as a source of logs."""
     if "://" in path:
         return LogSource(path, time_zone=zone, dated=False)
     file = cli.spooled_stdin() if path == "-" else Path(path).resolve()
@@ -104,7 +103,6 @@ def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) 
 
 
 def _say_lines(sources: pd.DataFrame) -> None:
-    """Where the lines of all sources ended, on stderr: each is counted once."""
     states = sources[["read", *_NOUNS, *_OTHERS]].sum()
     lines, *known = (counted(int(states[name]), noun) for name, noun in _NOUNS.items())
     others = [f"{states[name]:,} {words}" for name, words in _OTHERS.items()]

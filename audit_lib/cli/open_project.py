@@ -184,8 +184,10 @@ def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
 
 
 def entered_value(prompt: str, *, twice: bool = False) -> str:
-    """A value from a prompt that does not echo, else what stdin gives without the ends of its lines. Raises
-    `BadInput` for nothing, and for more than 64 KiB."""
+    """A value from a prompt that does not echo, else what stdin gives without the ends of its lines.
+
+    Raises `BadInput` if stdin gives nothing, or more than 64 KiB.
+    """
     if sys.stdin.isatty():
         return str(click.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
     raw = sys.stdin.buffer.read(_LONGEST + 1)

@@ -64,13 +64,11 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
 
 
 def _main_place(policy: settings.Policy) -> str:
-    """Production of the service with the most secrets, as --env names it."""
     services = Counter(rule.service for rule in policy.secrets if rule.kind == "secret")
     return f"production/{max(services, key=services.__getitem__, default='backend')}"
 
 
 def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
-    """Write a first audit.toml, and print what it cannot name and what was not searched."""
     policy, entries, public = context.policy, context.read().entries, set()
     known = entries[entries["kind"].eq("env file") & entries["loader"].ne("")]
     guesses, unread = list[dict[str, Any]](), list(map(str, project.not_searched))
@@ -332,7 +330,6 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
 def _replace(
     context: cli.Opened, rule: settings.SecretRule, source: settings.EnvSource, value: str, given: Any
 ) -> None:
-    """Write a new value into an env file and its twins, and each change into the ledger."""
     body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
     body |= _approval(given, context)
     key, place, at = keys.key_of(context.project, make=True), context.project.ledger_dir, context.at

@@ -109,7 +109,6 @@ def _publish(name: str, parameters: Any, given: Any, context: cli.Opened | None,
 
 
 def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> int:
-    """How many findings of a report.json are open and at least as severe, or of these only the new ones."""
     changes, worse = record["changes"], SEVERITIES[SEVERITIES.index(level) :]
     new = {one["id"] for one in changes if one["change"] in ("new", "worse") or one["was"] == "unknown"}
     found = [one for one in record["findings"] if one["status"] == "open" and one["severity"] in worse]
@@ -117,7 +116,6 @@ def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> in
 
 
 def _say_review(record: dict[str, Any], out: Path) -> None:
-    """The answer first, then what to do first, the key figures, and what to open."""
     screen, actions = record["summary"], {action["number"]: action for action in record["actions"]}
     verdict, colour = _VERDICTS[record["verdict"]]
     cli.say(f" {screen['sentence']}", lead=verdict, colour=colour)

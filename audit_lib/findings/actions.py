@@ -60,13 +60,11 @@ def _lines(tables: Tables) -> dict[str, list[Key]]:
 
 
 def _addresses(tables: Tables) -> dict[str, list[Key]]:
-    """The subjects of findings about what one address did, each with the address."""
     seen = tables["detections"][tables["detections"]["detection"].isin(BY_SOURCE)]
     return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
 
 
 def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
-    """What must be changed to close a finding."""
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)

@@ -71,7 +71,6 @@ def gravity(finding: Finding) -> tuple[int, int]:
 
 
 def _worst(findings: Iterable[Finding]) -> dict[Fault, Finding]:
-    """Each fault with the worst of the findings that are about it."""
     worst: dict[Fault, Finding] = {}
     for finding in findings:
         for fault in faults_of(finding):
@@ -137,7 +136,6 @@ class _Seen:
         return bool(code_seen.any()) and not lost.any() and self.tables["ledger_faults"].empty
 
     def _place_read(self, environment: str, service: str) -> bool:
-        """Whether the values of a place were read."""
         sources = self.tables["sources"]
         here = sources["environment"].eq(environment) & sources["service"].eq(service)
         read = sources["kind"].isin(_HOLD_VALUES) & sources["state"].eq("read")

@@ -44,9 +44,11 @@ class Reviews:
 def judge_findings(
     tables: Tables, policy: Policy, ledger: Ledger, reviews: Reviews
 ) -> dict[str, pd.DataFrame]:
-    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them. A
-    decision closes nothing: an acceptance that has run out leaves its finding open, one of an unknown does
-    not make it known, and a finding that was recorded as closed and is still here says so."""
+    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
+
+    A decision closes nothing: an acceptance that has run out leaves its finding open, that of an unknown does
+    not make it known, and a finding that was recorded as closed and is still here says so.
+    """
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
     change_of = changes.drop_duplicates("id").set_index("id")["change"].to_dict()
@@ -125,7 +127,6 @@ class _Register:
         return max(due, accepted.until) if due and accepted and accepted.until else due
 
     def _owner(self, finding: Finding) -> str:
-        """Who owns the secrets that it is about, if the policy names one for all of them."""
         names = {item.subject for item in finding.covers or (finding.item,)}
         owners = {self.owners.get(part, "") for name in names for part in name.replace("=", " ").split()}
         return owners.pop() if len(owners) == 1 else ""
@@ -135,7 +136,11 @@ class _Register:
 
 
 def tabulate_decisions(ledger: Ledger, ids: Iterable[str], as_of: datetime) -> pd.DataFrame:
-    """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated."""
+    """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated.
+
+    They are in order of id and verdict. `expired` is an acceptance that has run out, whatever became of its
+    finding; `repeat` a decision on a finding that goes on under other ids, `no finding` on none of `ids`.
+    """
     known = list(ids)
     last = {(made.subject, made.verdict): made for made in decisions(ledger, *ABOUT_FINDINGS)}
     return Decisions.of(

@@ -71,7 +71,6 @@ class Finding:
 
     @property
     def _evidence(self) -> str:
-        """The first pieces of evidence, and of a list what is on it."""
         evidence = "; ".join(self.evidence[:EVIDENCE])
         if self.check.listed and self.covers:
             return f"{evidence}: {listed_words(self.covers)}"
@@ -80,7 +79,9 @@ class Finding:
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
-    A table that is absent raises `KeyError`: its checks would else pass in silence."""
+
+    A table that is absent raises `KeyError`: its checks would else pass in silence.
+    """
     found = [finding for check in checks for finding in _apply(check, check.rows(tables), policy)]
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
@@ -94,7 +95,6 @@ def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Findin
 
 
 def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
-    """A finding for each subject and place, with the texts of its first rows."""
     if picked.empty:
         return
     subject, covers = case.subject or check.subject, () if case.subject else check.covers
@@ -170,7 +170,6 @@ def _distinct(several: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
 
 
 def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> tuple[str, ...]:
-    """The lines of the guide that state what the check demands of the secret."""
     rule = policy.rule(str(row.get("secret", "")))
     return tuple(str(line) for line in rule.cited(*check.facts)) if rule else ()
 

@@ -71,7 +71,10 @@ class Case:
 
     @cached_property
     def traffic(self) -> flow.Traffic:
-        """The traffic of the window and of the weeks before it, from which detections learn."""
+        """The traffic of the window and of the weeks before it, from which detections learn.
+
+        It begins 28 days earlier, more if `let-in` looks back further, but not before the first line.
+        """
         requests, events = self.activity.requests, self.activity.events
         times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
         # A network is new by the days before its first request: one more than the number, to reach them all.

@@ -111,12 +111,10 @@ def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
 
 
 def _callers_send(case: Case) -> bool:
-    """Whether callers send the secret that is asked for, by the policy: only then do logins concern it."""
     return case.secret in ("", *(case.rules.caller_secrets or (case.secret,)))
 
 
 def _in_words(incidents: Iterable[Incident]) -> str:
-    """The gravest of some incidents: whose, what, how many."""
     return few(
         f"{one.client or one.subject or few(sorted(one.clients)) or 'no address'}: "
         f"{one.classification} ({one.count})"

@@ -14,7 +14,11 @@ from audit_lib.settings import Policy
 
 
 def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None = None) -> Window:
-    """The window that is asked for; by default since a leak was first seen, or the last seven days."""
+    """The window from `since` (an instant, or `24h` before the end) until `until`, at most until `as_of`.
+
+    Without `since` it begins at `first_at`, when a leak was first seen, else seven days before its end.
+    `BadInput` for a text that names no instant, and for a window that does not begin before its end.
+    """
     end = min(parse_instant(until, "until"), as_of) if until else as_of
     begin = first_at if first_at and first_at < end else end - timedelta(days=7)
     window = Window(since_instant(since, end) if since else begin, end)
@@ -23,7 +27,7 @@ def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None
 
 
 def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
-    """The secret that a name or an alias means; `BadInput` if neither policy nor project has it."""
+    """The secret of a name or an alias, "" for no text; `BadInput` if neither policy nor project has it."""
     name = text.strip()
     rule = policy.rule(name) if name else None
     known = not name or rule or name in set(inventory["variable"])
@@ -32,7 +36,7 @@ def secret_of(text: str, policy: Policy, inventory: pd.DataFrame) -> str:
 
 
 def address_of(text: str) -> str:
-    """The address that is asked about; `BadInput` for what is not one."""
+    """The address that a text names, "" for no text; `BadInput` for what is not one."""
     try:
         return str(ip_address(text.strip())) if text.strip() else ""
     except ValueError:

@@ -110,7 +110,6 @@ def pairs_apart(case: Case) -> tuple[PairApart, ...]:
 
 
 def _held(case: Case) -> Iterator[tuple[SecretPlace, str, datetime, datetime]]:
-    """Which value was where, from when until when it was seen there: by the ledger, and by the review now."""
     inventory = case.read.inventory.dropna(subset="fingerprint")
     now = {(SecretPlace.of(row), row.fingerprint) for row in rows(inventory)}
     still = {(one.home, one.fingerprint) for one in case.tenures if one.gone is None} & now

@@ -79,7 +79,6 @@ def _first(case: Case, best: Explanation) -> Iterator[Step]:
 
 
 def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> Iterator[Step]:
-    """The steps of the rotation; of a value that has been replaced since, only that it has."""
     ends = exposure.loc[exposure["leaked"], "ends_by"]  # of this secret alone: it is asked for
     if len(ends) and case.secret not in leaked:
         by = "; ".join(dict.fromkeys(ends))

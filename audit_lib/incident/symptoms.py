@@ -21,7 +21,7 @@ _LOGGED = {
 
 
 def tabulate_symptoms(case: Case) -> pd.DataFrame:
-    """One row for each, in the guide's order: what of it the window shows.
+    """One row for each of the six, in the guide's order: what of it the window shows.
 
     `verdict` is found | none | unknown; `diagnosis` says what was found, or why nothing is known; `evidence`
     is FILE:LINE; `guide_lines` are those of the policy's [emergency], "" if it names none.
@@ -48,7 +48,6 @@ def _from_lines(case: Case, key: str, kinds: tuple[str, ...]) -> tuple[str, str,
 
 
 def _details(case: Case, key: str) -> list[str]:
-    """What env files and ledger say of the variables that a symptom is about."""
     if key == "sessions":
         return [f"{one.home} changed" for one in case.changes_seen]
     missing = case.said["message"].isin(("required secret missing", "recommended secret missing"))
@@ -59,7 +58,6 @@ def _details(case: Case, key: str) -> list[str]:
 
 
 def _unauthorized(case: Case) -> tuple[str, str, str]:
-    """401 on the frontend, joined with the pairs that differed in the window."""
     apart = few(str(pair) for pair in pairs_apart(case) if pair.within(case.window))
     if apart and case.here["refused"].any():
         return "found", f"{apart}; a public half needs a rebuild, not a restart", ""

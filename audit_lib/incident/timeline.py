@@ -42,8 +42,10 @@ class Timeline(Contract):
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
-    """`Timeline` of the window, in order; what has no instant stands by its earliest one. Requests and failed
-    logins are summed by class of address and minute; the evidence is the first line."""
+    """`Timeline` of the window, in order; what has bounds alone stands at the earlier bound.
+
+    Requests and failed logins are summed by minute, class of address and file; evidence: the first line.
+    """
     parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
     columns = ["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"]
     frame = pd.DataFrame([one for part in parts for one in part(case)], columns=columns)
@@ -56,7 +58,6 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
 
 
 def _requests(case: Case) -> Iterator[Entry]:
-    """What was refused, answered on protected routes, or said to be a failed login."""
     here, logins = case.here, case.said[case.said["kind"].eq(FAILED_LOGIN)].assign(count=1)
     parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)], "failed logins": logins}
     classes = case.clients.set_index("client")["classification"]
@@ -89,7 +90,6 @@ def _detected(case: Case) -> Iterator[Entry]:
 
 
 def _ledger(case: Case) -> Iterator[Entry]:
-    """Each change of a value, between the observations that bound it, and each record of a revocation."""
     for stay in case.tenures:
         if stay.absent is not None:
             by = f"recorded in {stay.claim.place}" if stay.claim else "not recorded"

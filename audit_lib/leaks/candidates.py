@@ -41,7 +41,6 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
 
 
 def _names_other(name: str) -> bool:
-    """Whether a name holds a word such as token or key, and is that of something else."""
     bare = expression("word like key").sub("", name)
     like_key = bare != name and not expression("secret's name").search(bare)
     return like_key or expression("name of no secret").search(name) is not None
@@ -129,7 +128,6 @@ def expression(name: str) -> re.Pattern[str]:
 
 
 def _mean_word(value: str) -> float:
-    """The mean length of the words in a name, path or sentence; 0.0 if there is none."""
     letters = [len(part) for part in PARTS.findall(value) if part.isalpha()]
     return sum(letters) / len(letters) if letters else 0.0
 

@@ -322,8 +322,11 @@ def search_staged(
     index: Path | None = None,
     rules: Rules | None = None,
 ) -> StagedSearch:
-    """Every place of a known strong value (LeakTargets) in what the index holds and HEAD does not. With
-    `rules` also of what looks like a secret, unless its file held it before. Raises `GitFailed`."""
+    """Every place of a known strong value in what the index holds and HEAD does not, by path and line.
+
+    Strong are the LeakTargets of kind leak that are searched for everywhere. With `rules` what looks like a
+    secret is a hit, too, unless its file held it before or its line has a known value. Raises `GitFailed`.
+    """
     head, listed = at_head(root), in_index(root, index)
     staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     changed = {path for paths in staged.values() for path in paths}
@@ -365,7 +368,6 @@ def search_staged(
 def _shapes(
     sources: Iterable[Source], blobs: Mapping[str, Collection[str]], rules: Rules, reading: Reading
 ) -> set[tuple[str, Shape]]:
-    """Pairs of a path and what looks like a secret in its blob."""
     return {
         (path, shape)
         for source in sources

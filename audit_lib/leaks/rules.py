@@ -70,7 +70,6 @@ class Rules:
         }
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
-        """Values, each with the name beside it and its rule."""
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
@@ -238,7 +237,6 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
 
 
 def _is_data(text: str, finding: Any, rule: str) -> bool:
-    """Whether a value is in a block, a table of sums, base64, or an address that anybody may see."""
     start = finding.location["start_offset"]
     if rule == "below":
         after = text[start + len(finding.secret) : start + 800].split("\n", 2)
@@ -260,7 +258,6 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
 
 
 def _name_at_end(before: str) -> str:
-    """The name at the end of what stands before a value, as `NAME=` or `"name": "`; "" for none."""
     return next(iter(expression("name before a value").findall(before)), "")
 
 

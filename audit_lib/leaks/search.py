@@ -245,7 +245,6 @@ class Search:
 
 
 def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
-    """git failing is "incomplete", whatever was found until then."""
     failed, left_out = "; ".join(dict.fromkeys(one.faults)), sorted(set(one.left_out))
     state = "incomplete" if failed else "partly" if left_out else "searched"
     count = None if one.part == "patterns" or (failed and not one.count) else one.count

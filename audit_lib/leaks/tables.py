@@ -133,9 +133,12 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`. What a commit
-    after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is known again.
-    `keyed`: under a key that lasts."""
+    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`.
+
+    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
+    known again. The id of a leak follows from its fingerprint if `keyed`, under a key that lasts; else from
+    kind, variable, first path and a number.
+    """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
@@ -307,7 +310,6 @@ def _secret_row(
 
 
 def _first_places(places: pd.DataFrame) -> str:
-    """Paths, lines and commits of the first few places, and how many more there are."""
     line = places["line"].map(lambda line: "" if pd.isna(line) else f":{line}").astype("str")
     commit = (" in " + places["commit"].str[:12]).where(places["commit"].ne(""), "")
     named = (places["path"].where(places["path"].ne(""), places["place"]) + line + commit).unique()
@@ -384,9 +386,11 @@ class Purge:
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
-    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths. Env files go as a
-    whole, and what is at HEAD no more; a file that must stay loses its text. No command holds a value:
-    somebody enters it without echo."""
+    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
+
+    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command
+    holds a value: somebody enters it without echo.
+    """
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
         listed = at_head(project.root)

@@ -154,7 +154,6 @@ def read_chain(path: Path) -> Chain:
 
 
 def _read_line(line: bytes, writer: str, before: Entry | None) -> tuple[Entry | None, str]:
-    """The entry in a line of a writer's chain, None if its own hash does not hold, and what is wrong."""
     try:
         entry = Entry.model_validate_json(line[:LONGEST_LINE])  # what is longer ends too early to be JSON
         edited = entry.line() != line
@@ -176,9 +175,11 @@ def read_ledger(
     bridges: Iterable[Mapping[str, Any]] = (),
 ) -> Ledger:
     """The ledger in a folder, or in one chain's file; an empty one where there is none.
+
     An entry that is itself changed, that the key does not vouch for, or that is of another project, is a
-    fault and is left out. `known` are heads that were seen before: one that is no longer there is lost.
-    `bridges`: bodies of changes to this key, about to be written. Raises `BadInput` as `chain_files` does."""
+    fault and left out; without a key no MAC is checked. `known` are heads seen before: what is gone of them
+    is lost. `bridges`: bodies of changes to this key, about to be written. `BadInput` as of `chain_files`.
+    """
     alone, known = ledger_dir.is_file(), tuple(known)
     files = [ledger_dir] if alone else chain_files(ledger_dir)
     chains = {path.stem: read_chain(path) for path in files if WRITER.fullmatch(path.stem)}
@@ -257,12 +258,12 @@ def current_key_ids(ledger_dir: Path, available: Mapping[str, Key]) -> set[str]:
 
 
 def all_heads(ledger_dir: Path, key: Key | None = None) -> dict[str, str]:
-    """The `heads` of a ledger by writer."""
+    """The `heads` of a ledger by writer; without a key no MAC is checked."""
     return dict(read_ledger(ledger_dir, key).heads)
 
 
 def heads_of(ledger_dir: Path, key: Key) -> Heads:
-    """The heads of a ledger as this reviewer last wrote to it, if that was under this key."""
+    """The heads of a ledger as this reviewer last wrote to it; () if never, or under another key."""
     state = recall_state(_state(ledger_dir))
     return tuple(sorted(state["heads"].items())) if state.get("key_id") == key.key_id else ()
 
@@ -328,7 +329,6 @@ def sealed_line(
 
 
 def _write(handle: int, line: bytes) -> Entry:
-    """The entry of a line once it is on the disk; a chain that cannot take all of it stays as it was."""
     BadInput.unless(len(line) <= LONGEST_LINE, "entry", f"must not be larger than {LONGEST_LINE >> 20} MiB")
     entry = Entry.model_validate_json(line)
     size, rest = os.fstat(handle).st_size, memoryview(line)

@@ -50,7 +50,7 @@ def keys_at_hand(environ: Mapping[str, str] = os.environ) -> dict[str, Key]:
 
 
 def make_key(ledger_dir: Path, root: Path, environ: Mapping[str, str] = os.environ) -> Key:
-    """The key that is here, or a new one, written for its owner alone; never if a ledger exists."""
+    """The key that is here, else a new one for its owner alone; `BadInput` if the ledger is under another."""
     key = load_key(ledger_dir, environ)
     return key if key.origin != "throw-away" else store_key(Key(key.material, "file"), root, environ)
 

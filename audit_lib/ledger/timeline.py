@@ -183,8 +183,10 @@ class Timeline:
 
 def tenures(ledger: Ledger) -> tuple[Tenure, ...]:
     """Every tenure of every value that a ledger saw, by place and time; a value that came back has several.
-    Writers have copies of their own, so a change is what one of them saw change, or recorded. What was
-    seen holds also if its writer's chain has a break elsewhere: its own MAC vouches for it."""
+
+    Writers have copies of their own, so a change is what one of them saw change, or recorded. What was seen
+    holds also if its writer's chain has a break elsewhere: its own MAC vouches for it.
+    """
     timeline, found = Timeline(ledger), []
     for home, by_writer in sorted(timeline.by_writer.items()):
         records = [one for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == home]
@@ -220,7 +222,6 @@ def read_alike(one: str, other: str) -> bool:
 
 
 def _of_one_place(runs: list[Tenure], recorded: set[str]) -> list[Tenure]:
-    """The tenures in one place, by what several writers saw of it; `recorded` are entries of rotations."""
     joined: list[Tenure] = []
     for run in sorted(runs, key=lambda run: run.first.at):
         last = next((one for one in reversed(joined) if one.fingerprint == run.fingerprint), None)
@@ -240,7 +241,6 @@ def _of_one_place(runs: list[Tenure], recorded: set[str]) -> list[Tenure]:
 
 
 def _join(run: Tenure, other: Tenure) -> Tenure:
-    """What two writers saw of one tenure, the earlier one first."""
     last = max(run.last, other.last, key=_AT)
     before = (seen for seen in (run.absent, other.absent) if seen and seen.at <= run.first.at)
     after = (seen for seen in (run.gone, other.gone) if seen and seen.at >= last.at)

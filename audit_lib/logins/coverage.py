@@ -68,7 +68,6 @@ def cover(traffic: Traffic) -> Coverage:
 
 
 def _logs(names: Iterable[str]) -> str:
-    """`app.log and 2 more logs`, "" for none."""
     first, *more = sorted(set(names)) or [""]
     return f"{first} and {counted(len(more), 'more log')}" if more else first
 
@@ -225,7 +224,6 @@ def _hints(traffic: Traffic) -> list[str]:
 
 
 def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
-    """Which days hold far fewer requests than as many others do, the first of each length."""
     for span, share, least in THIN:
         held = counts.rolling(span).sum().dropna()
         usual = float(held[held > 0].median()) if len(counts) >= span + 7 else 0.0

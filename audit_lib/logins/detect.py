@@ -94,7 +94,10 @@ class Verdict:
 
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
-    """What each detection came to, in the order of DETECTIONS."""
+    """What each detection came to, in the order of DETECTIONS.
+
+    Failures of known clients that begin to fail together are no guessing, spraying or let-in as well.
+    """
     coverage, onsets = coverage or cover(traffic), list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
@@ -427,7 +430,7 @@ def find_episodes(
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
 
-    Beyond MOST they are only counted: a flood is no work.
+    In order of time, with the index of their events. Beyond MOST they are only counted: a flood is no work.
     """
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)

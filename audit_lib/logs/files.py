@@ -52,7 +52,6 @@ class LogFile:
 
 
 def _open_remote(url: str) -> AbstractContextManager[Any]:
-    """A copy of what a URL names, by any scheme that fsspec knows, opened. Raises `Unreadable`."""
     try:
         import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
 
@@ -117,7 +116,6 @@ def with_logs(
 
 
 def _source(project: Project, stdin: BinaryIO | None, spool: Spool | None, option: str) -> LogSource:
-    """The log of an option, with what audit.toml declares of its place. Raises `BadInput`."""
     found = _OPTION.fullmatch(option)
     named, service, origin = found.groups() if found else ("", "", "")
     environment = environment_name(named)
@@ -153,7 +151,10 @@ def spooled(stream: BinaryIO, folder: Path) -> Path:
 
 
 def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> pd.DataFrame:
-    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`."""
+    """One row for each line that a `file:line` names, with those around it: `file`, `line`, `text`.
+
+    In order of file and line, cut at 2,000 characters and redacted. Files that cannot be read have no row.
+    """
     wanted: dict[str, set[int]] = {}
     for place in filter(None, map(_PLACE.fullmatch, evidence)):
         line = int(place[2])
@@ -181,7 +182,6 @@ def line_times(
 
 
 def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
-    """Lines by number, as far as the file can be read."""
     with suppress(Unreadable), file.open() as (content, _):
         lines = islice(raw_lines(LogStream(content)), max(numbers, default=0))
         yield from (each for each in enumerate(lines, 1) if each[0] in numbers)

@@ -50,8 +50,6 @@ _Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
 
 class _Written(BaseModel):
-    """A block as a file has it."""
-
     name: _Text
     template: str = ""
     templates: tuple[_Text, ...] = ()  # tried in turn
@@ -201,7 +199,10 @@ def formats_source(project: Project) -> SourceBytes:
 
 @lru_cache(maxsize=4)  # the bundled ones take a second to check
 def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> LogFormats:
-    """The formats of a text; `BadInput` with all its faults."""
+    """The formats of a text; `BadInput` with all its faults.
+
+    `secrets` are names that as query parameters hold a secret, letter case aside; only those in ASCII count.
+    """
     table = parse_toml(content, place)
     try:
         read = _File.model_validate(table)
@@ -221,7 +222,6 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
 
 
 def _fault(error: Any, table: dict[str, Any], place: str) -> Fault:
-    """A fault of the file at its place: a list's block has its number and name."""
     section, *keys = map(str, error["loc"] or ("tables",))
     where, blocks = f"{place}: {shown_name(section, _NAME)}", table.get(section)
     if keys and isinstance(blocks, list):

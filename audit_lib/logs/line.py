@@ -60,7 +60,10 @@ _MOST_OPEN = 10_000  # requests of Rails at once
 
 
 class LogEvent(NamedTuple):
-    """What one line shows: a request (with a status) or a message (with a name)."""
+    """What one line shows: a request (with a status) or a message (with a name).
+
+    `client` "": the `Line`'s. `subject`: a variable, masked e-mail address or query parameter, no value.
+    """
 
     kind: str
     message: str = ""
@@ -148,7 +151,6 @@ class LineReader:
         return line if line.state == "request" else self._with_words(text, line)
 
     def _with_words(self, text: bytes, line: Line) -> Line:
-        """A line that is no request, with what stands anywhere in it, and what can be said of its words."""
         phrases, refuses, shape, warns = self._aside_of(text)
         # A client can write a carriage return: an event with one counts, other lines hide something.
         if _RETURN in text and not line.events:
@@ -168,14 +170,12 @@ class LineReader:
         return Line(state, line.at, line.record, events, line.continues, line.lacks, *of_words)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
-        """What stands anywhere in a line, whether it has a word of a refusal, its shape, whether it warns."""
         sought = (block for block in self.by.sought if block.parts[0].literal in text)
         phrases = dict.fromkeys(LogEvent(block.kind, block.name) for block in sought)
         refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
     def _read(self, text: bytes, head: Head, prefixes: int = 0) -> Line:
-        """A text behind what stood before it, so many prefixes among that."""
         is_object, match = text[:1] == b"{" and text[-1:] == b"}", None
         if not is_object and (match := self._choices[prefixes].match(text, self._clock)):
             place, found, at, lacks = match
@@ -201,7 +201,6 @@ class LineReader:
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
-        """A request or a statement, as a body says if one matches, or else a message."""
         if match and match.place.is_request:
             return self._answered(match, head)
         continues = match.place.block.continues if match and not head.structures else ""
@@ -210,7 +209,6 @@ class LineReader:
         return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
 
     def _answered(self, match: Match, head: Head) -> Line:
-        """A request, from the block that matched and its fields."""
         place, found, at, lacks = match
         logged, method, path, status = found.group(*place.request)
         if place.is_chosen:
@@ -224,7 +222,6 @@ class LineReader:
         return Line("request", at, True, events, "", lacks, client=client)
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
-        """A structured line: a request by its fields, or the lines that its text holds."""
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
@@ -257,7 +254,6 @@ class LineReader:
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
     def _says(self, text: bytes) -> bool:
-        """Whether a text shows a message, or possibly a failed login."""
         is_message = self.by.message.match(text, self._clock) is not None
         return is_message or possible_client(text, self.by.failing, self.by.addresses) is not None
 
@@ -295,7 +291,6 @@ class LineReader:
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
-    """A structured line by what the lines in it show."""
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
     record = head.record or any(line.record for line in lines)
@@ -329,7 +324,10 @@ def raw_lines(stream: BinaryIO | RawIOBase) -> Iterator[bytes]:
 def read_lines(
     lines: Iterable[bytes], formats: LogFormats, zone: ZoneInfo, written: int | None = None
 ) -> Iterator[Line]:
-    """How each line of a file is read; one that ends a request of Rails with what began it."""
+    """How each line of a file is read, in order, by the columns that the file declares if it does so.
+
+    The end of a request of Rails has the client, method and path of its beginning, "" where open ones differ.
+    """
     reader = LineReader(formats, zone, written)
     begun: dict[bytes, list[re.Match[bytes]]] = {}
     for raw, declared in formats_by_line(lines, formats):
@@ -397,7 +395,10 @@ def _request_key(found: re.Match[bytes]) -> bytes:
 
 
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str], str]:
-    """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest."""
+    """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest.
+
+    Each name stands once. The nearest is "" for a request or message, and where no block takes two steps.
+    """
     reader = LineReader(formats, zone)
     line = reader.read(raw)
     line = line._replace(events=own_events(line))

@@ -89,7 +89,6 @@ def settle_logins(
 
 
 def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
-    """How a login ended, by the next step of its client."""
     if step.message == LOGIN_SENT:
         return "other"
     is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
@@ -107,7 +106,6 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
 
 
 def _leads_to(target: str, after: Any) -> bool:
-    """Whether a request is one to where a redirect leads, with its parameter if that has one."""
     path, _, parameter = target.partition("?")
     is_there = path != "" and bare_route(path) == bare_route(after.route)
     return is_there and parameter.lower() in ("", after.subject)

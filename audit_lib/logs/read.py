@@ -66,8 +66,6 @@ class LogRead:
 
 
 class _Log(NamedTuple):
-    """A log with its source and its row of Sources so far."""
-
     source: LogSource
     file: LogFile
     row: dict[str, Any]
@@ -76,7 +74,6 @@ class _Log(NamedTuple):
 def _kept_sums(
     cache: Cache, search: Redactor, logs: Sequence[_Log], formats: LogFormats, read: _Reader
 ) -> Iterator[LogSums]:
-    """What each log holds, without known values: as it was kept, or else as it is read and kept now."""
     by = formats.digest, search.contents
     names = [cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs]
     bodies = [cache.recall(name) for name in names]
@@ -149,7 +146,10 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
-    """The frames without known values."""
+    """The logs without known values: the frames that were given, changed in place.
+
+    Such a value is redacted in the columns route, client, subject, source and file. No row is removed.
+    """
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         _redact(frame, search)
     return logs
@@ -163,7 +163,6 @@ def _redact(frame: pd.DataFrame, search: Redactor) -> None:
 
 
 def _opened(source: LogSource, file: LogFile) -> _Log:
-    """A log with its row of Sources: its state is "read" if it can be read."""
     try:
         with file.open() as (content, given):
             facts = given if source.dated else {"size_bytes": given["size_bytes"]}
@@ -198,7 +197,6 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
 
 
 def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, Any]:
-    """What the row of a log says of how its lines were read."""
     facts = sums.facts
     if sums.state:
         return {"state": sums.state, "reason": sums.reason, "sha256": None}
@@ -215,7 +213,6 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
 
 
 def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
-    """What a log could not give, in clauses."""
     facts = sums.facts
     kinds = facts.shapes[UNREAD], facts.refusals
     unread, refusals = (" and ".join(f"`{each}`" for each in islice(kind, _SHAPES)) for kind in kinds)
@@ -238,7 +235,10 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
 
 
 def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Series[int]":
-    """How many days have a request or message, by `environment/service` of each log that holds any."""
+    """Numbers of days (UTC) with a request or message, by `environment/service` of each log that holds any.
+
+    An empty environment is production, an empty service backend. 0: `log_counts` has no day of what it holds.
+    """
     logs = sources[sources["kind"].eq("log") & sources["state"].eq("read")]
     places = logs["environment"].replace("", "production") + "/" + logs["service"].replace("", "backend")
     of_file = dict(zip(logs["source"], places, strict=True))

@@ -162,7 +162,6 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
 
 
 def _objects(value: Any) -> list[_Object]:
-    """The objects of a list; an object stands for a list of one."""
     every = [value] if isinstance(value, _Object) else value if isinstance(value, list) else []
     return [each for each in every if isinstance(each, _Object)]
 

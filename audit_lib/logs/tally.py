@@ -171,7 +171,7 @@ def sum_lines(
 ) -> LogSums:
     """The sums of a log from a byte on and before another, where a record begins at the instant `following`.
 
-    Logins that were redirected are left open.
+    Logins that were redirected are left open. `end` None: up to the end. An unreadable log has a `state`.
     """
     try:
         with file.open() as (content, _):
@@ -184,7 +184,6 @@ def sum_lines(
 
 
 def _between(stream: LogStream, first: int, end: int | None) -> Iterator[bytes]:
-    """The bytes of a stream from one on and before another."""
     passed, file = 0, BufferedReader(stream, _BLOCK)
     while piece := file.read(_BLOCK if end is None else min(_BLOCK, end - passed)):
         yield piece[max(first - passed, 0) :]
@@ -199,7 +198,10 @@ def settled(formats: LogFormats, sums: LogSums) -> LogSums:
 
 
 def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
-    """The sums of a log of those of its pieces; None if these do not tell what those of the whole are."""
+    """The sums of a log from those of its pieces, in their order; a single piece is the log as it was read.
+
+    None if a piece cannot be read, a time has no year, or MOST_SHAPES is reached: read the whole log then.
+    """
     if len(parts) == 1:
         return parts[0]
     facts, requests, events = Facts(), [], []
@@ -281,7 +283,6 @@ class Tally:
             self._pack()
 
     def _pass_time(self, at: int) -> None:
-        """Moves on to the time of a line, or notes that the clock was set back."""
         before, self._facts.last, self._day = self._facts.last, at, day_of(at)
         self._until = self._day * DAY
         self._facts.days.add(self._day)
@@ -295,7 +296,6 @@ class Tally:
         self._waiting.clear()
 
     def _count(self, event: LogEvent, client: str, at: int | None) -> None:
-        """Counts what a line shows; a failure and a message is a row of its own, too."""
         if event.once:
             if event.kind in self._counted:
                 return
@@ -331,7 +331,6 @@ class Tally:
 
 
 def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
-    """The rows of REQUESTS with each group once, where it came first."""
     groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
     return groups.agg(count=("count", "sum"), line=("line", "min"))
 
@@ -380,7 +379,11 @@ class LogMinutes(OfLog):
 
 
 def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; beyond so many routes the others are one."""
+    """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; the counts are without notices.
+
+    Events are in order of file, line and message, other rows in order of their groups. In counts and minutes
+    routes beyond the first `most` (404 and its like apart) and addresses beyond MOST_NAMES have one name.
+    """
     if not logs:
         return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
     requests = _typed(_limited(_of_all(logs, "requests"), most))
@@ -401,13 +404,11 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
 
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
-    """A frame of all logs, with the name of each in `file`."""
     frames = ((file, getattr(sums, name)) for file, sums in logs.items())
     return together([frame.assign(file=categories([file] * len(frame))) for file, frame in frames])
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
-    """The requests with one name in place of the routes and addresses beyond the first ones."""
     # Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
     missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
     for column, others, rows, most in (
@@ -423,7 +424,6 @@ def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows with instants and days in place of numbers, and nothing in place of no number."""
     typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
     for name in frame.columns.intersection([*_UNITS]):
         numbers = frame[name].to_numpy()

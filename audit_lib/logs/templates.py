@@ -177,7 +177,6 @@ class _Alternation:
         self.match = re.compile(self._joined(rows, {}), re.DOTALL).match
 
     def _joined(self, rows: Sequence[_Row], groups: Mapping[str, int]) -> bytes:
-        """The expression of what is left of the rows, behind the groups before it."""
         choices = []
         for piece, same in groupby(rows, key=lambda row: row[1][:1]):
             names = [name.decode() for part in piece for name in GROUP.findall(part)]

@@ -60,7 +60,10 @@ def days_of(quarter: Quarter) -> range:
 
 
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
-    """Microseconds since 1970 in UTC; None where no calendar has such a time."""
+    """Microseconds since 1970 UTC of a time as logs write it; a time without a zone is of `zone`.
+
+    None for an unknown form, for what no calendar has, and for a written year outside 1971 to 2199.
+    """
     if (counted := _counted_seconds(raw)) is not None:
         return counted if 0 <= counted < LATEST else None
     found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
@@ -96,6 +99,7 @@ class Clock:
     """Instants of times as logs write them, each minute read once.
 
     Times without a zone are of `zone`; `written` is when the log was last written, None if nobody knows.
+    `read` gives the instant, None where no calendar has it, and what the time lacks: ZONELESS, YEARLESS.
     """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
@@ -104,7 +108,6 @@ class Clock:
         self.read = lru_cache(maxsize=1 << 12)(self._read)
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
-        """The instant, None where no calendar has it, and what it lacks."""
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
         minute, _, rest = raw.rpartition(b":")

@@ -17,8 +17,11 @@ _MARKUP = re.compile(r"[\\*<>\[\]|&#~`]|(?<=\w):(?=//)|(?<=www)\.", re.IGNORECAS
 
 
 def plain(text: object) -> str:
-    """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`. Two
-    texts that differ only in what cannot be seen stay different for the reader."""
+    """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`.
+
+    Ends of lines and tabs are among them. Of marks piled on one letter the first three stay. Two texts that
+    differ only in what cannot be seen stay different for the reader.
+    """
     shown = str(text)
     if _BARE.fullmatch(shown):
         return shown
@@ -43,8 +46,10 @@ def csv_cell(text: object) -> str:
 
 
 def label(text: object, width: int = 48) -> str:
-    """The text for a figure, cut in its middle to `width`; what the font lacks is written as its escape. The
-    figures are drawn with `text.parse_math` off, so that `$` is a dollar sign."""
+    """The text for a figure, cut in its middle to `width` characters; what the font lacks is its escape.
+
+    The figures are drawn with `text.parse_math` off, so that `$` is a dollar sign.
+    """
     shown = "".join(c if ord(c) < 0x250 else c.encode("unicode_escape").decode("ascii") for c in plain(text))
     if len(shown) <= width:
         return shown

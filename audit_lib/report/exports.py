@@ -54,7 +54,11 @@ def _cell(value: Any) -> Any:
 
 
 def findings_sarif(audit: "Audit") -> dict[str, Any]:
-    """A SARIF 2.1.0 log with one result for each finding, in the order of the findings."""
+    """A SARIF 2.1.0 log with one result for each finding, in the order of the findings.
+
+    Its rules are the checks that have a finding, each with the level and the rank of its worst. What is not
+    known is a note, what is accepted a suppressed result. A finding about no file is at `audit.toml`.
+    """
     worst = audit.findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
     rules = []
     for check in CHECKS:

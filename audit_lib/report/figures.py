@@ -62,7 +62,6 @@ def _panels(width: int, heights: list[int], title: str) -> list[Axes]:
 
 
 def _beside(axes: Axes, height: float, text: str) -> None:
-    """Write a remark to the right of a row."""
     place: Any = {"xycoords": ("axes fraction", "data"), "va": "center", "annotation_clip": False}
     axes.annotate(text, (1.01, height), **place, fontsize=7, color=SOFT)
 
@@ -193,7 +192,6 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
 
 
 def _find_episodes(case: Case) -> list[Window]:
-    """The stretches around the outage and the worst failures that detections found, in order of time."""
     found = sorted(case.found(*GUESSING, LET_IN, KNOWN_CLIENTS, APPLICATION), key=lambda one: -one.count)
     bounds = [(one.first_at, one.last_at) for one in found if one.first_at and one.last_at]
     if outage := find_outage(case):
@@ -215,14 +213,12 @@ def _timed(case: Case, stretch: Window) -> pd.DataFrame:
 
 
 def _addresses(case: Case, stretch: Window) -> list[str]:
-    """The addresses that failed most within a stretch."""
     here = _timed(case, stretch)
     failed = here[unanswered(here)].groupby(here["client"])["count"].sum()
     return list(failed.sort_values(ascending=False, kind="stable").index[:MOST_ADDRESSES])
 
 
 def _draw_episode(axes: Axes, case: Case, stretch: Window, names: list[str]) -> None:
-    """Deploys on the first lane, then a lane for each address with a mark a request."""
     _set_lanes(axes, stretch, ["deploys", *(inert.label(name or "not named", 22) for name in names)])
     deploys = case.read.deploys
     for row in rows(deploys[deploys["began_at"].between(stretch.since, stretch.until)]):
@@ -244,7 +240,6 @@ def _draw_episode(axes: Axes, case: Case, stretch: Window, names: list[str]) -> 
 
 
 def _draw_lane(axes: Axes, here: pd.DataFrame, height: int, colour: str, window: Window) -> None:
-    """Marks for what has an instant, bars for what lies between bounds."""
     for row in rows(here[here["at"].isna()]):
         since: Any = max(row.not_before_at or window.since, window.since)
         until: Any = min(row.not_after_at or window.until, window.until)
@@ -254,7 +249,6 @@ def _draw_lane(axes: Axes, here: pd.DataFrame, height: int, colour: str, window:
 
 
 def _set_lanes(axes: Axes, window: Window, lanes: list[str]) -> None:
-    """A time axis of the window, and a named row for each lane."""
     axes.set(xlim=(window.since, window.until), ylim=(max(len(lanes), 1) - 0.4, -0.8))
     axes.set_yticks(range(len(lanes)), lanes, fontsize=7)
     locator = dates.AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]

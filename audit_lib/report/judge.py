@@ -71,16 +71,20 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
 
 
 def score(audit: "Audit") -> tuple[int, int]:
-    """The least and the greatest share of items without an open finding, in percent, rounded down. What is
-    not known counts as bad in the first and as good in the second; without any item, 0 to 100."""
+    """The least and the greatest share of items without an open finding, in percent, rounded down.
+
+    What is not known counts as bad in the first and as good in the second; without any item, 0 to 100.
+    """
     counts = Counter(audit.marks)
     good, total = counts["good"], counts.total()
     return (100 * good // total, 100 * (good + counts[UNKNOWN]) // total) if total else (0, 100)
 
 
 def verdict(audit: "Audit") -> str:
-    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`. Nothing
-    has passed without what PASS_NEEDS name: else a policy that exempts everything would pass."""
+    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
+
+    Nothing has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
+    """
     marks = set(audit.marks)
     return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
@@ -177,8 +181,6 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
 
 
 class _Seen(NamedTuple):
-    """What rules are judged by, read once for all of them."""
-
     audit: "Audit"
     truths: Frames  # by check: which rows of its frame it is about, finds faulty, or cannot decide
     needs: tuple[Need, ...]
@@ -200,7 +202,6 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
 
 
 def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
-    """What decides a rule, its verdict and the reason, as columns of `RuleResults`."""
     if rule.not_decidable:
         row = {"verdict": "not decidable", "decided_by": "nothing", "reason": rule.not_decidable}
     elif rule.held_by:
@@ -220,7 +221,6 @@ def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
 
 
 def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
-    """The result of a rule that checks decide, or a search for values, or both."""
     decided_by, sought = [*rule.checks], [BY_ID[name].what.removesuffix(".") for name in rule.checks]
     tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
     tallies = [_tally_rows(table, rule, seen) for table in tables]
@@ -255,7 +255,6 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
 
 
 def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
-    """Counts of one frame's rows, each once for all checks of the rule."""
     frame = seen.audit.checked[table]
     several = [seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table]
     truths = np.asarray(np.stack(several).any(axis=0))

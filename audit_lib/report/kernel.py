@@ -141,7 +141,6 @@ class NotebookFailed(AuditError):
 
 @contextmanager
 def _own_errors(name: str, notebook: nbformat.NotebookNode) -> Iterator[None]:
-    """Turn the libraries' errors into ours."""
     try:
         yield
     except RuntimeError:  # DeadKernelError, or what jupyter_client raises of one that never answered

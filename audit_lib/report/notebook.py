@@ -66,7 +66,6 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
 
 @cache
 def _sample() -> Path:
-    """The bundled sample, built in a folder that is removed at the end of the process."""
     folder = TemporaryDirectory(prefix="audit-sample-")
     atexit.register(folder.cleanup)
     root = Path(folder.name) / "sample"
@@ -155,7 +154,7 @@ def _given_for_this_run() -> Mapping[str, Any]:
 
 
 def report_progress(part: str, done: int, total: int) -> None:
-    """Let the command know how far the work is."""
+    """Let the command know how far the work is; without a command, or if it has ended, nothing happens."""
     if command := _command():
         with suppress(OSError):
             command.sendall(f"{json.dumps([part, done, total])}\n".encode())

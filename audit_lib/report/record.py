@@ -74,7 +74,6 @@ def report_record(audit: "Audit") -> Row:
 
 
 def _summary(screen: Screen) -> Row:
-    """What the first screen says, but for the actions, of which it names the first."""
     said: Row = {name: getattr(screen, name) for name in ("sentence", "reasons")}
     said |= {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
     said |= {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
@@ -82,12 +81,11 @@ def _summary(screen: Screen) -> Row:
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:
-    """The rows of a frame as JSON values, without fingerprints."""
     return records(getattr(audit, name).rename(columns=dict(NAMES.get(name, {}))))
 
 
 def nested(outer: list[Row], inner: list[Row], key: tuple[str, ...], name: str) -> list[Row]:
-    """Each row with its inner rows, which then lack the key."""
+    """Each outer row with its inner rows under `name`, [] without any; they lose the key in place."""
     found: dict[tuple[Any, ...], list[Row]] = {}
     for row in inner:
         found.setdefault(tuple(row.pop(part) for part in key), []).append(row)
@@ -132,7 +130,11 @@ def _letters(number: int) -> str:
 
 
 def values_by_place(inventory: pd.DataFrame) -> list[Row]:
-    """Where each secret has the same value: the same letters are the same value, whatever its name."""
+    """Where each secret has the same value: the same letters are the same value, whatever its name.
+
+    `environments` has by place (`production/backend`) `value A`, `placeholder`, `not supplied` or `missing`;
+    a value that is empty or not known is `missing`, too.
+    """
     secrets = inventory[inventory["kind"].eq("secret")]
     letter: dict[str, str] = {}
     found: dict[tuple[str, str], dict[str, str]] = {}
@@ -148,7 +150,6 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
 
 
 def _coverage(audit: "Audit") -> Row:
-    """Where the lines of all sources ended, the days without a line, and each rule of the guide."""
     sources, daily = audit.sources, audit.daily
     lost = audit.entries.query("state == 'not understood'")[["source", "environment", "service", "line"]]
     return {
@@ -209,7 +210,6 @@ def command(audit: "Audit") -> str:
 
 
 def _how_to_repeat(audit: "Audit") -> list[str]:
-    """What it takes to make the same bytes again, step by step."""
     key, commit = audit.keeper.key, head_of(audit.project.root) or NOT_KNOWN
     copied = (
         f"Copy the project's folder at commit {commit} by `tar` or `cp -a`, which keep the times of files."

@@ -85,7 +85,6 @@ def _text(name: str) -> str:
 
 
 def _sections(notebook: Notebook) -> list[dict[str, Any]]:
-    """The code cells before the first heading of the second level, then a section for each heading."""
     sections: list[dict[str, Any]] = [{"cells": []}]
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown" and (found := _HEADING.match(cell["source"])):

@@ -46,8 +46,9 @@ def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
-    """Counts by day (UTC) of the quarter: requests, refused, one column for each kind of refusal, and
-    failed_logins as the application reported them; null on a day without a line, which is not zero. A day is
+    """Counts of requests, of refusals in all and by kind, and of failed logins by day (UTC) of the quarter.
+
+    A day without a line has nulls, not zeros; `failed_logins` are as the application reported them. A day is
     `unusual` if its refusals are far from the median, by the median absolute deviation: a few move neither.
     """
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
@@ -66,7 +67,7 @@ def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
 def tabulate_coverage(
     sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
 ) -> pd.DataFrame:
-    """`ServiceDays` of the quarter until `as_of`."""
+    """`ServiceDays` of the quarter until `as_of`, by environment and service; `days` counts a day begun."""
     logs = sources[sources["kind"].eq("log")].astype(dict.fromkeys(_PLACE, "str"))
     sums = ["files", "lines", "requests", "messages", "text_only", "not_understood", "blank"]
     table = logs.assign(files=logs["state"].eq("read")).groupby(_PLACE)[sums].sum().astype("int64")
@@ -84,7 +85,7 @@ def review_due_at(quarter: Quarter) -> datetime:
 
 
 def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
-    """`SignOffs` with `due_at` of each review, and whether it was signed on time; null if not known."""
+    """`SignOffs` with `due_at` of each review, and `on_time`, signed by then; null if not known."""
     due: list[Any] = [
         None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]
     ]
@@ -94,7 +95,7 @@ def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> list[Row]:
-    """The rows of a frame as JSON values."""
+    """The rows of a frame as JSON values, in its order and without the column `fingerprint`."""
     shown = frame.drop(columns="fingerprint", errors="ignore")
     columns = [list(map(plain, shown[name])) for name in shown]
     return [dict(zip(map(str, shown), row, strict=True)) for row in zip(*columns, strict=True)]

@@ -133,7 +133,6 @@ def _change(store: Store, read: RotationRead, since: datetime) -> tuple[str, str
 
 
 def _retired(old: set[str], state: str, read: RotationRead) -> tuple[str, str]:
-    """Whether an old value is in force anywhere, under whatever name."""
     held = read.inventory[read.inventory["fingerprint"].isin(old)]
     unseen = int(read.inventory["state"].eq("not supplied").sum())
     if len(held):

@@ -63,7 +63,6 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
 def _row(
     place: SecretPlace, after: datetime | None, by: datetime, entry: Entry | None, **columns: str
 ) -> dict[str, Any]:
-    """A rotation with what its record says, and from its trigger the days until it was done."""
     body = entry.body if entry else {}
     said = {name: body.get(name, "") for name in ("by", "approved_by", "ticket", "trigger")}
     days: dict[str, Any] = {}

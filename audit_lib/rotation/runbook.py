@@ -56,7 +56,7 @@ class RotationPlan:
 
     @property
     def mode(self) -> str:
-        """The order of runbook.toml."""
+        """The order of runbook.toml: `compromised` for a plan by leaks, else `scheduled`."""
         return "scheduled" if self.purge is None else "compromised"
 
     @property
@@ -147,7 +147,6 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
 
 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
-    """The steps of these names of which all conditions hold, for each item that the step is about."""
     facts, words = _facts(plan), _words(plan, environment)
     for step, block in ((name, block) for name in names for block in _BOOK["step"][name]):
         for item in _items(plan, block.get("each", "")):
@@ -185,7 +184,6 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
 
 
 def _facts(plan: RotationPlan) -> set[str]:
-    """The conditions of runbook.toml that hold."""
     rule, purge = plan.rules[0], plan.purge
     by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart)
     made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
@@ -204,7 +202,6 @@ def _facts(plan: RotationPlan) -> set[str]:
 
 
 def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
-    """What the templates of steps are filled with, for one environment or for all."""
     root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
     platforms = {"/".join(store.place[1:]) for store in plan.stores if store.platform}
     only = f" --environment {plan.environment}" if plan.environment else ""

@@ -49,7 +49,7 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
 
 
 def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFrame:
-    """The rows of `Schedule` that may be overdue by then; what is not known may be, too."""
+    """The rows of `Schedule` that may be overdue after so many days; what is not known may be, too."""
     return schedule[schedule["possible_at"].isna() | schedule["possible_at"].le(as_of + days * DAY)]
 
 

@@ -49,7 +49,12 @@ class Triggers(Contract):
 def tabulate_triggers(
     project: Project, policy: Policy, ledger: Ledger, freshness: pd.DataFrame, as_of: datetime
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sources` of the lists that are named, and `Triggers`: each event with the secrets that it concerns."""
+    """`Sources` of the lists that are named, and `Triggers`: each event with the secrets that it concerns.
+
+    A leaver who had access concerns every secret, a breach those of its provider: each has a row, `yes` if it
+    was rotated since. Any other event has one row without a secret, `unknown`. So has each access: `yes` if
+    may_look names who looked, `no` if it does not, `unknown` if it is empty.
+    """
     identifiers = {rule.name for rule in policy.secrets if rule.kind != "secret"}
     ages = list(rows(freshness[~freshness["secret"].isin(identifiers)]))
     expected = {
@@ -81,7 +86,6 @@ def tabulate_triggers(
 
 
 def _with_access(project: Project, policy: Policy, ledger: Ledger) -> set[str]:
-    """Everybody of whom it is seen that they had access: authors, writers of the ledger, owners."""
     try:
         known = authors(project.root)
     except GitFailed:
@@ -110,7 +114,6 @@ def _since(at: datetime, age: Any) -> dict[str, str]:
 
 
 def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict[str, Any], list[Event]]:
-    """The row of `Sources` of a list, and its events by an instant; lines that are left out are counted."""
     row: dict[str, Any] = dict.fromkeys(_PLACE[1:], "") | {
         "source": path,
         "kind": KINDS[kind],

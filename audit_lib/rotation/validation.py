@@ -91,7 +91,10 @@ def validate(
 
 
 def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
-    """Why a value cannot be the service's own; else each way in which it is not as the rule demands."""
+    """Why a value cannot be the service's own; else each way in which it is not as the rule demands.
+
+    A placeholder, a published value, a default in production and a short value have that fault alone.
+    """
     keeper = Keeper(Key.throw_away())
     judged = judge(hold(keeper, keeper.take(value), rule.component), rule, policy, environment, None)
     gravest = {
@@ -112,7 +115,6 @@ def value_faults(rule: SecretRule, value: str, policy: Policy, environment: str)
 
 
 def _pair_faults(rule: SecretRule, held: Mapping[str, str]) -> Iterator[str]:
-    """Variables of the same service that must hold the same value, or must not."""
     for other in (*rule.equals, *rule.differs):
         if held.get(other) and (held[other] == held[rule.name]) is (other in rule.differs):
             yield f"must {'not ' if other in rule.differs else ''}be the same as {other}"
@@ -126,7 +128,7 @@ def environment_shown(policy: Policy, environ: Mapping[str, str]) -> str:
 
 
 def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> bool:
-    """Whether a failure must stop the start: always in production, elsewhere if the variable says so."""
+    """Whether a failure stops a start: in production, or if the variable is not blank, 0, false, no, off."""
     return environment == "production" or not _NO.fullmatch(environ.get(policy.startup.strict_variable, ""))
 
 

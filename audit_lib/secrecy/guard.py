@@ -61,8 +61,10 @@ def scrub(text: str) -> str:
 
 
 def install(keeper: Keeper | None = None) -> Guard:
-    """The guard of this process: from now on of its messages in a kernel, elsewhere of its streams, to which
-    tracebacks, warnings and log records go, too. A second call adds its keeper and wraps nothing twice."""
+    """The guard of this process, which covers its messages in a kernel, elsewhere its streams.
+
+    Tracebacks, warnings and logs go to the streams. A second call adds its keeper and wraps nothing twice.
+    """
     if keeper is not None:
         _guard.watch(keeper)
     forbid_core_dumps()
@@ -118,7 +120,6 @@ class _Messages:
             return self._send(**given | clean)
 
     def _say(self, name: str, text: str) -> Any:
-        """Sends some text of a stream as its last message came."""
         parent = self._routes[name]["msg_or_type"]["parent_header"]
         message = self._session.msg("stream", {"name": name, "text": text}, parent)
         return self._send(**self._routes[name] | {"msg_or_type": message}) if text else message

@@ -89,7 +89,6 @@ def _dumped(text: str) -> tuple[str, str]:
 
 
 def _written(value: str, plain: bytes) -> dict[str, list[str]]:
-    """What writers of texts make of a value, by form, before it perhaps is put into JSON, as in a log."""
     dumped, digits = _dumped(value), (plain.hex("-"), plain.hex("-").upper())
     escaped = (html.escape(value), html.escape(value, quote=False))
     urls = (quote(plain, safe=""), quote(plain), quote_plus(plain))
@@ -195,7 +194,6 @@ class Matcher:
 
 
 def _decoded(content: bytes) -> Iterator[Reading]:
-    """Pairs of a way of reading and what its readers see then: unescaped, unwrapped, decoded."""
     if b"<" in content or b"&" in content:
         for text in (re.sub(b"<[^<>]*>", b"", content), content):
             yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
@@ -245,7 +243,10 @@ class Redactor(Matcher):
     """A matcher that removes what it finds."""
 
     def text(self, text: str) -> str:
-        """The text without known values, and lines, pairs of them or all that hide one in escapes."""
+        """The text with `MARK` for each known value, in whatever form it is there.
+
+        What still hides one in an encoding becomes the mark: a line, two lines, at last the whole text.
+        """
         if not self._values or not text:
             return text
         redacted = self._without(data := encode(text), lambda size: MARK.encode())
@@ -300,7 +301,6 @@ class Redactor(Matcher):
         return bytes(clean)
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Where known values are, as disjoint spans in order."""
         covered = bytearray(len(data))
         for hit in self.find(data, len(data)):
             start, end = hit.start, hit.end

@@ -88,7 +88,6 @@ def _own_text() -> str:
 
 
 def _matcher(keeper: Keeper, classes: Classes) -> Matcher:
-    """Raises `Refused` for a keeper that lacks a value of the inventory: its seal would be none."""
     values = classes.sealed | classes.whole
     if missing := sum(value not in keeper for value in values):
         raise Refused(f"the seal lacks {missing} values that the inventory names; nothing was published")

@@ -110,6 +110,7 @@ def collect_evidence(
     """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
 
     What is in the project now speaks for `as_of` only if the ledger or the file's last write shows that.
+    Rows are in order of environment, service, secret, role and kind.
     """
     timeline = Timeline(ledger)
     held = inventory[inventory["state"].eq("present") & inventory["fingerprint"].notna()]
@@ -138,19 +139,17 @@ def collect_evidence(
 
 
 def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the inventory with `modified_at`: the last write of the file that holds the value."""
+    """Rows of the inventory with `modified_at`: the last write of the file that holds it, or null."""
     files = sources[sources["kind"].isin(("env file", "export"))].rename(columns={"kind": "origin"})
     files = files[["source", "environment", "origin", "modified_at"]]
     return inventory.merge(files.drop_duplicates(list(files)[:3], keep="last"), how="left")
 
 
 def _piece(place: Any, kind: str, role: str, **facts: Any) -> Row:
-    """A row of `Evidence` about a place, or about a row that has one."""
     return {**SecretPlace.of(place)._asdict(), "kind": kind, "role": role, **facts}
 
 
 def _widened(pieces: list[Row], as_of: datetime) -> pd.DataFrame:
-    """`Evidence`: the pieces with both bounds widened by the clock uncertainty of their kind."""
     table = pd.DataFrame(pieces, columns=[*Evidence.columns, "dated"])
     table = table.astype(dict.fromkeys(("lo_at", "hi_at", "observed_at", "dated"), "datetime64[us, UTC]"))
     slack = table["kind"].isin(_BY_PROVIDERS).map({True: _PROVIDER_SLACK, False: CLOCK_SLACK})
@@ -263,7 +262,6 @@ def _issued(value: str) -> float:
 
 
 def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Iterator[Row]:
-    """What somebody recorded about the places of the inventory: rotations, and when a value was created."""
     places, links = {SecretPlace.of(row): row for row in rows(inventory)}, timeline.links
     for entry in ledger.of_kind("rotation", "creation"):
         value, mark = places.get(SecretPlace.named_in(entry.body)), entry.body["fingerprint"]
@@ -285,7 +283,6 @@ def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Ite
 
 
 def _recorded(entry: Entry, kind: str, value: Any, timeline: Timeline) -> Row:
-    """A recorded rotation: E8 (with the value in force), E9 (with another), E10 (with none)."""
     lo, hi = claim_interval(entry)
     place, by_copy = SecretPlace.of(value), timeline.runs.get(value.fingerprint, {})
     copies = [by_copy.get(copy, []) for copy in timeline.copies if copy.place == place]
@@ -315,7 +312,6 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
 
 
 def _later(ledger: Ledger, values: list[Any]) -> Iterator[Row]:
-    """One row for each ledger entry dated after as_of that bears on a value; only counted."""
     places = set(map(SecretPlace.of, values))
     kinds = {"snapshot": "E2", "rotation": "E8", "creation": "E11"}
     for entry in (entry for entry in ledger.later if entry.kind in kinds):
@@ -327,7 +323,10 @@ def _later(ledger: Ledger, values: list[Any]) -> Iterator[Row]:
 def tabulate_freshness(
     inventory: pd.DataFrame, evidence: pd.DataFrame, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
-    """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it."""
+    """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it.
+
+    Rows are the secrets, the identifiers and what else has a limit, by environment, service and name.
+    """
     ranked = evidence.assign(
         trust=evidence["kind"].map(TRUST),
         label=evidence["kind"] + " " + evidence["source"] + ": " + evidence["text"],
@@ -412,7 +411,6 @@ def status_of(
 
 
 def _exempt(item: Any) -> str:
-    """Why no age is to be known here; "" if one is."""
     harmless = item.public and item.exposure_severity == "info"
     reasons = {
         "no limit in the policy": item.max_age_days is None,
@@ -425,7 +423,6 @@ def _exempt(item: Any) -> str:
 
 
 def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: datetime) -> tuple[str, str]:
-    """Why the status is unknown, and the cheapest evidence that would decide."""
     lo, hi, dropped = age
     if not pieces["bound"] and item.state == "not supplied":
         return item.state, f"Supply the values: --env {item.environment}/{item.service}=FILE (or - for stdin)"

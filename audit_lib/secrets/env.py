@@ -55,7 +55,7 @@ def value_is_unknown(faults: Iterable[str]) -> bool:
 
 
 def decoded(content: bytes) -> tuple[str, str]:
-    """The text, a UTF-8 byte order mark left in it, and the fault of another encoding."""
+    """The text, a UTF-8 byte order mark left in it, and the fault of another encoding, "" of UTF-8."""
     if content.startswith(_UTF_16):
         return content.decode("utf-16", "replace"), "utf-16"
     return content.decode("utf-8", "surrogateescape"), ""
@@ -162,7 +162,6 @@ def entry(line: int, name: str, value: str, loader: str = "") -> EnvLine:
 
 
 def _not_understood(line: int, faults: Iterable[str], text: str, *whole: str) -> EnvLine:
-    """A line that is not understood, with what looks like a secret in its text, and `whole`, as suspects."""
     words = (word.strip("'\"") for word in re.split(r"[\s=,;]+|:(?!//)", text[:MAX_VALUE_CHARACTERS]))
     found = (*whole, *(word for word in words if len(word) >= WINDOW and looks_like_value(word)))
     kept = (one for one in found if len(one) <= _LONGEST_SUSPECT and not _UNDECODABLE.search(one))
@@ -183,15 +182,16 @@ def looks_like_value(text: str) -> bool:
 
 
 def _blocked(body: str) -> str:
-    """Why a line reaches no loader; "" if it does."""
     if len(body) > MAX_VALUE_CHARACTERS or _LONG_RUN.search(body):
         return "too-long"
     return "nul" if "\0" in body else "undecodable" if _UNDECODABLE.search(body) else ""
 
 
 def with_oddities(lines: Iterable[EnvLine]) -> tuple[EnvLine, ...]:
-    """The lines of one source with what was hardly meant, whatever the loader, among their faults: signs in a
-    value (docs/rules.md#rule-37), names (#rule-41)."""
+    """The lines of one source with what was hardly meant, whatever the loader, among their faults.
+
+    That is signs in a value (docs/rules.md#rule-37) and names (docs/rules.md#rule-41).
+    """
     marked = list(lines)
     counts = Counter(line.name for line in marked if line.name)
     folded = Counter(map(str.casefold, counts))

@@ -124,7 +124,6 @@ def rule_name(name: str, policy: Policy) -> str:
 
 
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
-    """The fingerprints of what example files show, and of the secrets in it; None without such a file."""
     shown = entries[entries["kind"].eq("example")]
     known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
     values = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
@@ -254,7 +253,6 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
 
 
 def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
-    """Each two rows that are equal in `by`, the second one's columns as `other_…`."""
     both = ones.merge(others.add_prefix("other_"), left_on=by, right_on=[f"other_{name}" for name in by])
     return both[both["number"] < both["other_number"]]
 

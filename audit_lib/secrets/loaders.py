@@ -45,7 +45,6 @@ class Reading:
 
 
 def _statements(text: str, found: Iterable[tuple[int, int, str, str | None]]) -> tuple[Statement, ...]:
-    """The statements at offsets in a text, from the first character to the last."""
     starts = [0, *accumulate(map(len, io.StringIO(text, newline="")))]
     return tuple(
         Statement(bisect_right(starts, first), bisect_right(starts, last), name, value)
@@ -217,7 +216,7 @@ _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
-    """The loader of a file if it is known, else all that are plausible."""
+    """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells."""
     if source.loader:
         return (source.loader,)
     path = PurePosixPath(source.path)
@@ -237,7 +236,6 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
 
 
 def _is_named(root: Path, path: PurePosixPath, *globs: str) -> bool:
-    """Whether such a file, beside the env file or above, names it."""
     return any(
         re.search(_NAMING.format(path=re.escape(str(path.relative_to(folder))), last=last), _text(root, one))
         for last in (re.escape(path.name),)

@@ -88,13 +88,11 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
 
 
 def _places(sides: list[str], places: list[str], *of: str) -> str:
-    """The first places of some sides, each once."""
     several = dict.fromkeys(place for side, place in zip(sides, places, strict=True) if side in of)
     return few(several, 3, "; ", "; ")
 
 
 def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
-    """What policy, sources, stores and ledger name."""
     entries, evidence = read.entries, read.evidence
     named = entries[entries["name"].notna() & entries["kind"].isin(SIDE_OF)]
     stored = evidence[evidence["kind"].isin(("E13", "E14"))]  # what a secret store gives
@@ -139,7 +137,6 @@ def _secrets(names: list[str], read: ProjectRead) -> set[str]:
 
 
 def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> str:
-    """What may read a variable unseen; "" if nothing does."""
     if not code.files:
         return "no code is here"
     images = [

@@ -61,8 +61,12 @@ class EnvEntries(Contract):
 def read_env_sources(
     project: Project, given: Given, keeper: Keeper, policy: Policy | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Sources` and `EnvEntries`; each value goes to the keeper, each line is counted in one state, and each
-    place for which nothing was supplied is a row. The policy names what `--env …=environ` takes."""
+    """`Sources` and `EnvEntries`: files in the project's order, then given values, then what is missing.
+
+    Each value goes to the keeper, each line is counted in one state. A file that is there but cannot be
+    used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
+    be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value.
+    """
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied = {(one.environment, one.service) for one in values}
     git_facts = _ask_git(project)
@@ -116,7 +120,6 @@ def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines
 
 
 def _counts(lines: Lines) -> Row:
-    """The columns of `Sources` that the lines decide; the counts add up to them."""
     states = Counter(line.state for line in lines)
     counts = {column: states[column.replace("_", " ")] for column in ("read", "not_understood", "blank")}
     is_empty = len(lines) == states["blank"]
@@ -137,7 +140,6 @@ def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row
 
 
 def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
-    """The places for which neither a file is named nor a value given, and the folders not searched."""
     files = [one for one in project.env_sources if not (one.example or one.backup)]
     supplied = given | {(one.environment, one.service) for one in files}
     named: tuple[Any, ...] = (*project.env_sources, *(policy.secrets if policy else ()))
@@ -153,7 +155,6 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
 
 
 def _entry(row: Row, line: env.EnvLine, keeper: Keeper) -> Row:
-    """The row of a line. Its value, and what may be one if it is faulty, go to the keeper."""
     suspects = [keeper.take(suspect) for suspect in line.suspects]
     return {
         **{name: row[name] for name in ("source", "kind", "environment", "service")},
@@ -189,8 +190,12 @@ def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> Given:
 
 
 def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
-    """What one `--env` option gives. Its text is never quoted in a fault: it may be a value given by mistake.
-    The content of `environ` stays empty: its names are the policy's, which is read later."""
+    """What one `--env` option gives: content, or of a secret store's export the dates alone.
+
+    The content of `environ` stays empty: its names are the policy's, which is read later. Raises `BadInput`
+    for another form and for content that cannot be read or parsed, or that sets no variable. No fault quotes
+    the option's text: it may be a value given by mistake.
+    """
     found = _OPTION.fullmatch(text)
     named, service, secret, origin = found.groups("") if found else [""] * 4
     environment = environment_name(named)
@@ -235,8 +240,11 @@ def given_lines(given: GivenValues, policy: Policy | None = None) -> Lines:
 
 
 def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> Lines:
-    """The lines of dotenv text by its loaders; without any the entries of JSON, or the lines of text as the
-    host's own box reads it. Raises `BadInput`."""
+    """The lines of dotenv text by its loaders; without any also the entries of the platform's JSON.
+
+    Other text without a loader is read as the host's own box reads it. An entry's `line` is its position,
+    counted from 1. Raises `BadInput` for binary content and for JSON that cannot be parsed.
+    """
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
@@ -293,7 +301,6 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
 
 
 def _date(number: int, entry: dict[str, Any], store: list[str], secret: str) -> StoreDate:
-    """The date of an entry; `BadInput` says why there is none."""
     place, (kind, text, key, key_of_name) = f"entry #{number}", store
     name, is_gone = secret or entry.get(key_of_name), entry.get("destroyed") is True
     BadInput.unless(entry, place, "is not an object")
@@ -315,7 +322,6 @@ def read_store_dates(project: Project, given: Given) -> tuple[pd.DataFrame, Give
 
 
 def _read_export(root: Path, path: str, secret: str) -> tuple[Row, tuple[StoreDate, ...]]:
-    """The columns of `Sources` that a file decides, and its dates; none of a file with values in clear."""
     try:
         read = read_source(root, path, env.MAX_BYTES)
     except Unreadable as error:

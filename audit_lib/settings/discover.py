@@ -24,8 +24,11 @@ _NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
 def discover(project: Project) -> Project:
-    """The project with the env-like files and log folders that were found beside its layout; `not_searched`
-    says what was not searched: links, and what is beyond the bounds."""
+    """The project with the env-like files and log folders that were found beside its layout.
+
+    What was found replaces a layout of which nothing is there. `not_searched` names what was left out, and
+    why: links to folders, what cannot be read, and what is beyond the bounds.
+    """
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
@@ -55,7 +58,6 @@ def is_env_like(path: PurePosixPath) -> bool:
 
 
 def _is_of_a_service(path: PurePosixPath) -> bool:
-    """Whether a file is one service's env file by its folder, as .envs/.production/.django is."""
     in_env_folder = not _WORDS["env_folders"].isdisjoint(path.parts[:-1])
     return in_env_folder and bool(re.fullmatch(_PATTERNS["service_file"], path.name))
 
@@ -201,7 +203,7 @@ def _quoted(text: str) -> str:
 
 
 def write_new(path: Path, text: str, place: str) -> bool:
-    """Whether the file was written: never over one that is there, nor through a link."""
+    """Whether the file was written: not over another, nor through a link; `BadInput` if it cannot be."""
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
             file.write(text)

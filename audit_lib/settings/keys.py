@@ -145,8 +145,10 @@ def type_like(example: Any) -> Any:
 def checked(
     kind: type[Made], table: Table, place: str, root: Path | None = None, beside: Collection[str] = ()
 ) -> Made:
-    """A table as a value of its kind; `BadInput` with all of its faults by place and key. With a `root` a
-    link out of it is one, too; `beside` are keys that another kind has in the same file."""
+    """A table as a value of its kind; `BadInput` with all of its faults by place and key.
+
+    With a `root` a link out of it is a fault, too. A fault of an unknown key may suggest one of `beside`.
+    """
     try:
         made: Made = adapter_of(kind).validate_python(table, context=root)  # type: ignore[arg-type]
         return made
@@ -162,7 +164,6 @@ def adapter_of(kind: type) -> TypeAdapter[Any]:
 
 
 def _fault(error: Any, kind: type, table: Table, place: str, beside: Collection[str]) -> Fault:
-    """The fault of one error: place, the block with its number and name, and what is wrong with the key."""
     keys = list(takewhile(lambda part: part != "[key]", error["loc"]))
     block = table[keys[0]][keys[1]] if isinstance(keys[1:] and keys[1], int) else None
     if isinstance(block, dict):

@@ -42,13 +42,11 @@ def load_policy(path: Path, place: str = "") -> Policy:
 
 
 def _read(path: Path, place: str) -> tuple[keys.Table, str]:
-    """The table of a TOML file, and the file's SHA-256; `BadInput` if it is no small TOML file."""
     content = bounded.read_text_file(path, place)
     return bounded.parse_toml(content, place), sha256(content).hexdigest()
 
 
 def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
-    """What a table demands over what it extends, by default the generic policy."""
     name = table.get("extends")
     base = {} if path == POLICIES / f"{GENERIC}.toml" else _table(name if name in BUNDLED else GENERIC)
     policy = keys.checked(Policy, _laid_over(base, table), place, beside=PLACE_KEYS)
@@ -60,7 +58,6 @@ def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
 
 
 def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
-    """The faults of names that a policy uses and does not have, or has twice."""
     spelt = Counter(name for rule in policy.secrets for name in (rule.name, *rule.aliases))
     yield from (
         Fault(place, f"secret {keys.shown_key(name)} appears {count} times (as name or alias)")
@@ -82,7 +79,6 @@ def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:
 
 @functools.cache
 def _table(name: str) -> keys.Table:
-    """What is inherited of a bundled policy, with what it extends itself."""
     table = bounded.parse_toml((POLICIES / f"{name}.toml").read_bytes(), name)
     whole = _laid_over(_table(table["extends"]), table) if "extends" in table else table
     return {key: value for key, value in whole.items() if key not in ("name", "recognised_by")}
@@ -155,7 +151,6 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
 
 
 def _layout_of(root: Path) -> tuple[Path, str]:
-    """The audit.toml that is read, and its name in faults; the default layout if a project has none."""
     if given := given_layout(root):
         return given, LAYOUT
     moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
@@ -228,8 +223,8 @@ def instant_of(project: Project, as_of: str) -> datetime:
 def choose_policy(project: Project, override: str = "") -> Policy:
     """The policy that `--policy` names, bundled or a file; else what audit.toml demands over what it extends.
 
-    An audit.toml that extends nothing extends the bundled policy that recognises the project by its
-    variables' names, else the generic one. The logins that audit.toml adds are in it, too.
+    An audit.toml that extends nothing extends the bundled policy half of whose `recognised_by` the project
+    names, else the generic one. Logins of audit.toml are in it; `BadInput` for a name that the policy has.
     """
     if override:
         policy = bundled_policy(override) if override in BUNDLED else load_policy(Path(override), override)
@@ -241,7 +236,6 @@ def choose_policy(project: Project, override: str = "") -> Policy:
 
 
 def _recognised(project: Project) -> str:
-    """The bundled policy of which a project's files name half of the variables, else the generic one."""
     others = [bundled_policy(name) for name in BUNDLED if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
     held = {*env_variables(project), *read_code(project, wanted).variables}
@@ -291,8 +285,10 @@ def _identity(root: Path) -> str:
 
 
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
-    """The settings, one to a line, in one order: `secret API_TOKEN: max_age_days = 90`; without a project
-    only what a policy demands. What looks like a value is shown by its digest."""
+    """The settings that are not as by default, one to a line: `secret API_TOKEN: max_age_days = 90`.
+
+    They are sorted, without a project those of the policy alone; what looks like a value is a digest.
+    """
     lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"

@@ -76,7 +76,6 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
 
 
 def _row(topic: str, subject: str, answer: str, **facts: Any) -> Row:
-    """A row of `Configuration`; its source is the file that it is about, unless the facts name another."""
     return {
         "topic": topic, "source": subject, "subject": subject, "answer": answer,
         "service": "", "line": None, "reason": "", **facts,
@@ -85,7 +84,6 @@ def _row(topic: str, subject: str, answer: str, **facts: Any) -> Row:
 
 @contextmanager
 def _fault_noted(found: list[Row], source: str) -> Iterator[None]:
-    """Adds to what was found that a file cannot be read or understood: what it says is not known."""
     try:
         yield
     except Unreadable as error:  # perhaps of a file beside it
@@ -152,7 +150,6 @@ def _has_previews(owner: Mapped) -> bool:
 
 
 def _builds(mappings: list[Mapped], folder: str) -> Iterator[tuple[str, str]]:
-    """Each Dockerfile that a compose file or blueprint names, with the folder that it is built from."""
     for one in mappings:
         build = one.get("build")
         if "dockerfilePath" in one or "dockerContext" in one:  # Render's, from the project's own folder

@@ -70,8 +70,11 @@ def form_of(value: str) -> str:
 
 
 def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
-    """Kind (secret, identifier or setting) and component: in an address the password is the secret. A value
-    that can only be a setting makes a setting of all but what only a secret is called."""
+    """Kind (secret, identifier or setting) and component of a variable, by its name and its values' forms.
+
+    The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
+    Where every value is `plain`, only a name that is surely a secret's makes a secret.
+    """
     seen = {*forms} - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
@@ -106,7 +109,6 @@ def of_one_store(one: str, other: str) -> bool:
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a name, without a number at its end, matches one of the patterns."""
     bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
     return _any_of(tuple(patterns)).match(bare) is not None
 
@@ -215,7 +217,6 @@ def dynamic_reads(text: str, path: str) -> Iterator[int]:
 
 
 def _matches_in(text: str, path: str, key: str) -> Iterator[tuple[dict[str, str], re.Match[str], int]]:
-    """Each match of an expression of the file's languages, with its language and line."""
     text = re.sub(_PATTERNS["destructured"], _spelt_out, text)
     for language in languages_of(PurePosixPath(path)):
         line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
@@ -234,7 +235,6 @@ def _spelt_out(found: re.Match[str]) -> str:
 
 
 def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
-    """The fields of pydantic's settings classes, by alias or by prefix and upper-case name."""
     settings = {"BaseSettings"}
     for made in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
         if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
@@ -261,7 +261,11 @@ class CodeRead(NamedTuple):
 
 
 def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
-    """What is read in the first 5,000 code files; with `among` in those that have one of these names."""
+    """What is read in the first 5,000 code files; with `among` in those that have one of these names.
+
+    Folders of builds, tools, examples and documents are left aside. `unread` names what was not searched,
+    what cannot be read or understood, and files in languages whose reads are not known.
+    """
     unread, found, dynamic = list[Fault](), list[Mention](), list[str]()
     there = files(project.root, unread)
     own = [path for path in there if not re.search(_PATTERNS["aside"], str(path))]
