@@ -214,7 +214,7 @@ class Audit(ProjectRead):
     findings = frame(lambda it: it._judged["findings"])
     changes = frame(lambda it: it._judged["changes"])
     decisions = frame(lambda it: it._judged["decisions"])
-    actions = frame(lambda it: tabulate_actions(it.findings, it.inventory, it.ages, it.as_of))
+    actions = frame(lambda it: tabulate_actions(it.findings, it.checked, it.as_of))
     rules = frame(tabulate_rules)
 
     marks = cached_property(mark_items)

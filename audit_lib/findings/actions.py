@@ -7,12 +7,14 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
-from audit_lib.leaks.tables import COMMON, ELSEWHERE, PRODUCTION
+from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.logins.detect import BY_SOURCE
+from audit_lib.secrets.inventory import knows_production
 
 WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings", "passwords")
 UNDECIDED, NO_VALUES = "leak-undecided", "given values"  # a check, and what another is about
 Key = tuple[str, ...]
+Keys = Mapping[Key, list[Key]]
 
 
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
@@ -20,7 +22,8 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     one value, about values that one finding names, or that must be rotated together. What is not known joins
     nothing: it names many secrets that have only their missing evidence in common."""
     values, joined = _values(tables["inventory"]), _lines(tables) | _addresses(tables)
-    every = [(one, [*_keys(one, values, joined)]) for one in findings]
+    blind = not knows_production(tables["inventory"])
+    every = [(one, [*_keys(one, values, joined, blind=blind)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
     pairs = [
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
@@ -40,7 +43,7 @@ def _values(inventory: pd.DataFrame) -> dict[Key, list[Key]]:
     return values
 
 
-def _of(values: Mapping[Key, list[Key]], secret: str, environment: str) -> list[Key]:
+def _of(values: Keys, secret: str, environment: str) -> list[Key]:
     return values.get((secret, environment), [("place", secret, environment)])
 
 
@@ -61,9 +64,8 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
     return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
 
 
-def _keys(finding: Finding, values: dict[Key, list[Key]], joined: dict[str, list[Key]]) -> Iterator[Key]:
+def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
     action, where = finding.check.action, finding.where[0] if finding.where else ""
-    blind = not any(place == PRODUCTION and held[0][0] == "value" for (_, place), held in values.items())
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)
     elif blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES):

@@ -141,7 +141,6 @@ ON_DISK = has("state", "read", "empty")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")
 LOG = has("kind", "log")
 
-
 OTHERS_MAY_READ = Predicate(
     lambda rows: rows["mode"].fillna("0600").map(lambda mode: int(mode, 8) & 0o077 != 0)
 )

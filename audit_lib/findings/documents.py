@@ -50,9 +50,8 @@ def _formats(project: Project) -> dict[str, Any]:
 def _digests(content: bytes) -> tuple[str, ...]:
     """The SHA-256 of a text as it is, and with one end of line or another: a checkout may change those."""
     text = content.replace(b"\r\n", b"\n")
-    return tuple(
-        sha256(one).hexdigest() for one in (content, text, text.rstrip(b"\n"), text.rstrip(b"\n") + b"\n")
-    )
+    texts = (content, text, text.rstrip(b"\n"), text.rstrip(b"\n") + b"\n")
+    return tuple(sha256(one).hexdigest() for one in texts)
 
 
 def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:

@@ -8,11 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
 from audit_lib.findings.actions import NO_VALUES, UNDECIDED
+from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import ELSEWHERE, PRODUCTION
+from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
@@ -24,6 +27,7 @@ _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
+_ON_DISK = {"values-on-disk", "open-file-mode"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {
     "guide": ("Correct the guide", ""),
@@ -36,16 +40,13 @@ _OF_WHOLE = {
     "ledger": ("Repair the ledger", "audit-lib verify .audit/ledger"),
     "records": ("Record the rotations that nobody recorded", ""),
 }
+_TO_SUPPLY = {  # what was expected and not read
+    NO_VALUES: "Supply the values in force, first those of production",
+    "ledger": "Take a snapshot each week, which proves ages later",
+}
 _OF_SEVERAL = {
     UNDECIDED: "Rotate {}, or supply the values in force to show that they were replaced",
     "password-in-file": "Take {} out of their files and let each environment set its own",
-}
-
-
-# Of what was expected and not read, by its kind.
-_TO_SUPPLY = {
-    NO_VALUES: ("Supply the values in force, first those of production", ""),
-    "ledger": ("Take a snapshot each week, which proves ages later", "audit-lib snapshot --project ."),
 }
 
 
@@ -65,14 +66,13 @@ class Actions(Contract):
     command: Series[str]  # that begins it; "" for a change of a document
 
 
-def tabulate_actions(
-    findings: pd.DataFrame, inventory: pd.DataFrame, ages: pd.DataFrame, as_of: datetime
-) -> pd.DataFrame:
-    """`Actions`: who may have got in comes first, then leaks in force and broken pairs of production."""
+def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) -> pd.DataFrame:
+    """`Actions` on what was found in these tables: who may have got in comes first, then leaks in force and
+    broken pairs of production, then the rest. What can wait comes last, however grave it is."""
+    inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
-    blind = inventory.loc[inventory["environment"].eq(PRODUCTION), "fingerprint"].isna().all()
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
-    unread = ("ledger", NO_VALUES) if blind else ("ledger",)
+    unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
     unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
@@ -80,7 +80,7 @@ def tabulate_actions(
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
-    groups: dict[str, list[Any]] = {}
+    given, groups = _given_files(tables["sources"]), dict[str, list[Any]]()
     for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
         groups.setdefault(finding.action, []).append(finding)
     made = []
@@ -88,9 +88,20 @@ def tabulate_actions(
         about = list(dict.fromkeys(_about(group, known)))
         aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
         by_default = len(aged) == len(group) and limits.issuperset(aged)
-        made.append((_order(group, about, by_default), _row(group, about, inventory, as_of)))
+        can_wait = by_default or ({one.check for one in group} <= _ON_DISK and _path(group[0]) in given)
+        made.append((_order(group, about, can_wait), _row(group, about, tables, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
+
+
+def _given_files(sources: pd.DataFrame) -> set[str]:
+    """The files that values were given by: who reviews knows of them. Their lines count as what was given."""
+    left = sources["kind"].eq("export") & sources["state"].eq("read") & sources["lines"].isna()
+    return set(sources.loc[left, "source"])
+
+
+def _path(finding: Any) -> str:
+    return str(next(iter(finding.where), finding.subject)).split(":")[0]
 
 
 def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
@@ -102,7 +113,7 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _order(group: list[Any], about: list[Secret], by_default: bool) -> tuple[int, int, bool, int]:
+def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, int, bool, int]:
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
     worst, checks = group[0], {one.check for one in group}
     production = PRODUCTION in {*(one.environment for one in group), *(place for _, place in about)}
@@ -112,14 +123,14 @@ def _order(group: list[Any], about: list[Secret], by_default: bool) -> tuple[int
         critical and LEAK in checks,
         critical and bool(about),
         urgent and production and "pairing-mismatch" in checks,
-        not by_default and BY_ID[worst.check].action != "guide",
+        not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
     return ranks.index(True), -SEVERITIES.index(worst.severity), not production, -len(group)
 
 
-def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: datetime) -> dict[str, Any]:
-    worst, checks = group[0], {one.check for one in group}
+def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime) -> dict[str, Any]:
+    worst, checks, inventory = group[0], {one.check for one in group}, tables["inventory"]
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
     declared = {*inventory["secret"]}  # another name beside a value may be a piece of code
@@ -128,7 +139,7 @@ def _row(group: list[Any], about: list[Secret], inventory: pd.DataFrame, as_of: 
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
     known = UNDECIDED not in checks or (len(present) and len(several) < 2)
     renews = known and about and {"value", "each"} & {BY_ID[check].action for check in checks}
-    action, command = _of_values(checks, about, present) if renews else _of_things(worst, checks, several)
+    action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
     owners = dict.fromkeys(one.owner for one in group if one.owner)
@@ -163,13 +174,15 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     return f"{verb} {_listed(names)}{where}", command
 
 
-def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[str, str]:
+def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
     """What to do about a file, a document, an attack or `several` values in files, and the command."""
+    worst, checks = group[0], {one.check for one in group}
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
-        return _TO_SUPPLY[worst.subject]
+        command = _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
+        return _TO_SUPPLY[worst.subject], command
     if target == "file":
-        path = next(iter(worst.where), worst.subject).split(":")[0]
+        path = _path(worst)
         if "tracked-env-file" in checks:
             return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
         return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {path}", ""
@@ -177,8 +190,29 @@ def _of_things(worst: Any, checks: set[str], several: Sequence[str]) -> tuple[st
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject != ELSEWHERE:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    command = "audit-lib investigate --project ." if BY_ID[worst.check].table == "detections" else ""
+    detected = BY_ID[worst.check].table == "detections"
+    command = _investigate({one.subject for one in group}, tables["detections"]) if detected else ""
     return worst.remedy.split(". ")[0].rstrip("."), command
+
+
+def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
+    """The command whose window holds all that was found of the subjects; without one if it has no times."""
+    names = detections["detection"] + " " + detections["subject"]
+    seen = detections[detections["verdict"].eq("found") & names.isin(subjects)]
+    spans = seen.dropna(subset=["first_at", "last_at"])
+    if spans.empty:
+        return "audit-lib investigate --project ."
+    until = spans["last_at"].max() + timedelta(seconds=1)  # which is written without its fraction
+    return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"
+
+
+def _snapshot(inventory: pd.DataFrame) -> str:
+    """The command, with an option for each service whose production no env file gives a secret's value."""
+    held = inventory[inventory["environment"].eq(PRODUCTION) & inventory["kind"].isin(SECRET_KINDS)]
+    in_files = held.loc[held["origin"].eq("env file") & held["fingerprint"].notna(), "service"]
+    services = held.loc[~held["service"].isin(in_files), "service"].unique() if len(held) else ["backend"]
+    options = (f" --env {shlex.quote(f'{PRODUCTION}/{service}')}=FILE" for service in services)
+    return f"audit-lib snapshot --project .{''.join(options)}"
 
 
 def _listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:

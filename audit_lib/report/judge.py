@@ -4,9 +4,11 @@ What is not known is never counted as good.
 """
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -91,51 +93,15 @@ def verdict(audit: "Audit") -> str:
 
 
 class Need(NamedTuple):
-    """What must have been seen before the checks on some tables can pass."""
+    """What must have been seen before some tables' checks can pass: docs/detections.md#what-pass-needs."""
 
     name: str
     words: str
     tables: tuple[str, ...]
 
 
-# docs/detections.md#what-pass-needs shows it.
-PASS_NEEDS = (
-    Need(
-        "values",
-        "an env file, an export, or values that were given, and each of these that is expected",
-        ("sources", "entries", "inventory", "drift", "rotation_pairs", "configuration", "population"),
-    ),
-    Need("code", "a code file, and each of them", ("population",)),
-    Need("guide", "the guide, if audit.toml or the policy has one", ("sources",)),
-    Need(
-        "lists",
-        "each list of leavers and breaches, and each access log, that audit.toml names",
-        ("triggers",),
-    ),
-    Need("ages", "the age of a secret, fresh or due", ("freshness",)),
-    Need(
-        "logs",
-        "a log, and in it a request or message of each kind that is judged",
-        ("log_events", "log_coverage"),
-    ),
-    Need(
-        "zones",
-        "of each log how many instances write it, and the zone of its times (`instances`, `time_zone`)",
-        ("log_events", "log_coverage", "detections"),
-    ),
-    Need("detections", "each detection of medium severity or worse at found or none", ("detections",)),
-    Need(
-        "search",
-        "each object of git and each file, searched for values",
-        ("leak_coverage", "leaked_secrets", "chosen_passwords"),
-    ),
-    Need(
-        "answers",
-        "every entry of the ledger; questions that no file answers are attested",
-        ("ledger_faults", "attestations", "ownership"),
-    ),
-    Need("settings", "the settings of the last signed review, from its sign-off", ("settings_changes",)),
-)
+_NEEDS = tomllib.loads(Path(__file__).with_name("pass_needs.toml").read_text("utf-8"))
+PASS_NEEDS = tuple(Need(name, one["words"], (*one["tables"],)) for name, one in _NEEDS.items())
 
 
 def not_seen(audit: "Audit") -> tuple[Need, ...]:

@@ -15,6 +15,7 @@ from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
 from audit_lib.report.render import Screen
+from audit_lib.secrets.inventory import knows_production
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
@@ -109,8 +110,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     lost = _losses(audit)
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
-    if not audit.inventory.query("environment == @PRODUCTION")["fingerprint"].notna().any():
-        reasons = reasons or ["No value of production was read: what is in force there is not known."]
+    if not knows_production(audit.inventory):
+        reasons = reasons or ["No secret of production was read: what is in force there is not known."]
     elif not lost:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
         reasons = [f"No production secret was found where others can read it{rest}."]

@@ -18,7 +18,7 @@ from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env import value_is_unknown
 from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import format_of, has_host, hold, is_made_up, judge
+from audit_lib.secrets.value_rules import Examples, format_of, has_host, hold, is_made_up, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.variables import likely_kind, of_one_store, shape_by
 
@@ -111,13 +111,19 @@ def tabulate_inventory(
     return Inventory.of(found)
 
 
+def knows_production(inventory: pd.DataFrame) -> bool:
+    """Whether a value of a secret of production is known: settings and empty variables show none."""
+    held = inventory[inventory["environment"].eq("production") & inventory["kind"].isin(SECRET_KINDS)]
+    return bool(held["fingerprint"].notna().any())
+
+
 def rule_name(name: str, policy: Policy) -> str:
     """The name of the rule for a variable; its own if there is none."""
     rule = policy.rule(name)
     return rule.name if rule else name
 
 
-def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> frozenset[str] | None:
+def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
     shown = entries[entries["kind"].eq("example")]
     known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
     values = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
@@ -145,9 +151,7 @@ def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRul
         yield rule, found
 
 
-def _judged(
-    rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, examples: frozenset[str] | None
-) -> Row:
+def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, examples: Examples) -> Row:
     """The row of an entry by its rule. What a value decides is null if the value is not known."""
     rule = _as_found(rule, entry, policy, keeper)
     mark, ask = entry.fingerprint, partial(keeper.ask, entry.fingerprint)

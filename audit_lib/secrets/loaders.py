@@ -141,9 +141,7 @@ def read_next(text: str) -> Reading:
                 return Reading(statements, refused=True)
             value = "".join((*parts, "" if found["name"] in held else _NOT_SET))
         held[name] = value.replace("\\$", "$")
-    known = (
-        (one, held[one.name] if one.value == written[one.name] else one.value or "") for one in statements
-    )
+    known = ((it, held[it.name] if it.value == written[it.name] else it.value or "") for it in statements)
     return Reading(tuple(replace(one, value=None if _NOT_SET in value else value) for one, value in known))
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.base.in_words import counted, few
-from audit_lib.secrets.inventory import SECRET_KINDS, rule_name
+from audit_lib.secrets.inventory import SECRET_KINDS, knows_production, rule_name
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import IN_FORCE
 from audit_lib.settings import Project, variables
@@ -59,7 +59,7 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     unread_why = {name: f"named in {at}, but not as a read that is known" for name, at in named_at.items()}
     unread_why |= {str(name): f"read by {', '.join(sorted(services))}" for name, services in by_code.items()}
-    unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read.sources)
+    unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read)
     secrets, found = _secrets(names, read), []
     for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
         if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
@@ -153,13 +153,13 @@ def _unseen(project: Project, code: variables.CodeRead, unread: list[Fault]) -> 
     return "; ".join(f"{counted(len(of), noun)} {why} {of[0]}" for of, noun, why in doubts if of)
 
 
-def _unsupplied(sources: pd.DataFrame) -> dict[str, str]:
+def _unsupplied(read: ProjectRead) -> dict[str, str]:
     """For each service why not all that it gets is known, in production above all; "" if all is."""
-    why = {}
-    for service, group in sources[sources["kind"].isin(IN_FORCE)].groupby("service"):
+    why, known = {}, knows_production(read.inventory)
+    for service, group in read.sources[read.sources["kind"].isin(IN_FORCE)].groupby("service"):
         missing, lost = (~group["state"].isin(("read", "empty"))).sum(), group["not_understood"].sum()
         count, noun, reason = (missing, "source", "not read") if missing else (lost, "line", "not understood")
-        known = group["environment"].eq("production").any()
-        unsaid = "" if known else f"nothing of {service} in production was supplied"
+        seen = known and group["environment"].eq("production").any()
+        unsaid = "" if seen else f"nothing of {service} in production was supplied"
         why[str(service)] = f"{counted(int(count), noun)} of {service} {reason}" if count else unsaid
     return why

@@ -39,6 +39,7 @@ _FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =en
 _ON_STDIN = "=- (dotenv text or the platform's JSON on stdin)"
 Row = dict[str, Any]
 Lines = tuple[env.EnvLine, ...]
+Given = tuple[GivenValues, ...]
 
 
 class EnvEntries(Contract):
@@ -58,7 +59,7 @@ class EnvEntries(Contract):
 
 
 def read_env_sources(
-    project: Project, given: tuple[GivenValues, ...], keeper: Keeper, policy: Policy | None = None
+    project: Project, given: Given, keeper: Keeper, policy: Policy | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Sources` and `EnvEntries`: files in the project's order, then given values, then what is missing.
 
@@ -176,7 +177,7 @@ def _ask_git(project: Project) -> Callable[[str], Row]:
     return lambda path: {"tracked": path in tracked, "ignored": path in ignored if path in paths else None}
 
 
-def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> tuple[GivenValues, ...]:
+def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> Given:
     """What all `--env` options of a command give; `BadInput` with every fault of them at once."""
     given, faults = parse_each(lambda option: parse_env_option(option, stdin), options)
     if sum(option.endswith(f"={STDIN}") for option in options) > 1:
@@ -289,9 +290,8 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
             found = versions.get(str(current))
         case {"secrets": list(secrets)}:
             found = secrets
-    entries = [
-        one if isinstance(one, dict) else {} for one in (found if isinstance(found, list) else [found])
-    ]
+    several = found if isinstance(found, list) else [found]
+    entries = [one if isinstance(one, dict) else {} for one in several]
     first = next(filter(None, entries), {})
     stores = [store for keys, *store in _STORES if keys <= first.keys()]
     if entries and not stores:
@@ -310,9 +310,7 @@ def _date(number: int, entry: dict[str, Any], store: list[str], secret: str) -> 
     return StoreDate(str(name), kind, parse_instant(str(entry.get(key)), f"{place}: {key}"), text)
 
 
-def read_store_dates(
-    project: Project, given: tuple[GivenValues, ...]
-) -> tuple[pd.DataFrame, tuple[GivenValues, ...]]:
+def read_store_dates(project: Project, given: Given) -> tuple[pd.DataFrame, Given]:
     """`Sources` of the exports, and the dates that they and given ones hold; `origin` is the source."""
     rows, dated = [], [replace(one, origin=place_of(one)) for one in given if one.dates]
     for source, paths in claimed_paths(project.root, project.evidence_sources):

@@ -13,6 +13,7 @@ from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.settings import Policy, SecretRule
 
+Examples = frozenset[str] | None  # fingerprints; None: no example was read
 _CLASSES = {"lower": r"[a-z]", "upper": r"[A-Z]", "digit": r"[0-9]", "symbol": r"[^A-Za-z0-9]"}
 
 
@@ -62,7 +63,7 @@ def format_of(rule: SecretRule, environment: str) -> str:
 
 
 def judge(
-    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: frozenset[str] | None
+    held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: Examples
 ) -> dict[str, Any]:
     """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
 

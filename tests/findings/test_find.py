@@ -210,12 +210,15 @@ def test_one_action_closes_what_hangs_together() -> None:
     assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
 
 
-@pytest.mark.parametrize(("environment", "actions"), [("production", 2), ("development", 1)])
-def test_values_of_production_decide_every_leak_at_once(environment: str, actions: int) -> None:
-    """Without a value of production one action is about all that its values would decide."""
+@pytest.mark.parametrize(
+    ("environment", "kind", "actions"),
+    [("production", "secret", 2), ("production", "setting", 1), ("development", "secret", 1)],
+)
+def test_values_of_production_decide_every_leak_at_once(environment: str, kind: str, actions: int) -> None:
+    """Without the value of a secret of production one action is about all that its values would decide."""
     leaked = [{"secret": name, "status": "unknown", "covers": ()} for name in "AB"]
     blank = [{"kind": "given values", "source": "--env development/backend", "state": "missing"}]
-    held = [{"secret": "C", "environment": environment, "fingerprint": "f"}]
+    held = [{"secret": "C", "environment": environment, "fingerprint": "f", "kind": kind}]
     found = _find(leaked_secrets=leaked, inventory=held, sources=blank)
     assert found.loc[found["check"].eq("leak-undecided"), "action"].nunique() == actions
     assert found["action"].nunique() == 2 * actions - 1

@@ -176,10 +176,43 @@ def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: 
     place = {"environment": findings[0]["environment"]}
     held = dict(zip(("state", "kind"), state.split(), strict=False))
     inventory = rows_of("inventory", {"secret": "API_TOKEN"} | held | place)
-    made = actions.tabulate_actions(
-        pd.DataFrame(findings), inventory, contract_of("freshness").of([]), frames.AS_OF
-    )
-    assert made["action"].tolist() == [action]
+    assert tabulated(findings, inventory=inventory)["action"].tolist() == [action]
+
+
+def tabulated(findings: list[dict[str, Any]], **tables: pd.DataFrame) -> pd.DataFrame:
+    """The actions of findings, where nothing but these tables has a row."""
+    blank = {name: contract_of(name).of([]) for name in ("inventory", "freshness", "sources", "detections")}
+    return actions.tabulate_actions(pd.DataFrame(findings), blank | tables, frames.AS_OF)
+
+
+@pytest.mark.parametrize(("found", "held", "command"), CASES["commands"])
+def test_a_command_is_about_what_its_action_names(
+    found: list[Any], held: list[dict[str, Any]], command: str
+) -> None:
+    """An investigation is of the window of what was detected, a snapshot sees the values of production."""
+    check, subject, *more = found
+    findings = [finding(check, subject, **(more[0] if more else {}))]
+    seen = {"detection": "application-failing", "subject": "answers", "verdict": "found"}
+    days = [("2026-08-20T02:00:00.9Z", "2026-08-20T02:05Z"), ("2026-08-20T02:01Z", "2026-08-20T02:10:00.2Z")]
+    spans = [{"first_at": pd.Timestamp(first), "last_at": pd.Timestamp(last)} for first, last in days]
+    timeless = {"subject": "database", "first_at": None, "last_at": None}
+    detections = rows_of("detections", *(seen | span for span in (*spans, timeless)))
+    blank: dict[str, Any] = {"fingerprint": None}
+    inventory = rows_of("inventory", *(one | (blank if "state" in one else {}) for one in held))
+    made = tabulated(findings, detections=detections, inventory=inventory)
+    assert made["command"].tolist() == [f"audit-lib {command}"]
+
+
+@pytest.mark.parametrize(("check", "given", "first"), CASES["given"])
+def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) -> None:
+    """Who gave a file knows that it holds values, but not of another one, nor that git has it."""
+    found = [
+        finding(check, "export", "prod.env"),
+        finding("scan-or-flood", "probing x", environment="", severity="medium"),
+    ]
+    exports = [{"kind": "export", "source": given, "lines": None}, {"kind": "export", "source": "prod.env"}]
+    sources = rows_of("sources", *exports)
+    assert tabulated(found, sources=sources)["action"].iloc[0] == first
 
 
 @pytest.mark.parametrize(
