@@ -35,7 +35,6 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
 
 
 def _values(inventory: pd.DataFrame) -> dict[Key, list[Key]]:
-    """The values that a secret has in an environment; of one without a value its place."""
     values: dict[Key, list[Key]] = {}
     for row in rows(inventory):
         key = ("value", row.fingerprint) if row.fingerprint else ("place", row.secret, row.environment)
@@ -48,7 +47,6 @@ def _of(values: Keys, secret: str, environment: str) -> list[Key]:
 
 
 def _lines(tables: Tables) -> dict[str, list[Key]]:
-    """FILE:LINE: the values in force that leaked there, or the history if none is."""
     leaks = tables["leaks"].set_index("leak_id")
     lines: dict[str, list[Key]] = {}
     for row in rows(tables["leak_places"]):
@@ -87,7 +85,6 @@ def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, bl
 
 
 def _joined(several: Iterable[list[Key]]) -> dict[Key, Key]:
-    """For each key one that stands for all that hang together with it."""
     parent: dict[Key, Key] = {}
 
     def root(key: Key) -> Key:

@@ -34,7 +34,10 @@ _NAME_VARIABLES = (*_HOLD_VALUES, "example", "store export")
 def compare(
     previous: PreviousReport | None, findings: Iterable[Finding], tables: Tables, ledger: Ledger
 ) -> pd.DataFrame:
-    """`Changes` from a previous report to these findings, by subject and place within a family of checks."""
+    """`Changes` from a previous report to these findings, by subject and place within a family of checks.
+
+    In the order of `CHANGES`; a fault has its gravest finding. No rows without a previous report.
+    """
     if previous is None:
         return Changes.of([])
     now = list(findings)
@@ -130,7 +133,6 @@ class _Seen:
         return read and not (unread & here).any()
 
     def _variables_seen(self) -> bool:
-        """Whether code, sources of variables and ledger were read whole, as far as they are there."""
         sources, code_seen = self.tables["sources"], self.tables["population"]["code_seen"]
         lost = sources["kind"].isin(_NAME_VARIABLES) & sources["not_understood"].gt(0)
         return bool(code_seen.any()) and not lost.any() and self.tables["ledger_faults"].empty

@@ -80,7 +80,6 @@ class _Register:
     policy: Policy
 
     def decided(self, finding: Finding) -> Row:
-        """The row of `Findings`."""
         row = finding.columns
         last = {made.verdict: made for made in self.decisions.get(finding.id, ())}
         accepted, assigned, closed = (last.get(verdict) for verdict in ABOUT_FINDINGS)
@@ -192,8 +191,10 @@ def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) ->
 
 
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Attestations`: each question of the policy, then what was attested without being asked. An answer that
-    has run out leaves its question open again (docs/rules.md#attestations)."""
+    """`Attestations`: each question of the policy, then, by rule, answers to what it does not ask.
+
+    An answer that has run out is "expired": its question is open again (docs/rules.md#attestations).
+    """
     answers = {made.subject: made for made in decisions(ledger, "attest", "deny")}
     return Attestations.of(
         {
@@ -222,8 +223,10 @@ def recertified_rule(secret: str) -> str:
 
 
 def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Ownership`: one row for each secret of the policy. An attestation counts until its end, and for a
-    quarter at most; a date of the policy for a quarter."""
+    """`Ownership`: one row for each secret of the policy, in its order.
+
+    An attestation counts until its end, and for a quarter at most; a date of the policy for a quarter.
+    """
     last = {made.subject: made for made in decisions(ledger, "attest", "deny")}
     return Ownership.of(
         {

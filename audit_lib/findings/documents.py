@@ -40,7 +40,6 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
 
 
 def _formats(project: Project) -> dict[str, Any]:
-    """A file that reads the logs otherwise than the bundled formats do: a reviewer must know of it."""
     source = formats_source(project)
     row = {"source": project.formats, "kind": "log formats", "state": "read", "sha256": source.sha256}
     reason = "is read in place of the bundled log formats"

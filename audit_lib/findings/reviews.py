@@ -130,7 +130,6 @@ def tabulate_settings_changes(
 
 
 def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
-    """The lines of settings that `init` would write about this project's variables."""
     generic, files = bundled_policy(GENERIC), {source.path for source in project.env_sources}
     guesses = guess_variables(project, generic, code, files)
     text = first_audit_toml(project, GENERIC, guesses=guesses, loaders={}, logins=())

@@ -97,7 +97,6 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
 
 
 def _names_itself(value: str, name: str) -> bool:
-    """Whether a value is its own name, or what an object, an option or a constant is called by."""
     plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
     same = ("password", "passwd", "pwd", "passphrase")
     ends = same if bare in same else (bare, bare[:-1])

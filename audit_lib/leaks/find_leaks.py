@@ -152,7 +152,6 @@ def leak_targets(
 
 
 def _is_shown(value: str) -> bool:
-    """Whether an example says by a value what belongs there: in words, or by the frame of a private key."""
     frame = re.match(r"[\"']?-----BEGIN [A-Z ]*PRIVATE KEY-----", value)
     return not key_line(value.strip("\"'")) if frame else reads_as_words(value)
 

@@ -182,7 +182,6 @@ def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bo
 
 
 def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
-    """The text in quotes, in an element, or bare where that makes no name of it; "" for none."""
     if expression("no value beside").search(f"{line[-20:]}\0{before}"):
         return ""
     if quoted := re.search(r"(\\{0,3}[\"']|(?<!=)`)$", before):
@@ -222,7 +221,6 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
 
 
 def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
-    """What a Secret of Kubernetes holds, which is base64 of it, and the key that is all that a file holds."""
     key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
     if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"

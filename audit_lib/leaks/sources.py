@@ -262,7 +262,6 @@ def in_index(root: Path, index: Path | None = None) -> dict[str, set[str]]:
 
 
 def _paths(listed: bytes) -> dict[str, set[str]]:
-    """The paths of each id; a submodule's content is another repository's."""
     paths: dict[str, set[str]] = defaultdict(set)
     for mode, oid, path in _ENTRY.findall(listed):
         if mode != _SUBMODULE:

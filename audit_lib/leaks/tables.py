@@ -73,7 +73,10 @@ class Leaks(Contract):
 
 
 class LeakPlaces(Contract):
-    """One row for each place of a leak."""
+    """One row for each place of a leak, in the order of `Leaks`.
+
+    `commit` is the earliest by author time, "" for none; `line` counts from 1, null in names and messages.
+    """
 
     leak_id: Series[str]
     place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
@@ -247,8 +250,10 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
 def tabulate_exposure(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
-    """`Exposure`: each leak in each place where its secret lives. Emergency: the value is in force there;
-    historic: another value is, or the ledger's `stays` show that it went; else unknown."""
+    """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
+
+    Emergency: the value is in force there. Historic: another is, or `stays` show that it went. Else unknown.
+    """
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):

@@ -59,7 +59,6 @@ def build_sample(folder: Path) -> None:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """The files, each with its mode and its fixed time of last writing."""
     for name, content in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

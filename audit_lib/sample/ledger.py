@@ -25,7 +25,8 @@ from audit_lib.secrecy.keeper import Keeper
 def write_ledger(folder: Path, keeper: Keeper, held: Sequence[HeldVariable]) -> None:
     """Writes the chains of three writers into the ledger folder, each entry dated in the past of the sample.
 
-    Snapshots come each week; rotations, revocations, decisions and sign-offs as a small company makes them.
+    The writer `weekly` takes snapshots of the places that are `WATCHED` by then; `alice` records each row of
+    rotations.csv, `bob` each of decisions.csv.
     """
     for at in snapshot_instants():
         append(folder, keeper.key, _snapshot(keeper, held, at), at, "weekly")

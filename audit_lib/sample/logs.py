@@ -28,6 +28,7 @@ def log_files(held: Iterable[HeldVariable]) -> dict[str, bytes]:
     """Each log file's bytes: uvicorn and application lines, rotated and packed; an export; JSON lines.
 
     By path within the project; times, addresses and values are fixed, so the bytes are the same everywhere.
+    Two lines show development's JWT_SECRET_KEY and API_TOKEN in clear: `KeyError` if `held` lacks either.
     """
     then = midnight("2026-07-06")
     own = {one.name: one.at(then) for one in held if one.environment == "development"}
@@ -71,7 +72,6 @@ def packed(content: bytes) -> bytes:
 
 
 def _uvicorn(at: datetime, client: str, request: str, status: int) -> Line:
-    """A request as uvicorn writes it, without a time."""
     return at, f'INFO:     {client}:52341 - "{request} HTTP/1.1" {status} {REASONS[status]}'
 
 
@@ -81,14 +81,12 @@ def _exported(at: datetime, client: str, request: str, status: int) -> Line:
 
 
 def _json(at: datetime, client: str, request: str, status: int) -> Line:
-    """A structured line of the edge."""
     method, _, path = request.partition(" ")
     line = {"timestamp": f"{at:%Y-%m-%dT%H:%M:%S}Z", "level": "info", "event": "request", "status": status}
     return at, json.dumps({**line, "client": client, "method": method, "path": path})
 
 
 def _said(at: datetime, text: str, logger: str = "app.main", level: str = "INFO") -> Line:
-    """A message as the application writes it."""
     return at, f"{at:%Y-%m-%d %H:%M:%S},{at.minute * 16:03} - {logger} - {level} - {text}"
 
 
@@ -135,7 +133,6 @@ def _wrong_passwords() -> Iterator[Line]:
 
 
 def _tokens() -> Iterator[Line]:
-    """A scanner that tries tokens, an hour long."""
     return _each(_exported, "2026-09-09", 2, 60, [(SCANNER, "GET /api/positions", 401)] * 60)
 
 

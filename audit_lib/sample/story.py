@@ -85,7 +85,10 @@ def midnight(day: str) -> datetime:
 
 
 def snapshot_instants() -> tuple[datetime, ...]:
-    """When snapshots were taken."""
+    """Instants of the snapshots, each at 06:00 UTC, the earliest first.
+
+    The days of `MONTHLY`, then each seventh day from `FIRST_WEEK` on, `WEEKS` in all.
+    """
     weekly = [midnight(FIRST_WEEK) + timedelta(weeks=week) for week in range(WEEKS)]
     return tuple(at + timedelta(hours=6) for at in (*map(midnight, MONTHLY), *weekly))
 

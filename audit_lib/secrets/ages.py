@@ -163,7 +163,6 @@ def _widened(pieces: list[Row], as_of: datetime) -> pd.DataFrame:
 
 
 def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
-    """E1, E2 or E8 for each run of the value, here and elsewhere; E3 for the last write of its file then."""
     place, copies = SecretPlace.of(value), timeline.runs[value.fingerprint].items()
     # Only in one copy is it known that the value came back: another writer's went its own way.
     lasting = timeline.lasting(place, value.source, value.fingerprint)
@@ -243,7 +242,6 @@ def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
 
 
 def _copies(entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper) -> Iterator[Any]:
-    """Fingerprint and row of each value of a backup, with its last write; of a URL that of its password."""
     written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
     copies = entries.dropna(subset="fingerprint").merge(written, on="source")
     urls = {value.variable for value in values if value.component == "password"}
@@ -300,7 +298,6 @@ def _recorded(entry: Entry, kind: str, value: Any, timeline: Timeline) -> Row:
 
 
 def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[Row]:
-    """E13, E14: what a store says of the value that a place has, also if nobody supplied the value."""
     found = defaultdict(list)
     for source, date in ((one, date) for one in dates for date in one.dates):
         found[source.environment, source.service, date.secret].append((source.origin, date))

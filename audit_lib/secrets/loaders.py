@@ -216,7 +216,11 @@ _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-
 
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
-    """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells."""
+    """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells.
+
+    Known is what `source` declares. Neighbours are files of Python, node and Next in its folder, and there or
+    in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next, too.
+    """
     if source.loader:
         return (source.loader,)
     path = PurePosixPath(source.path)

@@ -86,7 +86,6 @@ def read_env_sources(
 def _read_files(
     project: Project, supplied: set[tuple[str, str]], keeper: Keeper, git_facts: Callable[[str], Row]
 ) -> Iterator[tuple[Row, Lines]]:
-    """The env files. That one is missing is no gap where its values are supplied; a backup never is one."""
     left = Counter(MAX_IN_ALL)
     for source in project.env_sources:
         kind = next((kind for kind in ("example", "backup", "export") if getattr(source, kind)), "env file")
@@ -107,7 +106,6 @@ def _read_files(
 
 
 def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines:
-    """The lines of a file, which are subtracted from what is `left`; `BadInput` says why it is not taken."""
     loaders = () if source.export and not source.loader else loaders_of(root, source, content)
     count = content.count(b"\n") + content.count(b"\r")
     lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
@@ -128,7 +126,6 @@ def _counts(lines: Lines) -> Row:
 
 
 def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row]) -> Row:
-    """The row of the file that values were given by: it is itself a plain export, which is a finding."""
     path = Path(given.origin).resolve()
     inside = path.is_relative_to(root)
     name = str(path.relative_to(root)) if inside else path.name
@@ -166,7 +163,6 @@ def _entry(row: Row, line: env.EnvLine, keeper: Keeper) -> Row:
 
 
 def _ask_git(project: Project) -> Callable[[str], Row]:
-    """Gives the columns `tracked` and `ignored` of a path; null if git cannot be asked."""
     # git gives no answer at all where one of the paths lies behind a link.
     root, paths = project.root.resolve(), [source.path for source in project.env_sources]
     paths = [path for path in paths if os.path.realpath(root / path) == str(root / path)]
@@ -217,7 +213,6 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
 
 
 def _read_file(path: Path, place: str) -> bytes:
-    """The content of a file that the auditor names: anywhere, a pipe of the shell included."""
     with suppress(OSError, ValueError):
         if path.is_file() or (path.is_fifo() and path.is_relative_to("/dev/fd")):
             with path.open("rb") as file:
@@ -280,7 +275,11 @@ StoreExport = tuple[tuple[StoreDate, ...], list[str], bool]  # with its faults, 
 
 
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
-    """What an export of a known store holds, None of other bytes; `secret` names what the export does not."""
+    """What an export of a known store holds, None of other bytes; `secret` names what the export does not.
+
+    First the dates (UTC), in the order of the entries; then a fault, as text, for each entry that cannot be
+    used; last whether the bytes hold a value in clear. An export without entries has no date and no fault.
+    """
     try:
         found = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
