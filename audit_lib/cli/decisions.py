@@ -31,7 +31,6 @@ _COLUMNS = ("signed by", "as", "at (UTC)", "days late", "made with", "remark", "
 
 
 def _later(_: click.Context, param: click.Parameter, text: str) -> str:
-    """The instant that an option names, "" for none; `BadInput` for one that is over by now."""
     if not text:
         return ""
     until = clock.parse_instant(text, param.opts[0])

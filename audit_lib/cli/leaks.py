@@ -149,7 +149,6 @@ def _say_leak(leak: Any, places: pd.DataFrame) -> None:
 
 
 def _say_coverage(coverage: pd.DataFrame) -> None:
-    """What was searched, what was not and why: one line for each reason, the worst state first."""
     ordered = coverage.sort_values("state", key=lambda states: states.map(_STATES.index), kind="stable")
     for (state, part, reason), group in ordered.groupby(["state", "part", "reason"], sort=False):
         singular, count = re.sub(r"s\b", "", str(part), count=1), int(group["count"].sum())
@@ -183,7 +182,6 @@ def _search_paths(context: cli.Opened, paths: Iterable[Path]) -> None:
 
 
 def _search_staged(context: cli.Opened, patterns: bool) -> None:
-    """Print each place of a known value or of what looks like a secret; ends with 3 if there is one."""
     try:
         key = context.key
     except errors.BadInput as error:

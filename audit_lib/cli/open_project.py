@@ -164,8 +164,11 @@ def spooled_stdin() -> Path:
 
 
 def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
-    """Raise `BadInput` for each text that holds a value in place, or one that the ledger has seen. Texts are
-    given by the name that a fault is to have."""
+    """Raise `BadInput` for each text that holds a value in place, or one that the ledger has seen.
+
+    Texts are given by the name that a fault is to have; empty ones are passed over. With what the ledger
+    has seen each text and its words are compared, unless they are weaker than 40 bits.
+    """
     given = {name: str(text) for name, text in texts.items() if text}
     if not given:
         return
@@ -175,7 +178,6 @@ def refuse_values(context: Opened, texts: Mapping[str, object]) -> None:
 
 
 def _holds_value(text: str, keeper: Keeper, seen: Collection[str]) -> bool:
-    """Whether a text holds a known value, or a word of it is a value by one of these fingerprints."""
     words = {text, *text.split(), *re.split(r"[\s/\\\"'`,;:=()<>\[\]]+", text)}
     parts = {part for word in words for part in timeline.candidates(word)}
     # A weak one is there by chance.

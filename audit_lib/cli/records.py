@@ -117,7 +117,10 @@ def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
 
 
 def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
-    """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some."""
+    """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some.
+
+    What a place had is what the writer's own last snapshot saw there. A key is made if there is none.
+    """
     project, had_key = context.project, keys.key_file().exists()
     key, root = keys.key_of(project, make=True), str(project.root)
     if not had_key and key.origin == "file":
@@ -181,7 +184,6 @@ def record(context: cli.Opened, secret: str, environment: str, service: str, **g
 
 
 def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The kind of the record, and what it adds: the value in place, or the one that was revoked."""
     fingerprint, place = row.fingerprint if row.state == "present" else None, timeline.SecretPlace.of(row)
     value = {"source": row.source, "loader": row.loader, "fingerprint": fingerprint}
     supply, which, source = "needs the current value: supply it with --env", given["revoked"], given["source"]
@@ -209,7 +211,6 @@ def _claim(row: Any, context: cli.Opened, given: dict[str, Any]) -> tuple[str, d
 
 
 def _approval(given: dict[str, Any], context: cli.Opened) -> dict[str, str]:
-    """Who approved a rotation and what it was done for; `BadInput` for a trigger in the future."""
     body = {"approved_by": given["approved_by"], "trigger": given["trigger"] or ""}
     if text := given["triggered_at"]:
         known = clock.parse_instant(text, "--triggered-at", ZoneInfo(context.project.time_zone))

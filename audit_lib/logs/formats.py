@@ -67,7 +67,6 @@ class _Written(BaseModel):
             raise ValueError(f"its template {error}") from None
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
-            # What holds plain text matches no empty one, and need not be compiled to know that.
             if not plain and re.match(b"".join(expressions(block.parts, block.whole)), b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):

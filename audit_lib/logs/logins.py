@@ -17,7 +17,6 @@ LOGIN_MOVED = "login answered with a redirect"
 LOGIN_SENT = "request to where a login leads"
 OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
 _WITHIN = 30 * SECOND  # a browser has followed a redirect
-# How messages name the address of who failed, the most telling words first.
 _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
 
 

@@ -307,7 +307,6 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     """
     cuts: list[tuple[int, int | None]] = [(0, None)]
     passed, tried, reader, begins = 0, 0, LineReader(formats, file.zone), True
-    # Of a log that cannot be read to its end no piece can: the whole says why.
     with suppress(Unreadable), file.open() as (content, facts):
         least, stream = facts["size_bytes"] // count, BufferedReader(LogStream(content), LINE_LIMIT)
         blocks = iter(lambda: stream.read(LINE_LIMIT) + stream.readline(LINE_LIMIT), b"")

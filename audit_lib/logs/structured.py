@@ -80,7 +80,6 @@ class FieldNames:
         return found
 
     def _fit(self, kind: str, value: bytes, quoted: bool) -> Any:
-        """The value as that of a field; None if it cannot be one."""
         if kind in _JUDGED:
             return self.judge(kind, value) if quoted or kind == "is_refused" else None
         if kind == "client":  # of a list, the one that the nearest proxy has seen

@@ -225,7 +225,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        # Event, count and first line by minute, day, client, and which object the event is.
+        # By minute, day, client and which object the event is: that, how many, and the first line.
         self._requests: dict[tuple[int, int, str, int], list[Any]] = {}
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
@@ -319,7 +319,6 @@ class Tally:
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
-        """Turns the rows so far into frames, which take a tenth of the memory."""
         rows = [
             (minute, day, event.kind, event.status, client, event.method, event.route, count, line)
             for (minute, day, client, _), (event, count, line) in self._requests.items()

@@ -72,7 +72,6 @@ def strip_port(raw: bytes, always: bool = False) -> bytes:
     if raw.startswith(b"[") and b"]" in raw:
         return raw[1 : raw.rindex(b"]")]
     host, colon, port = raw.rpartition(b":")
-    # ::ffff:203.0.113.7:443 has one, too.
     if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
         return host
     return raw

@@ -67,8 +67,12 @@ class Actions(Contract):
 
 
 def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) -> pd.DataFrame:
-    """`Actions` on what was found in these tables: who may have got in comes first, then leaks in force and
-    broken pairs of production, then the rest. What can wait comes last, however grave it is."""
+    """`Actions` on what was found in these tables, one for each `action` that open findings name.
+
+    Who may have got in comes first, then leaks in force and broken pairs of production, then the rest. What
+    can wait comes last, however grave it is. What is not known makes an action only where logs, the ledger
+    or values of production are missing. `due_at` is the first of its findings, else 90 days after `as_of`.
+    """
     inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
@@ -105,7 +109,6 @@ def _path(finding: Any) -> str:
 
 
 def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
-    """Secret and environment of everything that the findings name and that the inventory has."""
     for finding in findings:
         for subject, environment, _ in finding.covers or ((finding.subject, finding.environment, ""),):
             name, _, other = subject.partition(" as in ")
@@ -158,7 +161,6 @@ def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime)
 
 
 def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> tuple[str, str]:
-    """What to do about values, of which some are `present`, and the command."""
     names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
     places = sorted({place for _, place in about} - {""}, key=ENVIRONMENTS[::-1].index)
     where = f" in {_listed(places, 3)}" if places else ""
@@ -175,7 +177,6 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
-    """What to do about a file, a document, an attack or `several` values in files, and the command."""
     worst, checks = group[0], {one.check for one in group}
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
@@ -196,7 +197,6 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
-    """The command whose window holds all that was found of the subjects; without one if it has no times."""
     names = detections["detection"] + " " + detections["subject"]
     seen = detections[detections["verdict"].eq("found") & names.isin(subjects)]
     spans = seen.dropna(subset=["first_at", "last_at"])
@@ -216,6 +216,5 @@ def _snapshot(inventory: pd.DataFrame) -> str:
 
 
 def _listed(names: Sequence[str], most: int = _MOST_NAMES) -> str:
-    """`A`, `A and B`, `A, B and 2 more`."""
     shown = [*names[:most], f"{len(names) - most} more"] if len(names) > most else list(names)
     return " and ".join(filter(None, (", ".join(shown[:-1]), *shown[-1:])))

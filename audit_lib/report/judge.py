@@ -266,7 +266,6 @@ def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
 
 
 def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], Tally]:
-    """The values found in places of these kinds, and of the values that were searched for: how many."""
     places, leaks, values = audit.leak_places, audit.leaks, audit.leak_coverage
     values = values[values["part"].eq("values")]
     real = leaks.loc[leaks["kind"].isin(SECRETS), "leak_id"]

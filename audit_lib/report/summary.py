@@ -42,15 +42,17 @@ def show_register(actions: pd.DataFrame, findings: pd.DataFrame, as_of: datetime
 
 
 def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    """The actions with `by`: `by 1 Oct`, or `overdue since 7 Jul`."""
     due = zip(actions["overdue"], actions["due_at"], strict=True)
     by = [f"{'overdue since' if late else 'by'} {day_words(at, as_of.year)}" for late, at in due]
     return actions.assign(by=by)
 
 
 def summarise(audit: "Audit") -> Screen:
-    """The first screen of an audit; every number is counted from its frames. `figures` are key figures;
-    `actions`, `falls_due` and `not_known` are frames."""
+    """The first screen of an audit; every number is counted from its frames.
+
+    `figures` are key figures. `actions` are the first five, with their dates in words as `by`; `falls_due`
+    has `when`, `what` and `do`, at most ten rows by date; `not_known` has `share`, `what` and `do`.
+    """
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]
@@ -86,7 +88,6 @@ def summarise(audit: "Audit") -> Screen:
 
 
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
-    """The sentence of the verdict, and those that say why."""
     doubt = [f"Whether a rule was lowered is not known: {audit.doubt}."] if audit.doubt else []
     entered = audit.detections.query("verdict == 'found' and detection == @LET_IN and severity in @GRAVE")
     if state == FAIL:
@@ -106,7 +107,6 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
-    """Attacks that got in come first, then what others can read in production, then the rest."""
     lost = _losses(audit)
     secrets = f"{_several(len(lost), 'production secret')} can be read by others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
@@ -162,7 +162,6 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 
 def _worst(audit: "Audit") -> str:
-    """Without a loss in production: what is overdue there, else how severe the findings are."""
     late = audit.ages.query("environment == @PRODUCTION and status == 'overdue' and period_stated")["secret"]
     if count := late.nunique():
         return f"{_several(count, 'production secret')} {'is' if count == 1 else 'are'} too old."
@@ -172,7 +171,6 @@ def _worst(audit: "Audit") -> str:
 
 
 def _use(audit: "Audit") -> str:
-    """Whether the logs show, or could have shown, that somebody got in."""
     if audit.log_counts.empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
     states = set(audit.detections.loc[audit.detections["detection"].eq(LET_IN), "verdict"])
@@ -182,7 +180,11 @@ def _use(audit: "Audit") -> str:
 
 
 def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
-    """How many values have leaked and are in use, and how many secrets are too old."""
+    """How many values have leaked and are in use, and how many secrets are too old.
+
+    Parts of the first are values in production, elsewhere, and not decided; of the second ages overdue, not
+    known (as is one past a limit that nobody stated), due and fresh. Secrets that are exempt do not count.
+    """
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
@@ -210,7 +212,10 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
 
 
 def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
-    """How many requests were refused, how many items are clean, and how many findings are open."""
+    """How many requests were refused, how many items are clean, and how many findings are open.
+
+    Parts of the last are critical with high, medium, low with info. Without a request the first is not known.
+    """
     count, is_refused = audit.requests["count"], audit.requests["refused"]
     asked, refused = int(count.sum()), int(count[is_refused].sum())
     if asked:
@@ -239,7 +244,6 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
 
 
 def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str, str]]:
-    """What reaches its limit or ends after this review and before the next one."""
     schedule, year = audit.schedule, audit.as_of.year
     first = schedule["possible_at"].fillna(schedule["provable_at"])
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
@@ -259,7 +263,6 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
 
 
 def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
-    """What could not be decided, by how much of it, and the cheapest evidence that would decide it."""
     ages, silent, answers = audit.ages, unread(audit), audit.attestations["status"]
     blind = audit.detections.query("verdict == 'unknown'")
     if audit.log_counts.empty:
@@ -284,7 +287,6 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
 
 
 def _several(count: int, noun: str, plural: str = "s") -> str:
-    """`Two secrets`, `One secret`, to begin a sentence."""
     words = _number_words(count)
     return f"{words[:1].upper()}{words[1:]} {noun}{plural if count != 1 else ''}"
 

@@ -63,8 +63,12 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
 
 
 def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is. A template is an example, and so is what tests
-    run with (.env.test): no environment has it in force."""
+    """The env source that a file's name and folder say it is.
+
+    A template is an example, and so is what tests run with (.env.test): no environment has it in force, and
+    its `environment` is "". Any other file is of development unless its name, or else its folder, says
+    otherwise. Its service is what `file_words` says, but of a backup, or if that is "", `service_of`.
+    """
     named = _environment_in(path.name, _IN_NAMES)
     in_tests = not _WORDS["test_folders"].isdisjoint(path.parts[:-1])
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not file_words(path))

@@ -85,7 +85,6 @@ def _table(name: str) -> keys.Table:
 
 
 def _laid_over(below: keys.Table, own: keys.Table) -> keys.Table:
-    """The own keys over those below: lists of patterns are joined, tables and blocks laid over by name."""
     whole = below | own
     for key in below.keys() & own.keys():
         under, over = below[key], own[key]
@@ -100,7 +99,6 @@ def _laid_over(below: keys.Table, own: keys.Table) -> keys.Table:
 
 
 def _block_over(blocks: dict[str, keys.Table], own: Any) -> Any:
-    """A block over that of its name, which is taken out; what is exempt now has no period from below."""
     if not isinstance(own, dict):
         return own
     is_dated = not own.get("exempt") and own.get("kind", "secret") == "secret"
@@ -109,7 +107,6 @@ def _block_over(blocks: dict[str, keys.Table], own: Any) -> Any:
 
 
 def _with_period(rule: SecretRule, policy: Policy) -> SecretRule:
-    """The rule with the policy's periods, where it has none of its own; what is public by design has none."""
     stated = rule.max_age_days is not None
     dated = rule.kind == "secret" and not rule.exempt and (stated or not rule.public)
     return replace(
@@ -322,7 +319,6 @@ def digest_of_difference(lines: Iterable[str]) -> str:
 
 
 def _lines(subject: str, block: Any, left_out: Collection[str] = _LEFT_OUT) -> Iterator[str]:
-    """What a block says that is not as by default, each text on a line, and the blocks within it by name."""
     if not isinstance(block, dict):
         adapter = keys.adapter_of(type(block))  # type: ignore[arg-type]
         block = adapter.dump_python(block, mode="json", exclude_defaults=True, warnings=False)

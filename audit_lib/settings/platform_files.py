@@ -49,7 +49,11 @@ class Configuration(Contract):
 
 
 def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
-    """`Configuration`: each question that a configuration file of the project answers, file by file."""
+    """`Configuration`: each question that a configuration file of the project answers, file by file.
+
+    Deployment files come first, then Dockerfiles, then, in a git repository, example files: "no" for one
+    that git ignores. What cannot be read or understood is a row of the topic `file`, with the reason.
+    """
     paths = files(project.root, [])
     found: list[Row] = []
     builds: set[tuple[str, str]] = set()  # Dockerfiles, each with a folder that it is built from
@@ -97,7 +101,6 @@ def _text(project: Project, path: str) -> str:
 
 
 def _mappings(text: str) -> list[Mapped]:
-    """All mappings of a YAML text, outer ones first, each with its line; `ValueError` if it is none."""
     import yaml  # noqa: PLC0415  20 ms that most commands do not need
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -195,7 +198,6 @@ def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] 
 
 
 def _anchored(patterns: list[str]) -> PathSpec[Any]:
-    """What the patterns match, the last one that does counting; all begin in the context's own folder."""
     return PathSpec.from_lines("gitignore", [re.sub(r"^(!?)\s*(?:\./)?/?", r"\1/", one) for one in patterns])
 
 
