@@ -51,9 +51,12 @@ CHECKED = (
 class Audit(ProjectRead):
     """Everything that one audit finds. Each frame is computed when it is asked for, and once.
 
-    `entries`, `inventory`, `drift`, `evidence`, `ages`, `ledger` are those of `ProjectRead`. No frame holds a
-    value: the keeper does. Times are in UTC. The contract that is named describes a frame's columns:
+    No frame holds a value: the keeper does. Times are in UTC. The contract that is named describes a frame's
+    columns. `drift`, `evidence` and `ledger` are described where `ProjectRead` has them.
 
+    entries          `EnvEntries`: each line of each env source by its state; values are fingerprints
+    inventory        `Inventory`: what each variable's place holds, beside what the policy expects
+    ages             `Freshness`: the interval of each secret's age in each place, and the verdict
     sources          `Sources`: each source that was expected or found, with how its lines were read
     population       `Population`: who knows each variable: code, policy, files, platform, ledger
     schedule         `Schedule`: when each secret may be overdue, and when it is
@@ -166,12 +169,9 @@ class Audit(ProjectRead):
 
     @cached_property
     def _leaked(self) -> LeakAudit:
-        return find_leaks(
-            *(self.project, self.keeper, self.policy, self.entries, self.inventory),
-            as_of=self.as_of,
-            stays=self._rotating.stays,
-            options=LeakOptions(cache=user_cache(), progress=self.progress),
-        )
+        options = LeakOptions(cache=user_cache(), progress=self.progress)
+        search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
+        return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
 
     leaks = frame(lambda it: it._leaked.leaks)
     leak_places = frame(lambda it: it._leaked.places)

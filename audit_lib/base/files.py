@@ -105,7 +105,10 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
 
 
 def read_source(root: Path, relative: str, limit: int) -> SourceBytes:
-    """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger."""
+    """The whole source of at most `limit` bytes; `Unreadable` (state "refused") if it is larger.
+
+    Its facts are `size_bytes`, `modified_at` (UTC) and `mode`, four octal digits.
+    """
     with open_source(root, relative) as (file, facts):
         if facts["size_bytes"] > limit:
             raise Unreadable(relative, "refused", f"is larger than the limit of {limit:,} bytes")
@@ -156,7 +159,6 @@ def _require_file(status: os.stat_result, relative: str) -> None:
 
 
 def _other_kind(status: os.stat_result) -> str:
-    """What is said of anything but a regular file; "" for one."""
     kind = stat.S_IFMT(status.st_mode)
     return "" if kind == stat.S_IFREG else _OTHER_KINDS.get(kind, "is a device, not a file")
 
@@ -215,7 +217,6 @@ def _open_file(name: str, folder: int | None) -> BinaryIO:
 
 
 def _not_entered(path: str, name: str, folder: int) -> str:
-    """Why nothing below a folder is searched; "" for one that is."""
     if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
         return _OTHER_KINDS[stat.S_IFLNK]
     parts = path.split("/")

@@ -1,7 +1,6 @@
 """The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +19,7 @@ from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
-from audit_lib.settings.discover import first_audit_toml, guess_variables
+from audit_lib.settings.discover import guess_variables
 from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
 from audit_lib.settings.variables import CodeRead
@@ -122,8 +121,11 @@ def tabulate_settings_changes(
             guessed = f"a guess of `init` about {counted(count, 'variable')}" if count else ""
     digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
-    not_known = {"all settings": doubt, guessed: NEVER_SIGNED if guessed else ""}
-    not_known["the place of a file"] = NEVER_SIGNED if since == NEVER_SIGNED else ""
+    not_known = {
+        "all settings": doubt,
+        guessed: NEVER_SIGNED if guessed else "",
+        "the place of a file": NEVER_SIGNED if since == NEVER_SIGNED else "",
+    }
     unknown = {"was": "not known", "now": "not known", "known": False}
     found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
     return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
@@ -131,12 +133,10 @@ def tabulate_settings_changes(
 
 def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
     generic, files = bundled_policy(GENERIC), {source.path for source in project.env_sources}
-    guesses = guess_variables(project, generic, code, files)
-    text = first_audit_toml(project, GENERIC, guesses=guesses, loaders={}, logins=())
-    for block in tomllib.loads(text).get("secret", ()):
-        yield f"secret {block['name']}: declared"
-        period = {"max_age_days": generic.default_max_age_days} if block["kind"] == "secret" else {}
-        yield from (f"secret {block['name']}: {key} = {value}" for key, value in (block | period).items())
+    for guess in guess_variables(project, generic, code, files):
+        yield f"secret {guess['name']}: declared"
+        period = {"max_age_days": generic.default_max_age_days} if guess["kind"] == "secret" else {}
+        yield from (f"secret {guess['name']}: {key} = {value}" for key, value in (guess | period).items())
 
 
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:

@@ -179,11 +179,9 @@ def read_case(  # noqa: PLR0917
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
-    leaked = find_leaks(
-        *(project, keeper, policy, read.entries, read.inventory),
-        stays=tenures(read.ledger),
-        options=LeakOptions(cache=user_cache(), progress=progress),
-    )
+    options = LeakOptions(cache=user_cache(), progress=progress)
+    search = partial(find_leaks, stays=tenures(read.ledger), options=options)
+    leaked = search(project, keeper, policy, read.entries, read.inventory)
     window = flow.Window(as_of - timedelta(days=7), as_of)
     return Case(project, policy, as_of, rules, read, leaked, flow.tabulate_activity(read.logs, rules), window)
 

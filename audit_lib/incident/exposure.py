@@ -42,17 +42,19 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
     ranks = {value: rank for rank, value in reversed(list(enumerate(case.leaked.leaks["fingerprint"])))}
 
     def urgency(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        return (
-            *(not row["leaked"], not row["open"], row["environment"] != PRODUCTION),
-            ranks.get(row["fingerprint"], len(ranks)),
-            *(row["secret"], row["environment"], row["service"], str(row.get("begins_at"))),
-        )
+        rank = ranks.get(row["fingerprint"], len(ranks))
+        first = (not row["leaked"], not row["open"], row["environment"] != PRODUCTION, rank)
+        return *first, row["secret"], row["environment"], row["service"], str(row.get("begins_at"))
 
     return ExposureWindows.of(sorted(found, key=urgency))
 
 
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
-    """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE."""
+    """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE.
+
+    Several places are sorted and joined by commas. What was replaced everywhere is left out, and so is what
+    is in force and was not found where others can read it.
+    """
     here = exposure[exposure["open"] & exposure["leaked"]]
     by_secret = (here["environment"] + "/" + here["service"]).groupby(here["secret"], sort=False)
     return {str(name): ", ".join(sorted(set(found))) for name, found in by_secret}

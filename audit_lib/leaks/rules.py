@@ -39,10 +39,11 @@ class Shape:
 
 
 class Rules:
-    """Patterns applied to contents; what they find the keeper holds."""
+    """Patterns applied to contents; what they find the keeper holds.
+
+    `markers` are the policy's placeholders."""
 
     def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
-        """`markers` are the policy's placeholders."""
         self.keeper, self._markers = keeper, markers
         # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)

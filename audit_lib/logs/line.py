@@ -211,7 +211,7 @@ class LineReader:
     def _answered(self, match: Match, head: Head) -> Line:
         place, found, at, lacks = match
         logged, method, path, status = found.group(*place.request)
-        if place.is_chosen:
+        if place.may_be_forged:
             logged = match.client
         client = client_of(logged, place.has_port)
         events = self._request_of(path, place.block.method or method, place.block.status or status)

@@ -130,7 +130,7 @@ class Place(NamedTuple):
     time: int  # the group of its time; 0 if it has none
     is_request: bool  # whether it says with which status something was answered
     has_port: bool  # whether a port follows its address
-    is_chosen: bool  # whether a name that its client chose may hold what looks like its address
+    may_be_forged: bool  # whether a name that its client chose may hold what looks like its address
 
 
 class Match(NamedTuple):

@@ -96,7 +96,7 @@ def _counted_seconds(raw: bytes) -> int | None:
 
 @lru_cache(maxsize=1 << 10)
 def _parse_seconds(raw: bytes) -> tuple[int | None, bytes]:
-    """Microseconds, None for no number, of what follows a time's minute, and what stands behind them."""
+    """The seconds of a time in microseconds, None for what is no number, and what follows them: a zone."""
     if not (found := _SECONDS.fullmatch(raw)):
         return None, b""
     second, fraction, behind = found.groups(b"")

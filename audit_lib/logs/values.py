@@ -37,7 +37,7 @@ WARNING = re.compile(  # the level of a warning or of something worse
 def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = None) -> Callable[..., Any]:
     """The function with its results kept, by a text that is not long and what else it is given.
 
-    With `telling`, of texts that differ in digits alone it sees one, with zeros, if that holds none of these.
+    With `telling`, texts that differ in digits alone share one, read with zeros, if they hold none of these.
     """
     kept = lru_cache(maxsize=_KEPT)(function)
     tells = lru_cache(maxsize=_KEPT)(lambda zeros: any(map(zeros.__contains__, telling or ())))
@@ -130,7 +130,7 @@ def mask_email(raw: bytes) -> str:
 
 
 def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
-    """Which of these secrets a query has a value of first, as a function of it; "" for none.
+    """A function that names the first of these secrets which a query has a value of; "" for none.
 
     The names are in small letters; `*` at the beginning of one is any text.
     """

@@ -124,8 +124,7 @@ def _auth_failures(audit: "Audit") -> Row:
 
 
 def _letters(number: int) -> str:
-    """A, B, … Z, AA, AB, … for 0, 1, …"""
-    last = ascii_uppercase[number % 26]
+    last = ascii_uppercase[number % 26]  # A, B, … Z, AA, AB, …
     return last if number < 26 else _letters(number // 26 - 1) + last
 
 
@@ -133,7 +132,8 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name.
 
     `environments` has by place (`production/backend`) `value A`, `placeholder`, `not supplied` or `missing`;
-    a value that is empty or not known is `missing`, too.
+    a value that is empty or not known is `missing`, too. Rows come in the order of their first place, and so
+    do letters.
     """
     secrets = inventory[inventory["kind"].eq("secret")]
     letter: dict[str, str] = {}

@@ -47,10 +47,14 @@ class FileChange:
     fingerprint: str | None
 
     def draft(self, at: datetime, said: Mapping[str, str]) -> Draft:
-        """The ledger's record of the change: both values were seen, and `said` is by whom and why."""
-        facts = {name: getattr(self, name) for name in ("source", "loader", "previous", "fingerprint")}
+        """The ledger's record of the change: both values were seen, and `said` is by whom and why.
+
+        It claims the instant itself, not its day. Values are fingerprints, None for one that was not set.
+        """
+        read = {"source": self.source, "loader": self.loader}
+        values = {"previous": self.previous, "fingerprint": self.fingerprint}
         claim = {"claimed_at": iso(at), "day_only": False}
-        return Draft("rotation", {**self.place._asdict(), **facts, **claim, **said})
+        return Draft("rotation", {**self.place._asdict(), **read, **values, **claim, **said})
 
 
 def env_source(project: Project, file: Path) -> EnvSource:

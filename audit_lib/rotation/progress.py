@@ -143,7 +143,6 @@ def _retired(old: set[str], state: str, read: RotationRead) -> tuple[str, str]:
 
 
 def _revoked(old: set[str], state: str, read: RotationRead) -> tuple[str, str]:
-    """By a record, which is a claim: no provider is asked."""
     if old and old <= read.revoked.keys():
         return DONE, f"a claim: {'; '.join(sorted({read.revoked[value].said for value in old}))}"
     if state == NOT_DONE:

@@ -41,15 +41,13 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     proved, found = set[str](), list[dict[str, Any]]()
     for stay in tenures(ledger):
         if stay.absent and stay.absent.fingerprint:
-            places = [look.place for look in (stay.absent, stay.first, stay.claim) if look]
-            proved |= {stay.claim.place} if stay.claim else set()
-            found.append(
-                _row(
-                    *(stay.home, stay.absent.at, stay.first.at, stay.claim),
-                    proof="proved" if stay.claim else "not recorded",
-                    evidence=", ".join(dict.fromkeys(places)),
-                )
-            )
+            places = [seen.place for seen in (stay.absent, stay.first, stay.claim) if seen]
+            proof, evidence = "not recorded", ", ".join(dict.fromkeys(places))
+            if stay.claim:
+                proof = "proved"
+                proved.add(stay.claim.place)
+            bounds = stay.absent.at, stay.first.at
+            found.append(_row(stay.home, *bounds, stay.claim, proof=proof, evidence=evidence))
     found += [
         _row(SecretPlace.named_in(one.body), *claim_interval(one), one, proof="claimed", evidence=one.place)
         for one in ledger.of_kind("rotation")

@@ -20,14 +20,15 @@ BACKEND = "backend/.env"
 DEPLOYS = "evidence/deploys-backend.json"
 # What came into git with the audit; the list of deploys is exported for each review.
 DESCRIBED = ("audit", "render.yaml", "docker/", "compose.yaml")
-_READ: tuple[str, ...] = (
+_READ = (
     "API_TOKEN",
     "JWT_SECRET_KEY",
     "DATABASE_URL",
     "TRADIER_ACCOUNT_ID",
     "TRADIER_API_KEY",
+    "ALPACA_PAPER_API_KEY",
+    "ALPACA_PAPER_SECRET_KEY",
 )
-_READ += ("ALPACA_PAPER_API_KEY", "ALPACA_PAPER_SECRET_KEY")
 _OPTIONAL = ("ANTHROPIC_API_KEY", "GITHUB_WEBHOOK_SECRET", "STRICT_SECRET_VALIDATION", "BILLING_API_SECRET")
 WRITTEN = {  # when env files were written last: for their owner alone, but one
     BACKEND: "2026-09-10T09:12:00Z",
@@ -87,7 +88,12 @@ def _history(held: tuple[HeldVariable, ...]) -> tuple[Commit, ...]:
 
 
 def env_files(held: Sequence[HeldVariable], instant: datetime) -> dict[str, bytes]:
-    """Each env file as it is at an instant, with what people write into it; one is the platform's export."""
+    """The bytes of each env file at an instant, by its path within the project.
+
+    Variables stand in the order of `held`, without those that are not there at the instant. One file is the
+    platform's export in JSON. The backend's ends with a sentence that people left in it, as they do: a line
+    that is not understood.
+    """
     texts = {}
     for path in FILES.values():
         here = [(variable.name, variable.at(instant)) for variable in held if variable.source == path]

@@ -15,6 +15,7 @@ from audit_lib.settings import keys, variables
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
 
 MAX_SOURCES = 200
+_OBTAIN = "its provider's console"
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
 _PATTERNS: dict[str, str] = _DATA.pop("patterns")
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
@@ -142,9 +143,8 @@ def guess_variables(
 ) -> list[dict[str, Any]]:
     """What each variable seems to be that an example names or the code reads, by service, then name.
 
-    A guess has the keys of a [[secret]]; `issued` by a provider; `pair`, the same name without or with a
-    public prefix, else ""; and the `places` of its name. The names in an env file that git tracks are as
-    public as an example's; others are not read.
+    A guess has keys of a [[secret]]; `pair`, the same name without or with a public prefix, else ""; and the
+    `places` of its name. Names in an env file are read if git tracks it, as public as an example's.
     """
     public = {source.path for source in project.env_sources if source.example or source.path in tracked}
     held, read = variables.env_variables(project), variables.asked_of_owner(project, code)
@@ -169,7 +169,7 @@ def guess_variables(
                 "kind": kind,
                 "component": component,
                 "required": "always" if needed else "optional",
-                "issued": kind == "secret" and variables.is_issued(name, project.name),
+                "obtain": _OBTAIN if kind == "secret" and variables.is_issued(name, project.name) else "",
                 "pair": next((other for other in others if other in names), ""),
                 "places": few(named_at, 3),
             }

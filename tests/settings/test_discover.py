@@ -94,7 +94,7 @@ def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
     project = load_project(write(tmp_path / "shop", dict(ROWS["shop"])))
     generic = bundled_policy("generic")
     guesses = guess_variables(project, generic, variables.read_code(project))
-    names = ("service", "name", "kind", "component", "required", "issued", "pair", "places")
+    names = ("service", "name", "kind", "component", "required", "obtain", "pair", "places")
     assert [[guess[name] for name in names] for guess in guesses] == ROWS["guesses"]
     tracked = guess_variables(project, generic, variables.read_code(project), {"web/config/.env"})
     assert [guess["name"] for guess in tracked if guess not in guesses] == ["LOCAL_KEY"]
