@@ -132,8 +132,8 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name.
 
     `environments` has by place (`production/backend`) `value A`, `placeholder`, `not supplied` or `missing`;
-    a value that is empty or not known is `missing`, too. Rows come in the order of their first place, and so
-    do letters.
+    a value that is empty or not known is `missing`, too. Rows are sorted by secret, and letters given
+    in that order.
     """
     secrets = inventory[inventory["kind"].eq("secret")]
     letter: dict[str, str] = {}
