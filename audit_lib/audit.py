@@ -118,22 +118,20 @@ class Audit(ProjectRead):
         read = read_logs(self.project, self.quarter, formats, progress=self.progress)
         return without_values(read, Redactor.of(self.keeper))
 
-    _lists = cached_property(
-        lambda it: tabulate_triggers(it.project, it.policy, it.ledger, it.ages, it.as_of)
-    )
+    _csv = cached_property(lambda it: tabulate_triggers(it.project, it.policy, it.ledger, it.ages, it.as_of))
 
     @cached_property
     def sources(self) -> pd.DataFrame:
         """`Sources`: one row for each source that was expected or found, with how its lines were read."""
         documents = document_sources(self.project, self.policy, self.ledger)
-        return Sources.checked(pd.concat([super().sources, documents, self._lists[0]]))
+        return Sources.checked(pd.concat([super().sources, documents, self._csv[0]]))
 
     # ---- Secrets and rotations ----
     _code = cached_property(lambda it: read_code(it.project))
     population = frame(lambda it: tabulate_population(it, it._code))
     schedule = frame(lambda it: tabulate_schedule(it.ages))
     rotations = frame(lambda it: tabulate_rotations(it.ledger, it.quarter.start, it.quarter.end))
-    triggers = frame(lambda it: it._lists[1])
+    triggers = frame(lambda it: it._csv[1])
 
     # ---- Logs and logins ----
     _watch = cached_property(lambda it: detection_policy(it.policy))
@@ -194,6 +192,7 @@ class Audit(ProjectRead):
     def checked(self) -> Mapping[str, pd.DataFrame]:
         """The frames by the names that checks have for them."""
         logs, leaks, places = self.logs, self.leaks, self.leak_places
+        leaked = tabulate_leaked_secrets(leaks, places, self.exposure)
         return {name: getattr(self, name) for name in CHECKED} | {
             "freshness": self.ages,
             "detections": self._detections,
@@ -201,8 +200,10 @@ class Audit(ProjectRead):
             "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, self.quarter, self.as_of),
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
-            "leaked_secrets": tabulate_leaked_secrets(leaks, places, self.exposure),
-            "chosen_passwords": tabulate_chosen_passwords(leaks, places, self._leaked.defaults),
+            "leaked_secrets": leaked,
+            "chosen_passwords": tabulate_chosen_passwords(
+                leaks, places, self._leaked.defaults, {*leaked["secret"]}
+            ),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 

@@ -72,7 +72,6 @@ class Investigation:
     detections = frame(lambda it: tabulate(it.case.verdicts.values()))
     timeline = frame(lambda it: tabulate_timeline(it.case))
     exposure = frame(lambda it: tabulate_exposure(it.case))
-
     _explained = cached_property(lambda it: explain(it.case, it.exposure))
     explanations = frame(lambda it: tabulate_explanations(it._explained))
     symptoms = frame(lambda it: tabulate_symptoms(it.case))

@@ -120,8 +120,8 @@ class LogStream(PieceReader):
             first = next(pieces, b"")
             pieces = chain([first], pieces)
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                text = codecs.iterdecode(pieces, "utf-16", "replace")  # what is no character becomes U+FFFD
-                pieces = codecs.iterencode(text, "utf-8", "replace")
+                # What is no character becomes U+FFFD.
+                pieces = codecs.iterencode(codecs.iterdecode(pieces, "utf-16", "replace"), "utf-8", "replace")
 
             for piece in pieces:
                 unpacked += len(piece)

@@ -98,8 +98,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
             modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
         mode = f"{stat.S_IMODE(status.st_mode):04o}"
         facts = {"size_bytes": status.st_size, "modified_at": modified_at, "mode": mode}
-        pieces = PieceReader(_pieces(descriptor, status.st_size, relative))
-        yield io.BufferedReader(pieces, _PIECE), facts
+        yield io.BufferedReader(PieceReader(_pieces(descriptor, status.st_size, relative)), _PIECE), facts
     finally:
         os.close(descriptor)
 

@@ -64,10 +64,11 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
 
 def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
     action, where = finding.check.action, finding.where[0] if finding.where else ""
+    unnamed = finding.check.id == UNDECIDED and not finding.covers
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)
-    elif blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES):
-        yield (UNDECIDED,)  # the values of production, of which none is known, decide about all at once
+    elif unnamed or (blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES)):
+        yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known
     elif action in WHOLE:
         yield (action,)
     elif action == "file":

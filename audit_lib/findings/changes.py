@@ -69,8 +69,7 @@ def faults_of(finding: Finding) -> Iterator[Fault]:
 
 def gravity(finding: Finding) -> tuple[int, int]:
     """How grave a finding is: by severity, then by the order of the checks."""
-    check = present_check(finding["check"])
-    return SEVERITIES.index(finding["severity"]), _RANK.get(check, 0)
+    return SEVERITIES.index(finding["severity"]), _RANK.get(present_check(finding["check"]), 0)
 
 
 def _worst(findings: Iterable[Finding]) -> dict[Fault, Finding]:

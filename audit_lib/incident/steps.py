@@ -85,7 +85,6 @@ def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> It
         text = f"What leaked of {case.secret} has been replaced ({by}): do not rotate it for that again"
         yield text, "", _typed(case, "whose"), _RETIRED.format(case.secret), ""
         return
-    plan = plan_of(case.secret, case.read, leaks=case.leaked)
-    for step in plan.steps:
+    for step in plan_of(case.secret, case.read, leaks=case.leaked).steps:
         place = "/".join(filter(None, (step.environment, step.service)))
         yield step.text, place, "\n".join(step.commands), step.verify, step.breaks

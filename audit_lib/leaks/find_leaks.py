@@ -269,12 +269,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
             if value := value_in(one.text):
                 places.setdefault(Shape(value, "", one.rule), place)
             else:
-                reading.left_out.append(
-                    Fault(
-                        f"{place[0]}:{one.line}",
-                        f"reported by {one.rule}; the report does not hold its value",
-                    )
-                )
+                reading.left_out.append(Fault(f"{place[0]}:{one.line}", f"{one.rule} reports no value"))
     if len(faults) > _MOST_FAULTS:
         faults[_MOST_FAULTS:] = [Fault("--import", counted(len(faults) - _MOST_FAULTS, "more fault"))]
     if faults:

@@ -139,8 +139,7 @@ def file_sources(root: Path, reading: Reading, *, outside: bool = False) -> Iter
     for found, size, opener in walk_files(root, left_out):
         reading.count += 1
         path = str(above / found)
-        place = next((kind for kind in kinds if is_kind(kind, path)), other)
-        yield Source(Origin(place, path), size, opener)
+        yield Source(Origin(next((kind for kind in kinds if is_kind(kind, path)), other), path), size, opener)
     reading.left_out += [Fault(str(above / one.place), one.text) for one in left_out]
 
 

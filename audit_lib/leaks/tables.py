@@ -273,18 +273,23 @@ def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
-    nobody names and only tests hold, which may be made for them, is one row."""
-    position = pd.Series(range(len(leaks)), index=leaks["leak_id"])
-    used = places.groupby("leak_id")["path"].agg(lambda paths: any(map(deploys, paths)))
-    unused = exposure["status"].eq("unknown") & exposure["leak_id"].map(used).eq(False)
-    unused &= exposure["service"].eq("")
-    ranked = exposure.assign(
-        secret=exposure["secret"].mask(unused, ELSEWHERE),
-        rank=exposure["status"].map(STATUSES.index),
-        elsewhere=exposure["environment"].ne(PRODUCTION),
-        position=exposure["leak_id"].map(position),
+    nobody names and only tests hold, passwords chosen there too, is one row: it may be made for them."""
+    used = places.loc[places["path"].map(deploys).astype(bool), "leak_id"]
+    unused = (
+        exposure["status"].eq("unknown")
+        & exposure["service"].eq("")
+        & exposure["leak_id"].isin({*places["leak_id"]} - {*used})
     )
-    ranked = ranked.sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
+    exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
+    if unused.any():
+        chosen = leaks[leaks["kind"].eq("possible") & ~leaks["leak_id"].isin(used)]
+        unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
+        exposed = pd.concat([exposed, chosen[["leak_id", "first_at"]].assign(secret=ELSEWHERE, **unsaid)])
+    ranked = exposed.assign(
+        rank=exposed["status"].map(STATUSES.index),
+        elsewhere=exposed["environment"].ne(PRODUCTION),
+        position=exposed["leak_id"].map(pd.Series(range(len(leaks)), leaks["leak_id"])),
+    ).sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
     return LeakedSecrets.of(
         _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
         for secret, every in ranked.groupby("secret", sort=False)
@@ -322,10 +327,10 @@ def _first_places(places: pd.DataFrame) -> str:
 
 
 def tabulate_chosen_passwords(
-    leaks: pd.DataFrame, places: pd.DataFrame, defaults: Collection[str] = ()
+    leaks: pd.DataFrame, places: pd.DataFrame, defaults: Collection[str] = (), leaked: Collection[str] = ()
 ) -> pd.DataFrame:
-    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; what only others hold, and
-    what is among the `defaults`, in one row each."""
+    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; what only others hold,
+    unless ELSEWHERE is among the `leaked` secrets, and what is among the `defaults`, in one row each."""
     possible, used = leaks[leaks["kind"].eq("possible")], places[places["path"].map(deploys).astype(bool)]
     names = possible["variable"].mask(possible["fingerprint"].isin(defaults), COMMON)
     names = names.where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
@@ -341,6 +346,7 @@ def tabulate_chosen_passwords(
             "places": _first_places(there[there["leak_id"].isin(ids)]),
         }
         for name, ids in possible["leak_id"].groupby(names, sort=False)
+        if name != ELSEWHERE or name not in leaked
         for there in [places if name == ELSEWHERE else used]
     ]
     return ChosenPasswords.of(sorted(found, key=lambda row: row["variable"] == ELSEWHERE))

@@ -203,8 +203,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     tries = own.groupby(["client", "answered"])["line"].transform("size")
     own = own[~own["known"] | tries.ge(rule.known)]
     # An address that was let in before is a person, and no part of what another of its network does.
-    rest = failures[~failures["known"]].drop(own.index, errors="ignore")
-    shared = _leading_up(traffic, rest, "network")
+    shared = _leading_up(traffic, failures[~failures["known"]].drop(own.index, errors="ignore"), "network")
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
     # A network that was let in shortly before is one of people.

@@ -104,8 +104,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     there: on a route that was answered, or is named; a refusal alone shows none, as gateways refuse any.
     """
     status, route, access = requests["status"], requests["route"], policy.access
-    refusing = set(route[status.isin(REFUSED)])
-    protected = are_protected(route, refusing, policy)
+    protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
     refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
@@ -356,8 +355,7 @@ def next_login(
     answers = good[[key, "seconds"]].drop_duplicates().rename(columns={"seconds": "answered"})
     minutes = events[[key]].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
     given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": direction}
-    found = pd.merge_asof(minutes, answers, **given)["answered"]
-    return found.set_axis(minutes.index).reindex(events.index)
+    return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(events.index)
 
 
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:

@@ -66,8 +66,7 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
         findings.assign(rank=np.where(bad, 2, findings["status"].eq("unknown"))),
     )
     parts = (frame[[*_ITEM, "rank"]].astype(dict.fromkeys(_ITEM, "str") | {"rank": int}) for frame in ranked)
-    worst = pd.concat(parts).groupby(_ITEM)["rank"].max()
-    return worst.map(dict(enumerate(_MARKS))).astype("str")
+    return pd.concat(parts).groupby(_ITEM)["rank"].max().map(dict(enumerate(_MARKS))).astype("str")
 
 
 def score(audit: "Audit") -> tuple[int, int]:

@@ -61,8 +61,7 @@ def publish_incident(incident: "Investigation", folder: Path) -> None:
     cited = [frames[name][["evidence"]] for name in ("timeline", "detections", "notes")]
     frames["quoted_lines"] = incident.lines(pd.concat(cited))
     files: Files = {f"evidence/{name}.csv": to_csv(one) for name, one in frames.items()}
-    title = f"{case.project.name}: incident"
-    files["incident.html"] = page(read_notebook(folder / "incident.ipynb"), title)
+    files["incident.html"] = page(read_notebook(folder / "incident.ipynb"), f"{case.project.name}: incident")
     manifest = {
         "schema": "audit_lib/incident/2",
         "project": case.project.name,

@@ -257,5 +257,4 @@ def facts_for_auditors(audit: "Audit", planned: Row) -> Row:
     """What an auditor asks of the review itself, for the page's last fold."""
     due_on = day_words(review_due_at(audit.quarter), audit.as_of.year)
     more = {"due_on": due_on, "year": audit.as_of.year, "search": seal.statement(planned)}
-    signed = {"how_to_repeat": _how_to_repeat(audit), "sign_offs": audit.sign_offs}
-    return provenance(audit) | more | signed
+    return provenance(audit) | more | {"how_to_repeat": _how_to_repeat(audit), "sign_offs": audit.sign_offs}

@@ -51,8 +51,7 @@ def build_sample(folder: Path) -> None:
     except OSError as error:
         raise BadInput.at(str(folder), f"cannot be used ({error.strerror})") from None
     held, keeper, ledger = timeline(), Keeper(demo_key()), folder / ".audit" / "ledger"
-    files = {**project_files(), **script(held, AS_OF), **env_files(held, AS_OF), **log_files(held)}
-    _write(folder, files)
+    _write(folder, {**project_files(), **script(held, AS_OF), **env_files(held, AS_OF), **log_files(held)})
     write_repository(folder, _history(held))
     write_ledger(ledger, keeper, held)
     project = load_project(folder, sample=True)

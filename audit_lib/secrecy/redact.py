@@ -26,21 +26,21 @@ SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chanc
 WINDOW = 12  # characters of a strong value that are found wherever they stand
 _INFLATED = 16 << 20  # bytes of a stream that is no file
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
-_URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), bytes.maketrans(b"-_", b"+/")
+_URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), re.sub(rb"[^\w+/]", b" ", bytes.maketrans(b"-_", b"+/"))
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 # Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list.
 _WRAPPED = re.compile(
     rb"\r\n[ \t]*|\n[ \t]*|\xad|\xc2\xad|\xe2\x80[\x8b-\x8d]|\x1b\[[0-?]*[ -/]*[@-~]"
     rb'|\\r\\n[ \t]*|\\n[ \t]*|"\s{0,200},\s{0,200}"'  # a branch that begins with a choice makes it slow
 )
-_BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{16,}={0,2}")  # a shorter run is a form, or less than a window
+_ENTITY = re.compile(rb"&(?:#\d{1,4000}|#[xX][\dA-Fa-f]+|[A-Za-z][A-Za-z\d]{1,31});?")  # int() takes 4,300
 PART = "part"  # the form of a hit that is a part of a value
 BESIDE = "beside its name"
 MOST_HITS = 1_000  # of one form of a value in one content that are listed
-_HEAD = 32  # bytes by which a form is looked for
+_HEAD = 16  # bytes by which a form is looked for
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
-_FEW = 2_000  # beginnings for which a table is made: it is read thrice as fast, and takes 1 KB a sign
+_FEW = 2_000  # beginnings that a table is made of, to search much: it takes 1 KB a sign, and is read fast
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
 MARK = "[secret removed]"
 Reading = tuple[str, bytes]  # a way of reading some bytes, and what is read so
@@ -150,7 +150,7 @@ class Matcher:
         for entry in (*whole, *texts, *parts):
             known[entry[2][:_HEAD]].append(entry)
         self._entries = list(known.values())
-        fast = Implementation.DFA if len(known) <= _FEW else None
+        fast = Implementation.DFA if len(known) <= _FEW and not isinstance(self, Redactor) else None
         self._automaton = BytesAhoCorasick(list(known), implementation=fast)
         self.contents = sorted({content for entries in self._entries for _, _, content in entries})
 
@@ -196,7 +196,7 @@ class Matcher:
 def _decoded(content: bytes) -> Iterator[Reading]:
     if b"<" in content or b"&" in content:
         for text in (re.sub(b"<[^<>]*>", b"", content), content):
-            yield "HTML", html.unescape(text.decode("utf-8", "surrogateescape")).encode("utf-8", "replace")
+            yield "HTML", _ENTITY.sub(lambda at: html.unescape(at[0].decode()).encode(), text)
     yield from {
         "escapes": _ESCAPE.sub(lambda at: at[3] or encode(chr(int(at[1] or at[2], 16))), content),
         "URL": unquote_to_bytes(content),
@@ -205,7 +205,7 @@ def _decoded(content: bytes) -> Iterator[Reading]:
     }.items()
     with suppress(zlib.error):  # a stream without a header by which it is known
         yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
-    runs = (run.rstrip(b"=").translate(_STANDARD) for run in _BASE64.findall(content))
+    runs = (run for run in content.translate(_STANDARD).split() if len(run) >= 16)  # 12 bytes: a window
     parts = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
     # Files one by one, since each may be packed in its own way; short texts together.
     yield from (("base64", part) for part in parts if len(part) > 64 or part[:2] == b"\x1f\x8b")

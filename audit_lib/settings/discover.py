@@ -6,6 +6,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,7 +34,10 @@ def discover(project: Project) -> Project:
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     env = {str(path): env_source(path) for path in found if is_env_like(path)}
-    env = {path: env[path] for path in env if not (env[path].example and re.search(_PATTERNS["aside"], path))}
+    scripts = variables.texts(project, (path for path in env if path.endswith(".envrc")), [])
+    aside = {path for path, text in scripts if not re.search(_PATTERNS["sets"], text)}
+    aside |= {path for path in env if env[path].example and re.search(_PATTERNS["aside"], path)}
+    env = {path: env[path] for path in env if path not in aside}
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
     patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
@@ -131,11 +135,10 @@ def service_of_variable(
     if candidates := sorted(set_in) or [one for one in depths if depths[one] >= 0]:
         size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
         return services[max(candidates, key=lambda one: (depths[one], size[one]))]
-    # Of code that no env file serves: a folder of its own build, else the whole.
-    for folder in list(path.parents)[:-1]:
-        if any((project.root / folder / name).is_file() for name in _WORDS["manifests"]):
-            return service_of(folder / path.name)
-    return service_of(PurePosixPath(path.name))
+    # Of code that no env file serves: the nearest folder of its own build, else the whole.
+    manifests = product(path.parents, _WORDS["manifests"])
+    built = (folder for folder, name in manifests if (project.root / folder / name).is_file())
+    return service_of(next(built, PurePosixPath()) / path.name)
 
 
 def guess_variables(
@@ -155,8 +158,8 @@ def guess_variables(
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
         kind, component = variables.likely_kind(name, {place.form for place in places if place.form}, generic)
-        others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
-        others += [prefix + name for prefix in prefixes]
+        others = [name.removeprefix(one) for one in prefixes if name.startswith(one)]
+        others += [one + name for one in prefixes]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}

@@ -305,10 +305,8 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
 def difference(old: Iterable[str], new: Iterable[str]) -> tuple[str, ...]:
     """What is gone, `- line`, and what came, `+ line`, each beside what it replaces."""
     before, after = Counter(old), Counter(new)
-    lines = [
-        *(f"- {line}" for line in (before - after).elements()),
-        *(f"+ {line}" for line in (after - before).elements()),
-    ]
+    lines = [f"- {line}" for line in (before - after).elements()]
+    lines += [f"+ {line}" for line in (after - before).elements()]
     return tuple(sorted(lines, key=lambda line: (line[2:].partition(" = ")[0], line[0] == "+", line)))
 
 

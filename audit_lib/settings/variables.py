@@ -109,8 +109,7 @@ def of_one_store(one: str, other: str) -> bool:
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    bare = re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()
-    return _any_of(tuple(patterns)).match(bare) is not None
+    return _any_of(tuple(patterns)).match(re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()) is not None
 
 
 @cache  # an env file can hold thousands of names

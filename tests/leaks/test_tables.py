@@ -19,6 +19,7 @@ from audit_lib.leaks.tables import (
     leak_id,
     next_step,
     purge_of,
+    tabulate_chosen_passwords,
     tabulate_exposure,
     tabulate_leaked_secrets,
     tabulate_leaks,
@@ -201,8 +202,8 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 @pytest.mark.parametrize(("paths", "service", "deploys"), [
     (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
     (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
-    (["resources/lang/la/app.php", "public/js/langs/la.json"], "", False), (["app/i18n/keys.ts"], "", True),
-    (["tests/test_login.py"], "backend", True),  # a service has a secret of that name
+    (["resources/lang/la/app.php", "public/js/langs/la.json", "Vagrantfile"], "", False),
+    (["app/i18n/keys.ts"], "", True), (["tests/test_login.py"], "backend", True),  # a service's secret
 ])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
@@ -217,16 +218,18 @@ def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, depl
 
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
-    """Values of several names are looked through at once; one that is in force anywhere keeps its own row."""
-    ids = ("A", "B", "LIVE")
-    leaks = Leaks.of([leak(name, kind="pattern") for name in ids])
+    """Values of several names are looked through at once, and what was chosen for tests with them; one that
+    is in force anywhere keeps its own row."""
+    ids = ("A", "B", "LIVE", "CHOSEN")
+    leaks = Leaks.of([leak(name, kind="possible" if name == "CHOSEN" else "pattern") for name in ids])
     places = LeakPlaces.of(
         {"leak_id": name, "place": "blob", "path": "tests/a.py", "line": 1, "commit": "", "encoding": ""}
         for name in ids
     )
     exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
     table = tabulate_leaked_secrets(leaks, places, Exposure.of(exposure)).set_index("secret")
-    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", ELSEWHERE: "A, B"}
+    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", ELSEWHERE: "A, B, CHOSEN"}
+    assert tabulate_chosen_passwords(leaks, places, (), {*table.index}).empty
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")

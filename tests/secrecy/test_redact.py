@@ -37,6 +37,7 @@ DISGUISED = {
     "twice escaped for a URL": "%25" + "%25".join(f"{byte:02x}" for byte in VALUE.encode()),
     "escaped for JSON": "".join(f"\\u{ord(sign):04x}" for sign in VALUE),
     "as HTML numbers": "".join(f"&#{ord(sign)};" for sign in VALUE),
+    "behind an HTML number of 5,000 digits": f"&#{'1' * 5000};{VALUE[:9]}&#{ord(VALUE[9])};{VALUE[10:]}",
 }
 
 
