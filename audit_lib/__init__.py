@@ -11,6 +11,8 @@ _IS_OURS = __file__.startswith(f"{sys.path[0]}/audit_lib/") if sys.path else Tru
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path and not _IS_OURS:
     del sys.path[0]
 
+import atexit  # noqa: E402
+import gc  # noqa: E402
 from importlib import import_module  # noqa: E402
 from typing import Any  # noqa: E402
 
@@ -27,4 +29,6 @@ def __getattr__(name: str) -> Any:
 
 
 if "ipykernel" in sys.modules:  # in a kernel the guard is on from the import
+    gc.set_threshold(100_000)  # as in a command
+    atexit.register(gc.freeze)
     import_module("audit_lib.report.notebook").prepare_kernel()

@@ -1,11 +1,12 @@
 """The command line: `audit-lib COMMAND`, or `python -m audit_lib COMMAND`."""
 
+import atexit
 import gc
 import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
@@ -13,18 +14,12 @@ from audit_lib import __version__
 from audit_lib.base.errors import AuditError
 from audit_lib.cli import COMMANDS, GROUPS, load_command
 
-_LONGEST = 6 * 3600  # seconds of a command: no cron job waits in silence for ever
-
 
 class _Commands(click.Group):
     """Commands in groups, each under the guard; an error ends in its exit code and one line a fault.
 
     What no room raised on purpose ends with 1, with its class and place alone: its text may hold a value.
     """
-
-    def __init__(self, **given: Any) -> None:
-        super().__init__(**given)
-        self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         return load_command(name) if name in COMMANDS else None
@@ -36,13 +31,10 @@ class _Commands(click.Group):
                 formatter.write_dl([(name.ljust(width), text) for name, text in texts.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        # Imported here, so that help does not wait for what searches; what is imported is no garbage.
-        gc.disable()
+        # Imported here, so that help does not wait for what searches.
         from audit_lib.cli.open_project import colour  # noqa: PLC0415
         from audit_lib.secrecy.guard import guarded_command  # noqa: PLC0415
 
-        gc.freeze()
-        gc.enable()
         ctx.color = colour()
         with guarded_command():
             try:
@@ -58,16 +50,19 @@ class _Commands(click.Group):
                 ctx.exit(1)
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, commands={**COMMANDS}, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="audit-lib")
 def main() -> None:
     """Audit an application's secrets and logins. For a first look: `review --sample`."""
 
 
 def run() -> NoReturn:
-    """One command, which the system ends after `_LONGEST`, even if native code never returns."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(_LONGEST)
+    """One command, which the system ends after six hours: no cron job waits in silence for ever."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)  # even if native code never returns
+    signal.alarm(6 * 3600)  # seconds
+    # What is imported is no garbage: it is not looked through all the time, nor once more at the end.
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)
     sys.exit(main())
 
 
