@@ -46,7 +46,7 @@ def _kernels(parent: int) -> list[int]:
 def _wait_for(condition, seconds: float = 60) -> bool:
     end = time.monotonic() + seconds
     while not (found := condition()) and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(0.1)
     return bool(found)
 
 

@@ -1,4 +1,4 @@
-"""Which findings one action closes: those about one value, one address, one file, one guide, the history."""
+"""Which findings one action closes: about a value, an address, a file, what a place lacks, the history."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -64,6 +64,7 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
 
 def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
     action, where = finding.check.action, finding.where[0] if finding.where else ""
+    part = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:])}
     unnamed = finding.check.id == UNDECIDED and not finding.covers
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)
@@ -71,8 +72,8 @@ def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, bl
         yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known
     elif action in WHOLE:
         yield (action,)
-    elif action == "file":
-        yield ("file", where.split(":")[0])
+    elif action in part:
+        yield (action, part[action])
     elif action == "value":
         for subject, environment, _ in finding.covers or (finding.item,):
             names = [name for name in subject.replace("=", " ").split() if (name, environment) in values]

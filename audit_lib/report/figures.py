@@ -54,11 +54,7 @@ AROUND = timedelta(minutes=6)
 
 def _panels(width: int, heights: list[int], title: str) -> list[Axes]:
     """Empty axes, one for each height in pixels, under a title; no window and no backend is involved."""
-    figure = Figure(
-        figsize=(width / DPI, (sum(heights) + 30) / DPI),
-        dpi=DPI,
-        layout="constrained",
-    )
+    figure = Figure(figsize=(width / DPI, (sum(heights) + 30) / DPI), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(inert.label(title, 110), x=0.01, ha="left", fontsize=10, fontweight="bold")
     return list(figure.subplots(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])

@@ -198,10 +198,14 @@ def test_an_id_that_no_finding_has_is_refused_with_the_nearest() -> None:
 
 
 def test_one_action_closes_what_hangs_together() -> None:
-    """Findings about one value under two names, and detections of one address, have one action; another
-    value, another address and another kind have their own."""
+    """Findings about one value under two names, detections of one address, and what one place lacks, have one
+    action; another value, another address, another place and another kind have their own."""
     held = [("A", "f", "placeholder"), ("B", "f", "public"), ("C", "g", "placeholder")]
     rows = [{"secret": name, "fingerprint": fingerprint, fault: True} for name, fingerprint, fault in held]
+    found = _find(inventory=rows).set_index("subject")["action"]
+    assert found["A"] == found["B"] != found["C"]
+    lacking = [("A", "production"), ("B", "production"), ("C", "staging")]
+    rows = [{"secret": name, "environment": place, "state": "missing"} for name, place in lacking]
     found = _find(inventory=rows).set_index("subject")["action"]
     assert found["A"] == found["B"] != found["C"]
     names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))

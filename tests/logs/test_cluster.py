@@ -5,16 +5,19 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
-from distributed import Client, LocalCluster
 
 from audit_lib.__main__ import main
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.read import workers
 from audit_lib.logs.tally import LogSums, read_log
 from tests.support.log_lines import FORMATS, read_text, requests_of
+
+if TYPE_CHECKING:  # it takes half a second of each worker
+    from distributed import LocalCluster
 
 LINE = '203.0.113.{} - - [{:02}/Aug/2026:10:{:02}:00 +0000] "GET /r{} HTTP/1.1" {} 1 "-" "x"\n'
 
@@ -25,13 +28,15 @@ def _log(lines: int) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
+def cluster() -> "Iterator[LocalCluster]":
     """Two workers in processes of their own."""
+    from distributed import LocalCluster
+
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster
 
 
-def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_cluster_gives_the_same_sums_from_urls(cluster: "LocalCluster", tmp_path: Path) -> None:
     """A plain and a packed file by URL and by path: the identical counts."""
     content = _log(3_000)
     for name, body in (("a.log", content), ("a.log.gz", gzip.compress(content))):
@@ -47,8 +52,10 @@ def test_a_cluster_gives_the_same_sums_from_urls(cluster: LocalCluster, tmp_path
     assert CliRunner().invoke(main, [*words, f"{store}/a.log"]).stdout == here.stdout
 
 
-def test_a_worker_that_is_killed_changes_nothing(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_changes_nothing(cluster: "LocalCluster", tmp_path: Path) -> None:
     """A worker killed while logs are waiting: others do its work again, and the sums are the same."""
+    from distributed import Client
+
     content = _log(400)
     files = []
     for number in range(10):
@@ -80,7 +87,7 @@ def _kill_after_a_log(victim: int, file: LogFile) -> None:
         return
 
 
-def test_faults_are_clear(cluster: LocalCluster, tmp_path: Path) -> None:
+def test_faults_are_clear(cluster: "LocalCluster", tmp_path: Path) -> None:
     """A missing object, an unknown scheme, no scheduler: one clear line each."""
     for place in (f"file://{tmp_path}/gone.log", "nope://x"):
         result = CliRunner().invoke(main, ["failures", place, "--scheduler", cluster.scheduler_address])

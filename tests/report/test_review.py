@@ -215,6 +215,14 @@ def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) 
     assert tabulated(found, sources=sources)["action"].iloc[0] == first
 
 
+def test_an_outage_comes_with_what_production_has() -> None:
+    """Of one severity it is not behind several leaks of which no place is known."""
+    leaks = {"environment": "", "severity": "high", "action": "leaks"}
+    found = [finding("leak-undecided", name, **leaks) for name in "AB"]
+    found.append(finding("unusual-traffic", "answers", environment="", severity="high"))
+    assert tabulated(found)["closes"].tolist() == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [*CASES["plain"], ("\ud800", "\\ud800"), ("z" + "\u0301" * 50, "z" + "\u0301" * 3)],

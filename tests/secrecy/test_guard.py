@@ -97,7 +97,7 @@ def test_nbval(tmp_path: Path) -> None:
         cell.execution_count = number
         cell.outputs = [nbformat.v4.new_output("stream", name="stdout", text="what was expected\n")]
     nbformat.write(source, tmp_path / "canary.ipynb")
-    command = ("-m", "pytest", "-p", "nbval.plugin", "-p", "no:cacheprovider", "--nbval", "-s")
+    command = ("-m", "pytest", "-p", "audit_lib.report", "-p", "nbval.plugin", "--nbval", "-s")
     run = _python(tmp_path, *command, "canary.ipynb", cwd=tmp_path)
     assert "what was expected" in run.stdout, run.stdout
     assert disclosed(run.stdout + run.stderr) == []

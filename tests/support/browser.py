@@ -11,15 +11,18 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from audit_lib.base.cache import user_cache
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 PATIENCE = 60_000  # milliseconds for what takes one second on a machine at rest
+LAB = "import audit_lib.report, jupyterlab.labapp; jupyterlab.labapp.main()"  # in two seconds less than -m
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -27,18 +30,20 @@ QUIET = (
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def browser() -> "Iterator[Browser]":
     """A headless browser without network of its own; a skip without Chromium, with CI=true a failure."""
     if not CHROMIUM:
         reason = "there is no Chromium: apt install chromium"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=PATIENCE)
         yield chromium
         chromium.close()
 
 
-def new_page(chromium: Browser, **options: Any) -> Page:
+def new_page(chromium: "Browser", **options: Any) -> "Page":
     """A page in a context of its own, in which every wait may take long."""
     context = chromium.new_context(**options)
     context.set_default_timeout(PATIENCE)
@@ -59,7 +64,7 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
     settings = scratch / "jupyter_config_dir/lab/user-settings/@jupyterlab/notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}', "utf-8")
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
+    command = [sys.executable, "-c", LAB, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--allow-root"]
     command += ["--ServerApp.port_retries=0", "--LabApp.extension_manager=readonly"]
     with (scratch / "lab.log").open("wb") as log:
