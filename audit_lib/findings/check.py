@@ -162,4 +162,5 @@ def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
 
 
 def _case(block: Mapping[str, Any]) -> Case:
-    return Case(**{key: severity_of(value) if key == "severity" else value for key, value in block.items()})
+    severity = {"severity": severity_of(block["severity"])} if "severity" in block else {}
+    return Case(**{**block, **severity})

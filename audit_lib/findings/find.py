@@ -139,8 +139,7 @@ def _covers(check: Check, row: Mapping[Hashable, Any], words: Mapping[str, str])
 
 def finding_id(check: str, subject: str, environment: str = "", service: str = "", case: str = "") -> str:
     """The stable id of a finding: no path and no line, so that it outlives a move."""
-    scope = "/".join(filter(None, (environment, service)))
-    parts = (check, subject, *filter(None, (scope, case)))
+    parts = (check, subject, *filter(None, ("/".join(filter(None, (environment, service))), case)))
     return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
 
 
