@@ -17,9 +17,8 @@ from audit_lib.cli import decisions, open_project as cli, records
 from audit_lib.findings.reviews import read_previous
 from audit_lib.incident.look import address_of
 from audit_lib.logs.files import log_files
-from audit_lib.report.folder import publishing
+from audit_lib.report.folder import ARTEFACTS, NOTEBOOK, publishing
 from audit_lib.report.kernel import run_notebook, source_notebook
-from audit_lib.report.package import ARTEFACTS, NOTEBOOK
 from audit_lib.secrecy.identities import MODES
 from audit_lib.settings.models import AS_JSON
 

@@ -2,7 +2,7 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, reduce
 from io import BufferedReader, RawIOBase
@@ -82,13 +82,13 @@ class Line(NamedTuple):
     at: int | None = None
     record: bool = False
     events: tuple[LogEvent, ...] = ()
-    continues: str = ""  # "record": it is part of the one before; "continuation": if the line before is
     lacks: int = WHOLE  # what its time has not of its own
+    client: str = ""  # of the events that name none of their own
+    continues: str = ""  # "record": it is part of the one before; "continuation": if the line before is
     is_statement: bool = False  # whether a body of the formats matches its words
     unknown: str = ""  # UNKNOWN: why nobody knows what its words say; "" if somebody does
     shape: str = ""  # of a line whose words nobody knows
     warns: bool = False  # whether such a line, or a message, has the level of a warning
-    client: str = ""  # of the events that name none of their own
 
 
 class Head(NamedTuple):
@@ -135,7 +135,7 @@ class LineReader:
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
-        self._request_of = remember(self.request)
+        self._request_of: Callable[..., tuple[LogEvent, ...]] = remember(self.request)
         self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
         self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
@@ -166,8 +166,8 @@ class LineReader:
         elif state == "text only" and not line.is_statement:
             is_refused = refuses or (b"40" in text and REFUSED_STATUS.search(text))
             unknown = REFUSAL if is_refused else OWN_WORDS
-        of_words = (line.is_statement, unknown, shape if unknown else "", warns)
-        return Line(state, line.at, line.record, events, line.continues, line.lacks, *of_words)
+        known = (line.lacks, line.client, line.continues, line.is_statement)
+        return Line(state, line.at, line.record, events, *known, unknown, shape if unknown else "", warns)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
         sought = (block for block in self.by.sought if block.parts[0].literal in text)
@@ -176,18 +176,21 @@ class LineReader:
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
     def _read(self, text: bytes, head: Head, prefixes: int = 0) -> Line:
-        is_object, match = text[:1] == b"{" and text[-1:] == b"}", None
-        if not is_object and (match := self._choices[prefixes].match(text, self._clock)):
+        is_object = text[:1] == b"{" and text[-1:] == b"}"
+        match = None if is_object else self._choices[prefixes].match(text, self._clock)
+        if match:
             place, found, at, lacks = match
             self.tried.append((text, place.block))
             if not place.block.whole:
                 rest = text[found.end() :]
                 # What uvicorn writes before "Traceback" belongs to the record that failed.
                 record = place.block.record and not rest.startswith(b"Traceback")
-                return self._read(rest, head.then(at, lacks, match.client, record=record), prefixes + 1)
-        is_paired, fields = not text[:1].isdigit() and _PAIRED.match(text) is not None, None
-        if match and match.place.is_request and not is_paired:
+                within = head.then(at, lacks, place.client(found), record=record)
+                return self._read(rest, within, prefixes + 1)
+        is_paired = b"=" in text and not text[:1].isdigit() and _PAIRED.match(text) is not None
+        if match and match[0].is_request and not is_paired:
             return self._answered(match, head)
+        fields = None
         if head.structures < _STRUCTURES and (is_object or is_paired):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
@@ -197,36 +200,35 @@ class LineReader:
             return NOT_UNDERSTOOD
         if is_object:
             match = self.by.body.match(text, self._clock)
-        self.tried.append((text, match and match.place.block))
         return self._plain(text, head.behind(fields) if fields else head, match)
 
     def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
-        if match and match.place.is_request:
+        if match and match[0].is_request:
             return self._answered(match, head)
-        continues = match.place.block.continues if match and not head.structures else ""
+        self.tried.append((text, match[0].block if match else None))
+        continues = match[0].block.continues if match and not head.structures else ""
         events = self._messages(text, head)
         state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
-        return Line(state, head.at, head.record, events, continues, head.lacks, match is not None)
+        return Line(state, head.at, head.record, events, head.lacks, "", continues, match is not None)
 
     def _answered(self, match: Match, head: Head) -> Line:
         place, found, at, lacks = match
         logged, method, path, status = found.group(*place.request)
         if place.may_be_forged:
-            logged = match.client
-        client = client_of(logged, place.has_port)
-        events = self._request_of(path, place.block.method or method, place.block.status or status)
+            logged = place.client(found)
+        events = self._events_of(path, place.block.method or method, place.block.status or status)
         if head.at is None and at is not None:
             lacks |= head.lacks
         else:
             at, lacks = head.at, head.lacks
-        return Line("request", at, True, events, "", lacks, client=client)
+        return Line("request", at, True, events, lacks, client_of(logged, place.has_port))
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         within = head.behind(fields)
         if fields.requested:
             client = client_of(fields.client) or head.client or ""
-            events = self._request_of(fields.path, fields.method, fields.status)
-            return Line("request", within.at, True, events, "", within.lacks, client=client)
+            events = self._events_of(fields.path, fields.method, fields.status)
+            return Line("request", within.at, True, events, within.lacks, client)
         lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
         events = _without_repeats(event for line in lines for event in own_events(line))
         events = events or self._cause(fields, within)
@@ -262,16 +264,23 @@ class LineReader:
         text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text, count=1)
         shows = self._shows(text)
         match = self.by.message.match(text, self._clock) if shows else None
-        self.tried.append((text, match and match.place.block))
+        self.tried.append((text, match[0].block if match else None))
         if match:
-            block, email, path = match.place.block, match.field("email"), match.field("path")
-            subject = match.field("variable").decode() or (mask_email(email) if email else "")
-            named = client_of(match.client) if match.client else head.client or ""
+            place, found, *_ = match
+            block, client = place.block, place.client(found)
+            email, path, variable = (place.field(name, found) for name in ("email", "path", "variable"))
+            subject = variable.decode() or (mask_email(email) if email else "")
+            named = client_of(client) if client else head.client or ""
             route = clean_route(path) if path else ""
             return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
-        client = possible_client(text, self.by.failing, self.by.addresses) if shows else None
-        whose = client or head.client or ""
-        return () if client is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
+        possible = possible_client(text, self.by.failing, self.by.addresses) if shows else None
+        whose = possible or head.client or ""
+        return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
+
+    def _events_of(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
+        bare_path, _, query = path.partition(b"?")
+        is_telling = query and (self.by.answers or self.by.secret_of(query))
+        return self._request_of(path if is_telling else bare_path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         """A request as an event without its client, and another if its query has a secret."""
@@ -409,7 +418,6 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
 
 
 def _nearest(text: bytes, before: int, formats: LogFormats) -> str:
-    """The block that takes most of a beginning, in steps, and what it expects then; "" for one step."""
     near, most = "", 0
     for block in (*formats.prefixes, *formats.bodies, *formats.messages) if text else ():
         steps = [at for at, part in enumerate(block.parts, 1) if part.field not in ("text", "rest")]

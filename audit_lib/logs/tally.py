@@ -254,7 +254,7 @@ class Tally:
             gc.enable()
 
     def _add(self, line: Line) -> None:
-        state, at, record, events, continues, lacks, _, unknown, shape, warns, client = line
+        state, at, record, events, lacks, client, continues, _, unknown, shape, warns = line
         facts = self._facts
         self._number += 1
         facts.states[state] += 1

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 from audit_lib.logs.times import WHOLE, YEARLESS, Clock
 
@@ -120,7 +119,8 @@ class Block:
         return self.parts[at - 1].literal, self.parts[at + 1].literal if at + 1 < len(fields) else b""
 
 
-class Place(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Place:
     """A block in an alternation, with the numbers of its fields' groups; its last group is empty."""
 
     block: Block
@@ -132,35 +132,25 @@ class Place(NamedTuple):
     has_port: bool  # whether a port follows its address
     may_be_forged: bool  # whether a name that its client chose may hold what looks like its address
 
-
-class Match(NamedTuple):
-    """What a block took of a text: its fields, its time, and where it ends."""
-
-    place: Place
-    found: re.Match[bytes]
-    at: int | None
-    lacks: int  # of its time
-
-    def field(self, name: str) -> bytes:
+    def field(self, name: str, found: re.Match[bytes]) -> bytes:
         """The bytes of a field; empty if the block has none."""
-        return self.found[self.place.groups.get(name, self.place.end)]
+        return found[self.groups.get(name, self.end)]
 
-    @property
-    def client(self) -> bytes:
+    def client(self, found: re.Match[bytes]) -> bytes:
         """The bytes of the address; empty where it may be made up.
 
         A client may choose a name that holds an address, and what stands around one. So where that stands
         once more behind the address, the client is not known.
         """
-        before, behind = self.place.block.around_client
-        if before:
-            rest = self.found.string[self.found.end(self.place.groups["client"]) :]
-            _, again, rest = rest.partition(before)
+        if self.may_be_forged:
+            before, behind = self.block.around_client
+            _, again, rest = found.string[found.end(self.groups["client"]) :].partition(before)
             if again and behind in rest:
                 return b""
-        return self.field("client")
+        return self.field("client", found)
 
 
+Match = tuple[Place, re.Match[bytes], int | None, int]  # what a block took: its time, and what that lacks
 _Row = tuple[Block, tuple[bytes, ...]]  # a block with what of its expression is left
 
 
@@ -217,14 +207,16 @@ class Choice:
 
         A time without a year may be one of which nobody knows the instant.
         """
-        choice = self._by_byte.get(first := text[:1])
-        if choice is None:
-            fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
-            choice = self._by_byte[first] = _alternation(tuple(fitting))
+        choice = self._by_byte.get(text[:1]) or self._beginning(text[:1])
         found = choice.match(text)
         if found is None:
             return None
         place = choice.places[found.lastindex]
-        at, lacks = clock.read(found[place.time]) if place.time else (None, WHOLE)
-        is_no_time = place.time and at is None and not lacks & YEARLESS
-        return None if is_no_time else Match(place, found, at, lacks)
+        if not place.time:
+            return place, found, None, WHOLE
+        at, lacks = clock.read(found[place.time])
+        return None if at is None and not lacks & YEARLESS else (place, found, at, lacks)
+
+    def _beginning(self, first: bytes) -> _Alternation:
+        fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
+        return self._by_byte.setdefault(first, _alternation(tuple(fitting)))

@@ -2,7 +2,7 @@
 
 import sys
 
-# Through nbformat comes jsonschema, which builds a grammar of IRIs when it can: two seconds of no use.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+# Through nbformat comes jsonschema, which reads grammars of IRIs and durations if it can: they are of no use.
+sys.modules.update(dict.fromkeys(("rfc3987_syntax", "isoduration")))  # type: ignore[arg-type]
 
 CHANNEL = "AUDIT_CHANNEL"  # names in a kernel's environment the descriptor that connects it to its command

@@ -17,6 +17,11 @@ from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import AuditError, BadInput, Fault
 from audit_lib.secrecy.keeper import MANIFEST
 
+NOTEBOOK = "quarterly_review.ipynb"
+ARTEFACTS = (
+    NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics",
+    MANIFEST,
+)  # fmt: skip
 SIGNED = "SIGNED.md"  # who signed a report afterwards: in no manifest, but in the ledger
 LOCK_SECONDS = 60
 # What other tools leave in a report that was opened with them; it goes with the old report.

@@ -229,10 +229,8 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     if rule.leaks_in:
         leaked, searched = _tally_leaks(rule, seen.audit)
         tallies, shown = [*tallies, searched], [*shown, *leaked]
-        decided_by, tables = (
-            [*decided_by, "a search for each value in every form"],
-            [*tables, "leak_coverage"],
-        )
+        decided_by.append("a search for each value in every form")
+        tables.append("leak_coverage")
         sought.append(f"A value, past or present, is in: {', '.join(rule.leaks_in)}")
     population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
     reasons = [f"{not_known} of {population} could not be judged"] if not_known else []

@@ -6,23 +6,20 @@ import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import TemporaryDirectory
 from threading import Thread
 
 import nbformat
-import papermill
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
-from papermill.iorw import load_notebook_node
-from papermill.parameterize import parameterize_notebook
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.errors import AuditError, BadInput, Fault, Refused
 from audit_lib.base.in_words import Progress, quiet
 from audit_lib.report import CHANNEL
-from audit_lib.report.render import normalise
 from audit_lib.secrecy.guard import forbid_core_dumps
 from audit_lib.settings.load import LAYOUT
 
@@ -61,27 +58,34 @@ def run_notebook(
     The kernel reads what is `given` for this run alone; cells tagged `lab` are left out. Raises `BadInput`
     for a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails.
     """
-    if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # papermill only logs them
-        raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
     forbid_core_dumps()
-    notebook = parameterize_notebook(load_notebook_node(str(source)), dict(parameters))
-    notebook.cells = [cell for cell in notebook.cells if "lab" not in cell.metadata.get("tags", [])]
+    notebook = nbformat.v4.new_notebook()
     with (
         _own_errors(source.name, notebook),
         TemporaryDirectory(prefix="audit-kernel-") as folder,
         channel(given, progress) as number,
         _started(notebook, Path(folder), number) as client,
     ):
-        for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
-        saved.write_text(nbformat.writes(normalise(notebook)) + "\n", "utf-8", newline="\n")
-        notebook.cells.append(nbformat.v4.new_code_cell(closing))
-        client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
+        import papermill  # noqa: PLC0415  while the kernel starts
+
+        from audit_lib.report.render import normalise  # noqa: PLC0415
+
+        if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # it only logs them
+            raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
+        loaded = papermill.iorw.load_notebook_node(str(source))
+        cells = papermill.parameterize.parameterize_notebook(loaded, dict(parameters)).cells
+        notebook.cells = [cell for cell in cells if "lab" not in cell.metadata.get("tags", [])]
+        with client.setup_kernel(cleanup_kc=True):
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+            saved.write_text(nbformat.writes(normalise(notebook)) + "\n", "utf-8", newline="\n")
+            notebook.cells.append(nbformat.v4.new_code_cell(closing))
+            client.execute_cell(notebook.cells[-1], len(notebook.cells) - 1)
 
 
 @contextmanager
 def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iterator[NotebookClient]:
-    """A client of a new kernel, which ends with the block; what it prints by itself goes nowhere.
+    """A client of a new kernel, which may still be starting; what it prints by itself goes nowhere.
 
     Of our environment it has little, and nothing that a project under audit could prepare.
     """
@@ -104,10 +108,10 @@ def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iter
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     private = {name: str(folder / name.lower()) for name in _FOLDERS}
     cached = {"MPLCONFIGDIR": str(user_cache() / "matplotlib"), CHANNEL: str(number)}
-    with Path(os.devnull).open("w") as nowhere:
-        started = {"env": kept | private | _SET | cached, "cwd": str(folder), "pass_fds": (number,)}
-        with client.setup_kernel(cleanup_kc=True, stdout=nowhere, stderr=nowhere, **started):
-            yield client
+    client.start_new_kernel(
+        env=kept | private | _SET | cached, cwd=folder, pass_fds=(number,), stdout=DEVNULL, stderr=DEVNULL
+    )
+    yield client
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.findings.find import with_texts
 from audit_lib.report.exports import findings_sarif, to_csv
+from audit_lib.report.folder import ARTEFACTS, NOTEBOOK
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.record import facts_for_auditors, inputs_of, manifest_of, report_record, tool
 from audit_lib.report.render import page, read_notebook
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from audit_lib.investigation import Investigation
 
 Files = dict[str, str | bytes]  # by path within the folder
-NOTEBOOK = "quarterly_review.ipynb"
-ARTEFACTS = (
-    NOTEBOOK, "report.html", "owner.md", "report.json", "findings.csv", "findings.sarif", "calendar.ics",
-    MANIFEST,
-)  # fmt: skip
 # The frames of an incident that are its evidence.
 EVIDENCE = (
     "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",

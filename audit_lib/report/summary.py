@@ -28,7 +28,6 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 LET_IN = "let-in"  # the detection of a success that should not have been one
 _SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
-
 # A count with its unit, the parts it consists of by colour, and a remark.
 KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
 

@@ -86,9 +86,7 @@ def review_due_at(quarter: Quarter) -> datetime:
 
 def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
     """`SignOffs` with `due_at` of each review, and `on_time`, signed by then; null if not known."""
-    due: list[Any] = [
-        None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]
-    ]
+    due: Any = [None if pd.isna(at) else review_due_at(Quarter.named("", at)) for at in sign_offs["as_of"]]
     due_at = pd.Series(pd.to_datetime(due, utc=True), sign_offs.index, dtype="datetime64[us, UTC]")
     on_time = sign_offs["at"].le(due_at).astype("boolean").mask(due_at.isna())
     return sign_offs.assign(due_at=due_at, on_time=on_time)

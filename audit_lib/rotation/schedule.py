@@ -5,7 +5,6 @@ from hashlib import sha256
 from typing import Any
 
 import pandas as pd
-from icalendar import Alarm, Calendar, Event
 
 from audit_lib.base.frames import Field, Instant, Series, rows
 from audit_lib.base.in_words import day_words
@@ -77,6 +76,8 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
     For each secret one event on the day by which to rotate it, and one on the day from which it is provably
     overdue. An event keeps its identity from one calendar to the next, so an import moves it.
     """
+    from icalendar import Alarm, Calendar, Event  # noqa: PLC0415  few commands write one
+
     calendar = _component(Calendar(), prodid="-//audit-lib//rotation//EN", version="2.0")
     calendar.add("x-wr-calname", f"Rotations of {project}")
     for row in rows(schedule):

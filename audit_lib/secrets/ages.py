@@ -57,7 +57,7 @@ class Evidence(OfSecret):
     role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
-    source: Series[str]  # place: ledger writer and entry, file, commit
+    source: Series[str]  # place: ledger writer and entry, or file
     observed_at: Series[Instant]
     text: Series[str]  # for a reader
 
