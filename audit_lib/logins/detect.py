@@ -98,7 +98,10 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
 
     Failures of known clients that begin to fail together are no guessing, spraying or let-in as well.
     """
-    coverage, onsets = coverage or cover(traffic), list(find_onsets(traffic))
+    coverage = coverage or cover(traffic)
+    if traffic.activity.counts.empty and traffic.events.empty:
+        return tuple(_verdict(name, (), traffic, coverage) for name in NEEDS)
+    onsets = list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
     guesses, part = find_guessing(traffic, unmistaken)

@@ -55,7 +55,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
 
     def is_ordinary(value: str) -> bool:
         weak = len(value) < SHORTEST or re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
-        return bool(weak) or value.casefold() in public.casefold() or value.casefold() in _own_text()
+        bare = value.strip("\"'").casefold()  # a loader may take the quotes along, which JSON has, too
+        return bool(weak) or bare in public.casefold() or bare in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]

@@ -118,8 +118,7 @@ def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]
-    masked = re.fullmatch(r"(?s)\*{3}.*\*{3}", text)  # as in *** REPLACE ***
-    return bool(masked) or matches_glob(text, long if mixed else markers)
+    return bool(re.fullmatch(r"(?s)\*{3}.*\*{3}", text)) or matches_glob(text, long if mixed else markers)
 
 
 def is_no_value(value: str) -> bool:

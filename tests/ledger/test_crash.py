@@ -1,8 +1,10 @@
 """Writers at the same time, kills in the middle of a write, a full disk: nothing acknowledged is lost."""
 
-import subprocess
+import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -60,10 +62,26 @@ except BadInput as error:
 """
 
 
-def start(script: str, folder: Path, *args: object) -> "subprocess.Popen[str]":
-    """A process that appends entries and prints each as soon as it is on the disk."""
-    command = [sys.executable, "-c", HEAD + script, str(folder), *map(str, args)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def start(script: str, folder: Path, *args: object) -> Callable[[], tuple[list[str], int]]:
+    """A process, forked from this one, that appends entries and prints each as soon as it is on the disk.
+
+    What is returned waits for its end and gives what it printed, in words, and its exit code.
+    """
+    read, write = os.pipe()
+    child = os.fork()
+    if not child:
+        sys.argv, sys.stdout = ["-c", str(folder), *map(str, args)], os.fdopen(write, "w", 1)
+        with suppress(BaseException):
+            exec(HEAD + script, {})
+            os._exit(0)
+        os._exit(1)
+    os.close(write)
+
+    def end() -> tuple[list[str], int]:
+        with os.fdopen(read) as said:
+            return said.read().split(), os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    return end
 
 
 @pytest.mark.parametrize("writers", [("ci", "ci"), ("alice", "bob")])
@@ -71,7 +89,7 @@ def test_two_writers_lose_nothing(tmp_path: Path, writers: tuple[str, str], long
     """In one chain or in two, every entry of both processes is there once, and `verify` passes."""
     count = 500 if long_run else 40
     both = [start(WRITER, tmp_path, writer, name, count) for writer, name in zip(writers, "ab", strict=True)]
-    acknowledged = [line for process in both for line in process.communicate()[0].split()]
+    acknowledged = [line for end in both for line in end()[0]]
     assert sorted(ids(tmp_path)) == sorted(acknowledged)
     assert (len(acknowledged), read_ledger(tmp_path, KEY).faults) == (2 * count, ())
     assert CliRunner().invoke(verify, [str(tmp_path)]).exit_code == 0
@@ -97,8 +115,7 @@ def test_a_kill_in_the_middle_of_a_write_leaves_a_ledger_that_reads(tmp_path: Pa
     append(tmp_path / "length", KEY, decision(1), START, "ci")
     length = len((tmp_path / "length" / "ci.jsonl").read_bytes())
     cuts = range(1, length - 10, 1 if long_run else length // 20)
-    process = start(CUT, tmp_path, *cuts)
-    assert (process.communicate()[0].split(), process.returncode) == (["x/0", "x/1"] * len(cuts), 0)
+    assert start(CUT, tmp_path, *cuts)() == (["x/0", "x/1"] * len(cuts), 0)
     for cut in cuts:
         torn = read_ledger(tmp_path / f"at{cut}", KEY)
         (fault,) = torn.faults
@@ -114,6 +131,6 @@ def test_a_full_disk_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
     """A write that finds no room is taken back, and one line says so."""
     append(tmp_path, KEY, decision(1), START, "ci")
     before = (tmp_path / "ci.jsonl").read_bytes()
-    said = start(FULL, tmp_path).communicate()[0]
+    said = " ".join(start(FULL, tmp_path)()[0])
     assert said.startswith("ledger ci: cannot be written (")
     assert (tmp_path / "ci.jsonl").read_bytes() == before

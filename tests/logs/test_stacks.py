@@ -1,4 +1,4 @@
-"""Failed logins planted among hundreds of visits, as each stack writes them, are counted exactly."""
+"""Failed logins planted among a thousand visits, as each stack writes them, are counted exactly."""
 
 import os
 import random
@@ -61,15 +61,15 @@ class Visit:
         }
 
 
-def _visits(seed: int, count: int = 400, failed: int = 41) -> list[Visit]:
-    """Visits of a few hundred clients within two hours, with so many failed logins among them."""
+def _visits(seed: int, count: int = 1_040, failed: int = 71) -> list[Visit]:
+    """Visits of a few hundred clients, seven seconds apart, with so many failed logins among them."""
     rng = random.Random(seed)
     bad = set(rng.sample(range(count), failed))
     made = []
     for number in range(count):
         client = rng.choice([f"203.0.113.{rng.randrange(1, 255)}", f"2001:db8::{rng.randrange(1, 99):x}"])
         asked = ("POST", "/login", 401) if number in bad else rng.choice(ORDINARY)
-        made.append(Visit(number, START + timedelta(seconds=18 * number), client, *asked))
+        made.append(Visit(number, START + timedelta(seconds=7 * number), client, *asked))
     return made
 
 

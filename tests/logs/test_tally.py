@@ -58,7 +58,7 @@ def test_processes_read_as_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert getattr(one, name).equals(getattr(several, name))
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 3))])
+@pytest.mark.parametrize("seed", range(4))
 def test_a_log_in_pieces_adds_up_to_the_same(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -129,7 +129,7 @@ def test_every_value_is_searched_for() -> None:
     ]
     keeper, classes = _known(
         *({name: cell for name, cell in row.items() if name != "fake"} for row in rows),
-        public="the policy says a-secret-of-the-policy",
+        public="the policy says a-secret-of-the-policy of Bookshelf",
         beside=(backup,),
     )
     drawn = [fake_value(seed) for seed in ("strong", "template", "setting", "unlisted")]
@@ -138,17 +138,17 @@ def test_every_value_is_searched_for() -> None:
     whole = ("hunter2-weak", "please-set-a-secret-value-here", "/api/v9/patients")
     assert classes.whole == set(map(keeper.fingerprint, whole))
     assert classes.not_searched == ("OTHER (production/backend)",)
-    assert classes.ordinary == 3
+    assert classes.ordinary == 4
     assert keeper.fingerprint("hunter2-weak") not in classes.open
     planned = plan(keeper, classes, 7)
     counts = {name: planned[name] for name in ("values", "artefacts", "not_searched", "ordinary")}
-    assert list(counts.values()) == [len(sealed) + len(whole), 7, classes.not_searched, 3]
+    assert list(counts.values()) == [len(sealed) + len(whole), 7, classes.not_searched, 4]
     assert planned["forms"] > planned["values"] < planned["runs"]
     said = statement(planned)
     for words in (
         "its 7 artefacts for 9 secret",
         "searched for: OTHER (production/backend).",
-        "values 3 are",
+        "values 4 are",
     ):
         assert words in said
     assert statement(planned | {"not_searched": (), "ordinary": 0}).count(". ") == 1

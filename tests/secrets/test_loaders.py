@@ -173,15 +173,14 @@ def held(reading: Reading) -> dict[str, str | None]:
 
 @pytest.mark.parametrize("loader", REAL)
 def test_made_files_are_read_as_the_real_loader_reads_them(loader: str, *, long_run: bool) -> None:
-    """Of 250 made files, of 160 where a command is started for each, (5,000 in the long run) no value that is
-    said to be known is another. Four are read exactly: the same names, the same refusals. Of the others what
-    could be read differently is not known; how much that is, is printed."""
+    """Of 250 made files (5,000 in the long run) no value that is said to be known is another. Four are read
+    exactly: the same names, the same refusals. Of the others what could be read differently is not known; how
+    much that is, is printed."""
     reason = missing(loader)
     if reason:
         assert not os.environ.get("CI"), reason
         pytest.skip(reason)
-    some = 160 if loader in ("compose", "docker") else 250
-    texts = [made_env_file(f"file {number}") for number in range(5000 if long_run else some)]
+    texts = [made_env_file(f"file {number}") for number in range(5000 if long_run else 250)]
     readings = [READERS[loader](text) for text in texts]
     # Commands that refuse a file are run for each alone.
     real = read_by(loader, texts, [loader not in EXACT or reading.refused for reading in readings])
