@@ -282,8 +282,8 @@ def _state(ledger_dir: Path) -> str:
 
 def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str, *more: Any) -> Entry:
     """The last entry as it is on the disk: of the draft, or of `more`, pairs of a draft and a later instant.
-    Before them is a repair entry if a crash left a torn line, never acknowledged, which is cut off. `BadInput`
-    for a throw-away key, no writer's name, a disk or lock that does not allow it, and as of `sound_chain`."""
+    Before them is a repair entry if a crash left a torn line, which is cut off. `BadInput` for a throw-away
+    key, what is no writer's name, a disk or lock that does not allow it, and as `sound_chain` raises it."""
     BadInput.unless(key.origin != "throw-away", "key", "does not exist yet: create one first by init")
     BadInput.unless(WRITER.fullmatch(writer), "writer", "must have the form alice-laptop: a-z, digits, . _ -")
     chain_files(ledger_dir)  # refuses a link before anything is made behind it
@@ -308,7 +308,7 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str, 
 
 def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> tuple[Chain, Ledger]:
     """The writer's chain and its ledger, if a draft may follow there; nothing is written. `BadInput` for a
-    last line that is no entry or that the key does not vouch for, and for an instant before the last one's."""
+    last line that is no entry or that the key does not vouch for, and for an instant before that."""
     bridges = [draft.body] if draft.kind == "key bridge" else []
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
     chain = read_chain(ledger_dir / f"{writer}.jsonl")  # without entries if there is none yet
