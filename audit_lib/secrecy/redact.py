@@ -207,9 +207,9 @@ def _decoded(content: bytes) -> Iterator[Reading]:
         yield "zlib", zlib.decompressobj().decompress(content, _INFLATED)
     runs = (run for run in content.translate(_STANDARD).split() if len(run) >= 16)  # 12 bytes: a window
     parts = [b64decode(run[: len(run) - (len(run) % 4 == 1)] + b"==") for run in runs]
-    # Files one by one, since each may be packed in its own way; short texts together.
+    # Files one by one, since each may be packed in its own way; texts together, too.
     yield from (("base64", part) for part in parts if len(part) > 64 or part[:2] == b"\x1f\x8b")
-    yield "base64", b"\n".join(parts)
+    yield "base64", b"\n".join(part for part in parts if len(part) <= 64 or not kind_of(part))
 
 
 def readings(
