@@ -64,7 +64,7 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
 
 def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
     action, where = finding.check.action, finding.where[0] if finding.where else ""
-    part = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:])}
+    part = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:]), "tracked": ""}
     unnamed = finding.check.id == UNDECIDED and not finding.covers
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)

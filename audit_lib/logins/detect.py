@@ -339,8 +339,7 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
             in_words = day_words if change.until - change.at > pd.Timedelta(hours=12) else instant_words
             cause = f"after the {what} ({in_words(change.at)}; {change.place})"
         meanwhile = judged[judged["seconds"].between(runs["first"].min() - 59, runs["last"].max())]
-        refused = meanwhile.loc[meanwhile["refused"], "count"].sum()
-        share = refused / max(meanwhile["count"].sum(), 1)
+        share = meanwhile.loc[meanwhile["refused"], "count"].sum() / max(meanwhile["count"].sum(), 1)
         stuck, back = runs["recovered"].isna().sum(), (runs["recovered"] - runs["first"]).dropna()
         clauses = {
             f"{counted(runs['client'].nunique(), 'known client')} failed {cause}": True,

@@ -186,11 +186,11 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
         command = _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
         return _TO_SUPPLY[worst.subject], command
+    if target == "tracked":
+        paths = list(dict.fromkeys(map(_path, group)))
+        return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
     if target == "file":
-        path = _path(worst)
-        if "tracked-env-file" in checks:
-            return f"Untrack {path}", f"git rm --cached {shlex.quote(path)}"
-        return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {path}", ""
+        return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {_path(worst)}", ""
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject != ELSEWHERE:

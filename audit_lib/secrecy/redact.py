@@ -179,11 +179,10 @@ class Matcher:
         for base in range(0, len(data), _AT_ONCE):
             some = data[base : base + _AT_ONCE + _HEAD]
             for number, at, _ in self._automaton.find_matches_as_indexes(some, overlapping=True):
-                start = base + at
-                for name, form, content in self._entries[number]:
-                    if counts[name, form, content] < most and data.startswith(content, start):
-                        counts[name, form, content] += 1
-                        hits.add(Hit(start, start + len(content), name, form))
+                for entry in self._entries[number]:
+                    if counts[entry] < most and data.startswith(entry[2], base + at):
+                        counts[entry] += 1
+                        hits.add(Hit(base + at, base + at + len(entry[2]), *entry[:2]))
         merged: dict[str, list[Hit]] = defaultdict(list)
         for hit in sorted(hits):
             places = merged[hit.name]

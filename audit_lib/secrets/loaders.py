@@ -160,7 +160,7 @@ def read_docker(text: str) -> Reading:
 # ---- compose, systemd: a value is known only if neither can read it differently.
 _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
     r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
-    r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]#*| (?=[^\s#]))*))"
+    r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))"
     r"[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\])*\1[ \t]*$)")

@@ -208,6 +208,8 @@ def test_one_action_closes_what_hangs_together() -> None:
     rows = [{"secret": name, "environment": place, "state": "missing"} for name, place in lacking]
     found = _find(inventory=rows).set_index("subject")["action"]
     assert found["A"] == found["B"] != found["C"]
+    rows = [{"tracked": True, "environment": "development", "source": f"{name}.env"} for name in "AB"]
+    assert _find(sources=rows)["action"].nunique() == 1
     names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))
     seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
     found = _find(detections=seen).set_index("subject")["action"]
