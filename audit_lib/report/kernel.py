@@ -70,12 +70,12 @@ def run_notebook(
 
         from audit_lib.report.render import normalise  # noqa: PLC0415
 
-        if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # it only logs them
-            raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
         loaded = papermill.iorw.load_notebook_node(str(source))
         cells = papermill.parameterize.parameterize_notebook(loaded, dict(parameters)).cells
         notebook.cells = [cell for cell in cells if "lab" not in cell.metadata.get("tags", [])]
         with client.setup_kernel(cleanup_kc=True):
+            if unknown := parameters.keys() - papermill.inspect_notebook(source).keys():  # it only logs them
+                raise BadInput(Fault(source.name, f"has no parameter {name}") for name in sorted(unknown))
             for index, cell in enumerate(notebook.cells):
                 client.execute_cell(cell, index)
             saved.write_text(nbformat.writes(normalise(notebook)) + "\n", "utf-8", newline="\n")
