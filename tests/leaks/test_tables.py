@@ -203,6 +203,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
     (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
     (["resources/lang/la/app.php", "public/js/langs/la.json", "Vagrantfile"], "", False),
+    (["service/e2etest_service.go", "views/api-docs/start.php"], "", False), (["views/docs.php"], "", True),
     (["app/i18n/keys.ts"], "", True), (["tests/test_login.py"], "backend", True),  # a service's secret
 ])  # fmt: skip
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
