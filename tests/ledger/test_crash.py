@@ -63,10 +63,8 @@ except BadInput as error:
 
 
 def start(script: str, folder: Path, *args: object) -> Callable[[], tuple[list[str], int]]:
-    """A process, forked from this one, that appends entries and prints each as soon as it is on the disk.
-
-    What is returned waits for its end and gives what it printed, in words, and its exit code.
-    """
+    """Begins a process, forked from this one, that appends entries and prints each as soon as it is on the
+    disk; the function that is returned waits for its end, and gives what it printed and its exit code."""
     read, write = os.pipe()
     child = os.fork()
     if not child:
