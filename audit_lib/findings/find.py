@@ -139,7 +139,8 @@ def _covers(check: Check, row: Mapping[Hashable, Any], words: Mapping[str, str])
 
 def finding_id(check: str, subject: str, environment: str = "", service: str = "", case: str = "") -> str:
     """The stable id of a finding: no path and no line, so that it outlives a move."""
-    parts = (check, subject, *filter(None, ("/".join(filter(None, (environment, service))), case)))
+    scope = "/".join(filter(None, (environment, service)))
+    parts = (check, subject, *filter(None, (scope, case)))
     return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
 
 

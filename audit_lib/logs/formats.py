@@ -130,7 +130,7 @@ class LogFormats:
     logins: tuple[Login, ...] = ()
 
     def __hash__(self) -> int:
-        return hash((self.declared_statuses, self.logins, len(self.bodies)))  # at once
+        return hash((self.declared_statuses, self.logins, len(self.bodies)))  # all of it would take long
 
     @cached_property
     def digest(self) -> str:

@@ -40,7 +40,6 @@ MOST_HITS = 1_000  # of one form of a value in one content that are listed
 _HEAD = 16  # bytes by which a form is looked for
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
-_FEW = 2_000  # beginnings that a table is made of, to search much: it takes 1 KB a sign, and is read fast
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
 MARK = "[secret removed]"
 Reading = tuple[str, bytes]  # a way of reading some bytes, and what is read so
@@ -109,10 +108,7 @@ def _written(value: str, plain: bytes) -> dict[str, list[str]]:
 
 
 def _runs(value: str, most: int) -> Iterator[bytes]:
-    """All runs of 12 bytes of the first so many, but those that every key of the provider may have.
-
-    These are within its prefix, or hold less than eight bytes of what follows it.
-    """
+    """Runs of 12 bytes of the first so many, eight or more behind a prefix that all keys of a kind have."""
     content = encode(value)[:most]
     own = max(prefix.end() + SHORTEST - WINDOW, 0) if (prefix := _PREFIX.match(content)) else 0
     yield from (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
@@ -129,6 +125,8 @@ class Hit(NamedTuple):
 
 class Matcher:
     """Values of eight characters or more by name: a form is compared where its beginning is found."""
+
+    most_in_table = 2_000  # beginnings: what is read fast takes 1 KB a sign, and a while to make
 
     def __init__(
         self,
@@ -150,7 +148,7 @@ class Matcher:
         for entry in (*whole, *texts, *parts):
             known[entry[2][:_HEAD]].append(entry)
         self._entries = list(known.values())
-        fast = Implementation.DFA if len(known) <= _FEW and not isinstance(self, Redactor) else None
+        fast = Implementation.DFA if len(known) <= self.most_in_table else None
         self._automaton = BytesAhoCorasick(list(known), implementation=fast)
         self.contents = sorted({content for entries in self._entries for _, _, content in entries})
 
@@ -240,6 +238,8 @@ def redact_named(text: str) -> str:
 
 class Redactor(Matcher):
     """A matcher that removes what it finds."""
+
+    most_in_table = 0  # it reads little
 
     def text(self, text: str) -> str:
         """The text with `MARK` for each known value, in whatever form it is there.
