@@ -184,7 +184,8 @@ def signed_text(report: Path, ledger: Ledger) -> str:
     cells = [[inert.plain(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in line] for line in lines]
     table = "".join(f"| {' | '.join(line)} |\n" for line in cells)
     return (
-        f"# Who signed {inert.plain(report.resolve().name)}\n\n{table}\n"
+        f"# Who signed {inert.plain(report.resolve().name)}\n\n"
+        f"{table}\n"
         "A copy for readers; `audit-lib verify DIR --ledger DIR` compares it with the ledger.\n"
     )
 

@@ -143,8 +143,8 @@ class _Seen:
         return bool((here & read).any()) or not environment
 
     def _leak_seen(self, was: Finding, subject: str) -> bool:
-        """Whether all was searched, and for the value that had leaked: only a value that was in force, and is,
-        is known to be given, and so to be searched for. What a pattern found is found by it again."""
+        """Whether all was searched, and for the value that had leaked: only a value that was in force, and
+        is, is known to be given, and so to be searched for. What a pattern found is found by it again."""
         coverage = self.tables["leak_coverage"]
         if not searched_whole(coverage):
             return False
