@@ -174,7 +174,7 @@ CONDITIONS = {
     # Logins
     "attack-on-logins": when(_found("guessing", "spraying", "let-in")),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing", "secret-in-url")),
+    "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
     # those two have checks of their own
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
     # Leaks

@@ -145,7 +145,7 @@ def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime)
     several = sorted(listed, key=lambda name: name not in declared)
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
     known = UNDECIDED not in checks or (len(present) and len(several) < 2)
-    renews = known and about and {"value", "missing"} & {BY_ID[check].action for check in checks}
+    renews = known and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
