@@ -137,7 +137,7 @@ def test_each_kind_is_found_alone(shapes: Rules) -> None:
 
 
 def test_a_token_within_base64_is_none(shapes: Rules) -> None:
-    """A picture in a notebook has what a token begins with, a name stands behind a text; in a path it is one."""
+    """A picture in a notebook has what a token begins with; a name follows a text; in a path it is one."""
     token, data = "AK" + "IA" + fake_value("in data", 16, LARGE), fake_value("around", 60, MIXED)
     assert not shapes.find(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
     assert not shapes.find(f'{{"a": "A Token", "{data}": "b"}}'.encode(), ("a.json",))
