@@ -63,7 +63,7 @@ def run() -> NoReturn:
     # What is imported is no garbage: it is not looked through all the time, nor once more at the end.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
-    sys.exit(main(prog_name="audit-lib"))
+    sys.exit(main())
 
 
 if __name__ == "__main__":
