@@ -16,27 +16,22 @@ PYTEST  := $(BIN)/python -m compileall -q audit_lib && PYTHONDONTWRITEBYTECODE= 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
-# uv is fetched by the pip that Python brings along, from its wheel: to install pip takes longer than all packages.
-PIP     := import ensurepip, glob, sysconfig; homes = sysconfig.get_config_var("WHEEL_PKG_DIR"), ensurepip.__path__[0] + "/_bundled"; print(next(path for home in homes if home for path in glob.glob(home + "/pip-*.whl")))
-
 .venv/bin/uv:
 	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt install python3 python3-venv)" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: install Python 3.11 or newer, then make PYTHON=/path/to/python3" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) has no venv: apt install python3-venv" >&2; exit 2; }
-	@rm -rf .venv && $(PYTHON) -m venv --without-pip .venv
-	@$(BIN)/python "$$($(BIN)/python -c '$(PIP)')/pip" install --quiet --disable-pip-version-check --no-compile $(UV)
+	@rm -rf .venv && $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 
-# What a review imports is compiled, and the list of fonts and the rules of its search are made, side by side: to
-# compile all packages takes three times as long.
-PREPARE := 'import audit_lib.cli.review' 'import IPython, matplotlib.figure, audit_lib.audit, ipykernel.kernelapp' \
-	'import importlib.util as u; from audit_lib.leaks.rules import *; u.find_spec("kingfisher_sdk") and (scanner(CHOSEN), scanner(GENERATED))'
+# A command and its kernel: what they import is compiled, and the list of fonts made; all packages would take longer.
+IMPORTS := 'audit_lib.cli.review' 'IPython, matplotlib.figure, audit_lib.audit, ipykernel.kernelapp'
 
 # A stamp holds what was installed: an interrupted set-up starts again.
 .venv/runtime: requirements.lock | .venv/bin/uv
 	@$(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python --require-hashes --only-binary :all: -r requirements.lock
 	@$(BIN)/python -c 'import pathlib, sysconfig; pathlib.Path(sysconfig.get_path("purelib"), "audit_lib.pth").write_text(str(pathlib.Path.cwd()) + "\n")'
 	@printf '#!/bin/sh\nexec "$${0%%/*}/python" -P -m audit_lib "$$@"\n' > $(BIN)/audit-lib && chmod +x $(BIN)/audit-lib
-	@printf '%s\0' $(PREPARE) | PYTHONDONTWRITEBYTECODE= MPLCONFIGDIR="$${XDG_CACHE_HOME:-$${HOME:-.venv}/.cache}/audit_lib/matplotlib" xargs -0 -n 1 -P 3 $(BIN)/python -c 2>/dev/null || :
+	@printf '%s\n' $(IMPORTS) | PYTHONDONTWRITEBYTECODE= MPLCONFIGDIR="$${XDG_CACHE_HOME:-$${HOME:-.venv}/.cache}/audit_lib/matplotlib" xargs -P 2 -I {} $(BIN)/python -c 'import {}'
 	@for name in ahocorasick_rs kingfisher_sdk; do $(BIN)/python -c "import importlib.util as u, sys; sys.exit(u.find_spec('$$name') is None)" || echo "$$name has no wheel for this machine: docs/platforms.md says what follows" >&2; done
 	@touch $@
 

@@ -64,16 +64,16 @@ def _addresses(tables: Tables) -> dict[str, list[Key]]:
 
 def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
     action, where = finding.check.action, finding.where[0] if finding.where else ""
-    part = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:]), "tracked": ""}
-    unnamed = finding.check.id == UNDECIDED and not finding.covers
+    about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:]), "tracked": ""}
+    placeless = finding.check.id == UNDECIDED and not finding.covers
     if finding.item.subject in (COMMON, ELSEWHERE):
         yield (finding.item.subject,)
-    elif unnamed or (blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES)):
+    elif placeless or (blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES)):
         yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known
     elif action in WHOLE:
         yield (action,)
-    elif action in part:
-        yield (action, part[action])
+    elif action in about:
+        yield (action, about[action])
     elif action == "value":
         for subject, environment, _ in finding.covers or (finding.item,):
             names = [name for name in subject.replace("=", " ").split() if (name, environment) in values]

@@ -273,7 +273,7 @@ def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
-    nobody names and only tests hold, passwords chosen there too, is one row: it may be made for them."""
+    only tests hold and nobody names is one row, with passwords chosen there: it may be made for them."""
     used = places.loc[places["path"].map(deploys).astype(bool), "leak_id"]
     unused = (
         exposure["status"].eq("unknown")

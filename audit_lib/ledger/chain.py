@@ -147,8 +147,9 @@ def read_chain(path: Path) -> Chain:
         entries += [entry] if entry else []
         faults += [Fault(f"{place}#{number}", text)] if text else []
     if torn:
-        text = f"is torn: {len(torn)} bytes; the next entry repairs it"
-        faults.append(Fault(f"{place}#{len(lines) + 1}", text))
+        faults += [
+            Fault(f"{place}#{len(lines) + 1}", f"is torn: {len(torn)} bytes; the next entry repairs it")
+        ]
     return Chain(tuple(entries), tuple(faults), torn, end)
 
 
@@ -280,10 +281,10 @@ def _state(ledger_dir: Path) -> str:
     return f"ledger-{blake2b(os.fsencode(ledger_dir.resolve()), digest_size=16).hexdigest()}"
 
 
-def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str, *more: Any) -> Entry:
-    """The last entry as it is on the disk: of the draft, or of `more`, pairs of a draft and a later instant.
-    Before them is a repair entry if a crash left a torn line, which is cut off. `BadInput` for a throw-away
-    key, what is no writer's name, a disk or lock that does not allow it, and as `sound_chain` raises it."""
+def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> Entry:
+    """The entry as it is on the disk, at the end of the writer's chain; before it a repair entry if a crash
+    left a torn line, which was never acknowledged and is cut off. `BadInput` for a throw-away key, a name
+    that no writer may have, a disk or a lock that does not allow it, and as `sound_chain` raises it."""
     BadInput.unless(key.origin != "throw-away", "key", "does not exist yet: create one first by init")
     BadInput.unless(WRITER.fullmatch(writer), "writer", "must have the form alice-laptop: a-z, digits, . _ -")
     chain_files(ledger_dir)  # refuses a link before anything is made behind it
@@ -294,21 +295,19 @@ def append(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str, 
         named = [one.project for one in ledger.entries if one.project] or [one.hash for one in ledger.entries]
         project = (*named, hmac.digest(key.derive("project"), text.encode(), sha256).hex())[0][:32]
         others = {other: head for other, head in ledger.heads if other != writer}
-        seal = partial(sealed_line, key, writer=writer, project=project, heads=others)
+        seal = partial(sealed_line, key, at=at, writer=writer, project=project, heads=others)
         last = chain.entries[-1] if chain.entries else None
         if torn := chain.torn:
             os.ftruncate(handle, os.fstat(handle).st_size - len(torn))
             removed = {"removed_bytes": len(torn), "removed_sha256": sha256(torn).hexdigest()}
-            last = _write(handle, seal(last, Draft("repair", removed), at))
-        entry = _write(handle, seal(last, draft, at))
-        for later in more:
-            entry = _write(handle, seal(entry, *later))
-        return entry
+            last = _write(handle, seal(last, Draft("repair", removed)))
+        return _write(handle, seal(last, draft))
 
 
 def sound_chain(ledger_dir: Path, key: Key, draft: Draft, at: datetime, writer: str) -> tuple[Chain, Ledger]:
-    """The writer's chain and its ledger, if a draft may follow there; nothing is written. `BadInput` for a
-    last line that is no entry or that the key does not vouch for, and for an instant before that."""
+    """The writer's chain and its ledger, if a draft may follow there: it will vouch for what is before it.
+    `BadInput` for a last line that is no entry or that the key does not vouch for, and for an instant before
+    the last entry's. Nothing is written."""
     bridges = [draft.body] if draft.kind == "key bridge" else []
     ledger = read_ledger(ledger_dir, key, known=heads_of(ledger_dir, key), bridges=bridges)
     chain = read_chain(ledger_dir / f"{writer}.jsonl")  # without entries if there is none yet

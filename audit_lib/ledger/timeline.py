@@ -297,7 +297,8 @@ def whose(text: str, ledger: Ledger, key: Key) -> tuple[str, ...]:
 
 
 def candidates(text: str) -> tuple[str, ...]:
-    """The texts that may be the secret: whole, without `NAME=`, `Bearer` or quotes, decoded, a password."""
+    """The texts that may be the secret: the whole one, then without `NAME=`, `Bearer` or quotes,
+    percent-decoded, and the password of a URL."""
     forms = [text.strip()]
     for wrapping in _WRAPPINGS:
         forms += [found["inner"] for form in forms if (found := wrapping.fullmatch(form))]

@@ -150,7 +150,7 @@ class Place:
         return self.field("client", found)
 
 
-Match = tuple[Place, re.Match[bytes], int | None, int]  # what a block took: its time, and what that lacks
+Match = tuple[Place, re.Match[bytes], int | None, int]  # a block, its fields, its time, what that lacks
 _Row = tuple[Block, tuple[bytes, ...]]  # a block with what of its expression is left
 
 

@@ -28,21 +28,19 @@ def write_ledger(folder: Path, keeper: Keeper, held: Sequence[HeldVariable]) -> 
     The writer `weekly` takes snapshots of the places that are `WATCHED` by then; `alice` records each row of
     rotations.csv, `bob` each of decisions.csv.
     """
-    weekly = [(_snapshot(keeper, held, at), at) for at in snapshot_instants()]
-    chains = {"weekly": weekly, "alice": [], "bob": []}
+    for at in snapshot_instants():
+        append(folder, keeper.key, _snapshot(keeper, held, at), at, "weekly")
     for number, row in enumerate(_rows("rotations.csv")):
         at = midnight(row["day"]) + timedelta(hours=9, minutes=number)
         place = row["environment"], row["secret"]
         variable = next(each for each in held if (each.environment, each.name) == place)
-        chains["alice"].append((_rotation(keeper, variable, at, row), at))
+        append(folder, keeper.key, _rotation(keeper, variable, at, row), at, "alice")
     for number, row in enumerate(_rows("decisions.csv")):
         body = {"subject": row["finding"], "by": "Bo B.", "until": f"{row['until']}T23:59:59Z"}
         body |= {name: row[name] for name in ("verdict", "reason")}
         body |= {name: row[name] for name in ("owner", "ticket") if row[name]}
         at = midnight(row["day"]) + timedelta(minutes=number)
-        chains["bob"].append((Draft("decision", body), at))
-    for writer, ((draft, at), *more) in chains.items():
-        append(folder, keeper.key, draft, at, writer, *more)
+        append(folder, keeper.key, Draft("decision", body), at, "bob")
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

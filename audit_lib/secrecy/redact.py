@@ -26,6 +26,7 @@ SHORTEST = 8  # characters, and bytes of a form: a shorter one is found by chanc
 WINDOW = 12  # characters of a strong value that are found wherever they stand
 _INFLATED = 16 << 20  # bytes of a stream that is no file
 _SCRIPT_SAFE = {ord(sign): f"\\u{ord(sign):04x}" for sign in "&<>'"}  # of JSON within a <script>
+# The second makes standard base64 of any, and spaces of all other signs.
 _URL_SAFE, _STANDARD = bytes.maketrans(b"+/", b"-_"), re.sub(rb"[^\w+/]", b" ", bytes.maketrans(b"-_", b"+/"))
 _ESCAPE = re.compile(rb"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|([\\/\"']))")
 # Ends of lines, soft hyphens, signs of no width, colour codes, and ends of strings in a list.

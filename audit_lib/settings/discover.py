@@ -158,8 +158,8 @@ def guess_variables(
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
         kind, component = variables.likely_kind(name, {place.form for place in places if place.form}, generic)
-        others = [name.removeprefix(one) for one in prefixes if name.startswith(one)]
-        others += [one + name for one in prefixes]
+        others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
+        others += [prefix + name for prefix in prefixes]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}

@@ -33,7 +33,7 @@ def freshness(secrets: int = 4000) -> None:
         print(f"| {period} | {cadence} | {recorded:.0%} | {told} | {wrong} |", flush=True)
 
 
-def clocks(secrets: int = 2000) -> None:
+def clocks(secrets: int = 8000) -> None:
     """What is said of secrets on machines with wrong clocks, held against the truth of a simulation."""
     tally = measure_clocks(range(secrets))
     print(f"| of {secrets} secrets | |\n|--|--|")

@@ -16,7 +16,7 @@ from audit_lib.logs.read import workers
 from audit_lib.logs.tally import LogSums, read_log
 from tests.support.log_lines import FORMATS, read_text, requests_of
 
-if TYPE_CHECKING:  # it takes half a second of each worker
+if TYPE_CHECKING:  # slow to import
     from distributed import LocalCluster
 
 LINE = '203.0.113.{} - - [{:02}/Aug/2026:10:{:02}:00 +0000] "GET /r{} HTTP/1.1" {} 1 "-" "x"\n'

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 PATIENCE = 60_000  # milliseconds for what takes one second on a machine at rest
-LAB = "import audit_lib.report, jupyterlab.labapp; jupyterlab.labapp.main()"  # in two seconds less than -m
+LAB = "import audit_lib.report, jupyterlab.labapp; jupyterlab.labapp.main()"  # as -m, but without grammars
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
