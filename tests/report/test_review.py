@@ -211,8 +211,7 @@ def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) 
         finding("scan-or-flood", "probing x", environment="", severity="medium"),
     ]
     exports = [{"kind": "export", "source": given, "lines": None}, {"kind": "export", "source": "prod.env"}]
-    sources = rows_of("sources", *exports)
-    assert tabulated(found, sources=sources)["action"].iloc[0] == first
+    assert tabulated(found, sources=rows_of("sources", *exports))["action"].iloc[0] == first
 
 
 def test_an_outage_comes_with_what_production_has() -> None:

@@ -84,7 +84,6 @@ def _folder(texts: Sequence[str]) -> Iterator[Path]:
 
 def _output(folder: Path, *command: str, **environment: str) -> bytes | None:
     """What a command prints; None if it fails."""
-    # Both are written in Go, where collecting garbage and starting threads takes longer than their work.
     homes = {"PATH": os.environ["PATH"], "HOME": str(folder), "GOGC": "off", "GOMAXPROCS": "1", **environment}
     done = subprocess.run(command, cwd=folder, env=homes, capture_output=True, timeout=300, check=False)
     return None if done.returncode else done.stdout
