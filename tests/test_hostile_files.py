@@ -31,7 +31,7 @@ LAYOUT = '\n[[env]]\npath = ".env"\nservice = "x"\nenvironment = "production"\n'
 # Starts once, and gives each command a process of its own, since a start takes longer than most cases.
 EACH = """
 import os, resource, sys
-from audit_lib.__main__ import main
+from audit_lib.__main__ import run
 import audit_lib.cli.leaks, audit_lib.cli.records
 seconds, memory, *given = sys.argv[1:]
 for command, project in zip(given[::2], given[1::2]):
@@ -39,7 +39,7 @@ for command, project in zip(given[::2], given[1::2]):
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds),) * 2)
         resource.setrlimit(resource.RLIMIT_AS, (int(memory),) * 2)
         sys.argv = ["audit-lib", command, "--project", project]
-        main()
+        run()
     _, status, used = os.wait4(child, 0)
     print(project, os.waitstatus_to_exitcode(status), used.ru_maxrss, flush=True)
 """
