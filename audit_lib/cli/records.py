@@ -49,7 +49,7 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
 
     logs = read_logs(project, None, parameters.formats_of(project, policy))
     rules = parameters.detection_policy(policy)
-    proposals = declared.propose(logs.counts, rules.logins, rules.failed_statuses)
+    proposals = declared.propose(logs.counts, rules.logins, rules.failure.statuses)
     if project.configured:
         cli.say("audit.toml: exists and is kept")
         click.echo("\n".join(one.block for one in proposals), nl=bool(proposals))

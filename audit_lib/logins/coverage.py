@@ -74,7 +74,7 @@ def _logs(names: Iterable[str]) -> str:
 
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    sources = traffic.activity.sources.query("kind == 'log'")
+    sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
     # The packed copy of a log that was read beside it is no loss.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
@@ -134,11 +134,11 @@ def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
     declared = policy.failure_declared or has_failed(policy.added_logins, counts)
-    proposed = propose(counts, policy.logins, policy.failed_statuses)
+    proposed = propose(counts, policy.logins, policy.failure.statuses)
     proposals = [one for one in proposed if one.uncounted or not declared]
     there = requests[requests["there"]]
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    by_status = policy.failed_statuses or not policy.failure_declared
+    by_status = policy.failure.statuses or not policy.failure_declared
     refusals = counts[are_failures(counts, policy)]
     refused_there = refusals["status"].isna() | refusals["route"].isin(there["route"])
     # A redirect after a form that refused others is a login or a refusal: the policy would say which.
@@ -174,7 +174,7 @@ def _of_logins(traffic: Traffic) -> Facts:
 
 
 def _of_times(traffic: Traffic) -> Facts:
-    sources = traffic.activity.sources.query("kind == 'log'")
+    sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     back = (steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK)
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
@@ -194,8 +194,8 @@ def _of_times(traffic: Traffic) -> Facts:
 def _hints(traffic: Traffic) -> list[str]:
     """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
-    logs = traffic.activity.sources.query("kind == 'log' and state == 'read'").dropna(subset="sha256")
-    same = logs.loc[logs["sha256"].duplicated(keep=False), "source"]
+    logs = traffic.activity.sources.loc[lambda source: source["kind"].eq("log") & source["state"].eq("read")]
+    same = logs.loc[logs["sha256"].notna() & logs["sha256"].duplicated(keep=False), "source"]
     copied = [f"{' and '.join(sorted(same))} hold the same bytes"] if len(same) else []
     if requests.empty:
         return copied

@@ -32,7 +32,7 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
     """Which requests are to any of these logins, by their methods."""
     wanted = {(login.method, bare_route(login.route)) for login in logins}
     bare = requests["route"].map({name: bare_route(name) for name in requests["route"].unique()})
-    named = [pair in wanted for pair in zip(requests["method"], bare, strict=True)]
+    named = [pair in wanted for pair in zip(requests["method"].tolist(), bare.tolist(), strict=True)]
     return pd.Series(named, requests.index, dtype=bool)
 
 

@@ -99,8 +99,6 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     Failures of known clients that begin to fail together are no guessing, spraying or let-in as well.
     """
     coverage = coverage or cover(traffic)
-    if traffic.activity.counts.empty and traffic.events.empty:
-        return tuple(_verdict(name, (), traffic, coverage) for name in NEEDS)
     onsets = list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
@@ -358,9 +356,11 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     """Failures that messages report, starts that recur, errors of most requests or one address, silence."""
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
     for kinds, (subject, text, least) in REPORTED.items():
-        own = events[events["kind"].isin(kinds)].assign(all=subject)
+        own = events[events["kind"].isin(kinds)]
+        if own.empty:
+            continue
         build = partial(incident, text=text, severity=rule.severity, subject=subject)
-        timed = own.dropna(subset="at")
+        timed = own.dropna(subset="at").assign(all=subject)
         yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
         yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
@@ -434,6 +434,8 @@ def find_episodes(
     In order of time, with the index of their events. Beyond MOST they are only counted: a flood is no work.
     """
     events = in_windows(events, key, ladder, **counting)
+    if events.empty:
+        return [], events.index
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
     runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
@@ -454,6 +456,8 @@ def in_windows(
 
     It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
     """
+    if events.empty:
+        return events
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
     weight = next((name for name in ("weight", "count") if name in events), None)
     weights = events[weight].tolist() if weight else [1] * len(events)

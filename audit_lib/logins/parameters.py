@@ -66,7 +66,7 @@ class Rule(_Table):
 
 
 class _Failure(_Table):
-    statuses: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()
+    statuses: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()  # none if messages alone tell it
     messages: Texts = ()  # used where no status tells a failed login
     ambiguous_routes: Texts = ()  # a failed status there can follow a right password
 
@@ -108,11 +108,6 @@ class DetectionPolicy(_Table):
     def failure_declared(self) -> bool:
         """Whether the policy says what a failed login looks like."""
         return "failure" in self.model_fields_set or bool(self.own_logins)
-
-    @property
-    def failed_statuses(self) -> tuple[int, ...]:
-        """The statuses that are a failed login; none if messages alone tell it."""
-        return self.failure.statuses
 
     def may_be_proxy(self, client: str) -> bool:
         """Whether an address may be a proxy's: of proxy_networks, if the policy does not say otherwise."""
@@ -166,7 +161,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 
 def formats_of(project: Project, policy: Policy) -> LogFormats:
     """The log formats in force, with what the policy declares; raises BadInput with every fault of them."""
-    statuses = detection_policy(policy).failed_statuses
+    statuses = detection_policy(policy).failure.statuses
     held = (rule for rule in policy.secrets if rule.kind == "secret")
     names = tuple(name for rule in held for name in (rule.name, *rule.aliases))
     return project_formats(project, names).declaring(statuses, policy.logins)

@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     before its first date a file says nothing: such a request lies before the end of that day.
     """
     counts, events, minutes = (
-        frame.astype(dict.fromkeys(frame.select_dtypes("category"), "str"))
+        frame.astype({name: "str" for name, kind in frame.dtypes.items() if kind == "category"})
         for frame in (logs.counts, logs.events, logs.minutes)
     )
     own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
@@ -76,23 +76,23 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
     order = ["minute_at", "file", "client", "route", "method", "status"]
     timed = timed.sort_values(order, kind="stable").drop(columns="minute_at")
-    untimed = counts[counts["status"].notna() & counts["untimed"].gt(0)]
-    days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
-    days["end"] = days.groupby("file")["day"].shift(-1)
-    untimed = untimed.merge(days, "left", ["file", "day"])
-    end = untimed["end"].mask(untimed["day"].isna(), untimed["file"].map(days.groupby("file")["day"].min()))
-    untimed = untimed.assign(
-        timed=False,
-        not_before_at=pd.to_datetime(untimed["day"], utc=True),
-        not_after_at=pd.to_datetime(end, utc=True) + _DAY,
-        declared=untimed["kind"].eq(DECLARED).astype("int64"),
-        count=untimed["untimed"],
-        line=untimed["untimed_line"],
-    )
-    # In the types of those that have a time, however few there are.
-    requests = pd.concat([untimed[timed.columns], timed], ignore_index=True).astype(timed.dtypes)
+    requests, untimed = timed, counts[counts["status"].notna() & counts["untimed"].gt(0)]
+    if len(untimed):  # they take the types of those that have a time, however few there are
+        days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
+        days["end"] = days.groupby("file")["day"].shift(-1)
+        untimed = untimed.merge(days, "left", ["file", "day"])
+        first = untimed["file"].map(days.groupby("file")["day"].min())
+        untimed = untimed.assign(
+            timed=False,
+            not_before_at=pd.to_datetime(untimed["day"], utc=True),
+            not_after_at=pd.to_datetime(untimed["end"].mask(untimed["day"].isna(), first), utc=True) + _DAY,
+            declared=untimed["kind"].eq(DECLARED).astype("int64"),
+            count=untimed["untimed"],
+            line=untimed["untimed_line"],
+        )
+        requests = pd.concat([untimed[timed.columns], timed]).astype(timed.dtypes)
     events = events.assign(**bounds, client=events["client"].replace(hosts))
-    requests = requests.assign(client=requests["client"].replace(hosts))
+    requests = requests.assign(client=requests["client"].replace(hosts)).reset_index(drop=True)
     return Activity(logs.sources, counts, events, _judged(requests, policy))
 
 
@@ -105,7 +105,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """
     status, route, access = requests["status"], requests["route"], policy.access
     protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
-    refused = status.isin((*REFUSED, *policy.failed_statuses)) | requests["declared"].eq(1)
+    refused = status.isin((*REFUSED, *policy.failure.statuses)) | requests["declared"].eq(1)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
     added = entered(requests, policy.added_logins) & ~refused
@@ -128,7 +128,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
 
 def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[Any]":
     """Each text judged, each that differs once."""
-    return texts.map({text: judge(text) for text in texts.unique()})
+    return texts.map(cache(judge))
 
 
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
@@ -245,10 +245,10 @@ def recorded_changes(
         # Those that may have put something in place: their callers may fail two days later.
         near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
         effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
-        named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False)
+        named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False, name=None)
         changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    named = starts[["at", "file", "line"]].itertuples(index=False)
+    named = starts[["at", "file", "line"]].itertuples(index=False, name=None)
     changes += [RecordedChange("start", at, at, f"{file}:{line}", "start") for at, file, line in named]
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
@@ -327,8 +327,8 @@ def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
     """Which counts or events are failed logins: by their status or as declared, else by their message."""
-    failed = frame["status"].isin(policy.failed_statuses).fillna(False).astype(bool)
-    if not policy.failed_statuses:
+    failed = frame["status"].isin(policy.failure.statuses).fillna(False).astype(bool)
+    if not policy.failure.statuses:
         failed = frame["kind"].isin(policy.failure.messages)
     return frame["kind"].eq(DECLARED) | failed
 
@@ -375,6 +375,8 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
 
 def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "np.ndarray[Any, Any]":
     """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
+    if messages.empty or refused.empty:
+        return np.zeros(len(messages), bool)
     columns = ["seconds", *key]
     answers = refused[columns].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
     given: Any = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}

@@ -41,7 +41,7 @@ def _project(folder: Path, log: str, audit: str = "", policy: str = "") -> Read:
     project = load_project(folder)
     chosen = choose_policy(project, str(folder / "own.toml"))
     rules = detection_policy(chosen)
-    return chosen, rules, read_logs(project, None, formats_of(rules.failed_statuses, rules.logins))
+    return chosen, rules, read_logs(project, None, formats_of(rules.failure.statuses, rules.logins))
 
 
 def _detections(rules: DetectionPolicy, logs: LogRead) -> pd.DataFrame:
@@ -73,7 +73,7 @@ def test_failed_logins_are_exact_once_declared(application: Application, tmp_pat
     events = logs.events[logs.events["kind"].eq(DECLARED)]
     assert sorted(events["at"]) == sorted(visit.at for visit in VISITS if visit.what == "failed")
     assert _alert(policy, rules, logs) == "fired"
-    assert propose(logs.counts, rules.logins, rules.failed_statuses) == ()
+    assert propose(logs.counts, rules.logins, rules.failure.statuses) == ()
     found = _detections(rules, logs)
     assert ATTACKER in set(_found(found, "guessing")["subject"])
     entered = found[found["detection"].eq("let-in")]
@@ -92,8 +92,8 @@ def test_nothing_is_none_or_quiet_before(application: Application, policy: str, 
     assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()
     told = logs.events["kind"].eq("login_failed") & logs.events["client"].eq(ATTACKER)
     assert _alert(chosen, rules, logs) == ("fired" if told.any() else "unknown")
-    asked = [one.block.replace("# ", "") for one in propose(logs.counts, rules.logins, rules.failed_statuses)]
-    routes = [line for block in asked for line in block.splitlines() if line.startswith("route = ")]
+    asked = "".join(f"{one.block}\n" for one in propose(logs.counts, rules.logins, rules.failure.statuses))
+    routes = [line[2:] for line in asked.splitlines() if line.startswith("# route = ")]
     assert policy or [route in application.declaration for route in routes] == [True]
 
 
@@ -123,7 +123,7 @@ def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
     log = "".join(_lines(range(0, 9 * count, 9), "POST /login", status) for status, count in answers.items())
     log += f"{START.isoformat()} app: {message}\n" * 5 if message else ""
     _, rules, logs = _project(tmp_path / "app", log, policy=DECLARES_401)
-    asked = propose(logs.counts, rules.logins, rules.failed_statuses)
+    asked = propose(logs.counts, rules.logins, rules.failure.statuses)
     assert [declaration in one.block for one in asked] == [True] * bool(declaration)
 
 

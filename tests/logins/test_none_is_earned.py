@@ -267,7 +267,7 @@ def test_times_beyond_the_review_are_a_wrong_clock(days: list[str], wrong: bool,
     (tmp_path / "app.log").write_text("".join(_request(f"{day}T00:00:00Z") for day in days), "utf-8")
     quarter, rules = Quarter(2026, 3), detection_policy(bundled_policy("paiid"))
     project = Project("test", tmp_path, log_sources=(DECLARED_LOG,))
-    read = read_logs(project, quarter, formats_of(rules.failed_statuses))
+    read = read_logs(project, quarter, formats_of(rules.failure.statuses))
     window, as_of = Window(quarter.start, quarter.end), datetime(2026, 10, 5, tzinfo=UTC)
     doubt = cover(traffic_of(read, rules, window, project, as_of=as_of)).reason(NEEDS["guessing"])
     assert ("a clock is wrong" in doubt) == wrong

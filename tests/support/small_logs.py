@@ -72,7 +72,7 @@ def small_traffic(
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])
     rules = _rules(bundled_policy(policy), declared)
-    read = _read(text, source, rules.failed_statuses, routes)
+    read = _read(text, source, rules.failure.statuses, routes)
     project = Project("test", Path(), log_sources=(source,))
     window = Window(START, START + timedelta(days=days))
     return traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
