@@ -16,7 +16,7 @@ from audit_lib import __version__
 from audit_lib.base import clock, errors
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.findings import decisions as findings, reviews
+from audit_lib.findings import contracts, decisions as findings, reviews
 from audit_lib.ledger import Entry, Ledger, all_heads, chain, keys, read_ledger
 from audit_lib.report import escape as inert, folder as published
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
@@ -51,7 +51,7 @@ _DUE = click.option("--due", "until", default="", callback=_later)
 def attest(context: cli.Opened, rule: str, no: bool, **given: Any) -> None:
     """Record the answer to a question of the policy, or that a secret is still needed."""
     longest, secrets = findings.QUARTER, context.policy.secrets
-    owned = [findings.recertified_rule(secret.name) for secret in secrets if secret.kind == "secret"]
+    owned = [f"{contracts.PREFIX}{secret.name}" for secret in secrets if secret.kind == "secret"]
     questions = [*context.policy.attestations, *owned]
     late = rule in owned and clock.parse_instant(given["until"], "--until") > context.at + longest
     hint = nearest(rule, questions)

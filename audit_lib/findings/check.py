@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from audit_lib.secrets.inventory import DEVELOPMENT
+
 Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]
 Truths = pd.Series
 Prepare = Callable[[Rows, Tables], Rows]
-
-DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
 
 
 class Item(NamedTuple):

@@ -2,18 +2,21 @@
 
 import tomllib
 from collections import defaultdict
+from hashlib import sha256
 from pathlib import Path
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.findings.check import DEVELOPMENT, Check, Predicate, Rows, Tables, check_of, every, when
+from audit_lib.base.in_words import few
+from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.logs.formats import SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
+from audit_lib.secrets.inventory import DEVELOPMENT
 
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
@@ -80,6 +83,26 @@ def without_settings(sources: Rows, tables: Tables) -> Rows:
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
 
 
+def with_guessable(sources: Rows, tables: Tables) -> Rows:
+    """The files of `without_settings`, with the secrets that git shows in each and that anybody would guess:
+    `guessable` in words, each of them and the file as `covers`, their `digest`, and if no other is in it."""
+    told, held = without_settings(sources, tables), tables["inventory"]
+    shown, kinds = SHOWN_BY_GIT(held), held["kind"]
+    known = kinds.mask(shown | kinds.eq("identifier"), "setting")
+    others = without_settings(told, {"inventory": held.assign(kind=known)})
+    names = [sorted(held.loc[shown & held["source"].eq(source), "secret"]) for source in told["source"]]
+    covers = (
+        tuple((name, row.environment, row.service) for name in (row.kind, *some) if some)
+        for row, some in zip(rows(told), names, strict=True)
+    )
+    return told.assign(
+        guessable=[f"; anybody could guess {len(it)} of them ({few(it, 20)})" if it else "" for it in names],
+        covers=pd.Series(covers, told.index, dtype=object),
+        digest=[sha256(" ".join(some).encode()).hexdigest()[:8] for some in names],
+        alone=~told.index.isin(others.index),
+    )
+
+
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     """The lines without those of settings whose value is not known; what a loader surely alters stays."""
     inventory = tables["inventory"]
@@ -124,8 +147,9 @@ def _asked(column: str) -> Predicate:
 
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
+SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding about its file names it
 # What an example shows and anybody would guess is what development is meant to have; no period limits it.
-SHARED_BY_ALL = yes("template") & GUESSABLE & IN_DEVELOPMENT
+SHARED_BY_ALL = yes("template") & GUESSABLE & IN_DEVELOPMENT | SHOWN_BY_GIT
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
@@ -171,13 +195,11 @@ UNDECLARED = has("declared", False) & ~(has("group", "secrets") & has("supplied"
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
-    # Logins
     "attack-on-logins": when(_found("guessing", "spraying", "let-in")),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
     # those two have checks of their own
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
-    # Leaks
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
     "leaked-before": when(has("status", "historic")),
@@ -185,7 +207,6 @@ CONDITIONS = {
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
-    # Values compared, rotations that were forced
     "pairing-mismatch": when(
         has("relation", "different"), UNKNOWN, about=_compared("pairing", "same"), prepare=with_lines
     ),
@@ -205,7 +226,6 @@ CONDITIONS = {
         NO, NOT_KNOWN & ~has("secret", ""), NOT_KNOWN, about=has("kind", "leaver", "breach")
     ),
     "looked-at-values": when(NO, NOT_KNOWN, about=has("kind", "access")),
-    # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
         PRESENT & yes("placeholder") & yes("template") & IN_DEVELOPMENT,
@@ -222,7 +242,7 @@ CONDITIONS = {
         LONG_ENOUGH & no("classes_ok"),
         OWN & has("length", "below good"),
         KNOWN & UNMEASURED,
-        about=HELD & (SECRET | ~null("min_length") | _asked("classes_ok")),
+        about=HELD & ~SHOWN_BY_GIT & (SECRET | ~null("min_length") | _asked("classes_ok")),
     ),
     "forbidden-format": when(PRESENT & no("forbidden_format_ok"), about=_asked("forbidden_format_ok")),
     "wrong-format": when(
@@ -233,7 +253,6 @@ CONDITIONS = {
     ),
     "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),
     "unexpected-setting": when(PRESENT & no("expected_ok"), about=_asked("expected_ok")),
-    # Variables
     # if the guide itself calls a value harmless in public, that is decided
     "public-exposure": when(
         BROWSER_SECRET & PRESENT & ~has("exposure_severity", "info"), about=ANY_SECRET & ~MISSING
@@ -263,7 +282,6 @@ CONDITIONS = {
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(has("review", "late", "missing")),
-    # Ages
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
     "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
     "overdue-by-the-period-for-all": when(
@@ -274,8 +292,13 @@ CONDITIONS = {
     "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),
     "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),
-    # Files
-    "tracked-env-file": when(yes("tracked"), null("tracked"), about=PRIVATE, prepare=without_settings),
+    "tracked-env-file": when(
+        yes("tracked") & yes("alone") & ~has("guessable", ""),
+        yes("tracked"),
+        null("tracked"),
+        about=PRIVATE,
+        prepare=with_guessable,
+    ),
     "unignored-env-file": when(
         no("ignored") & ~yes("tracked"),
         null("ignored") & no("tracked"),
@@ -311,7 +334,6 @@ CONDITIONS = {
     "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
-    # Logs
     "value-in-log": when(has("message", *SHOWING_VALUES)),
     "start-up-failed": when(
         has("message", REPORTED_MISSING),
@@ -326,7 +348,6 @@ CONDITIONS = {
         LOG & (more_than("not_understood", 0) | TEXT_ONLY),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
-    # What a review rests on
     "ledger-fault": when(yes("lost"), every),
     "settings-changed": when(yes("known"), no("known")),
     "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired"), about=OF_A_RULE),

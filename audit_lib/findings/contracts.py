@@ -6,8 +6,7 @@ from audit_lib.base.frames import Contract, Field, Instant, Series, Several
 from audit_lib.base.in_words import SEVERITIES
 
 STATUSES = ("open", "accepted", "unknown")
-# In the order in which a reader wants them.
-CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")
+CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")  # as a reader wants them
 DECISIONS = ("in force", "expired", "repeat", "no finding")
 PREFIX = "secret:"  # of the rule that an owner attests: that the secret is needed, owned and limited
 RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")

@@ -25,8 +25,8 @@ from audit_lib.settings import Policy, SecretRule
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
 ABOUT_FINDINGS = ("accept", "assign", "close")
 UNANSWERED = ("open", "expired")
-# CIS Controls 8.1, safeguard 5.5: reviews "on a recurring schedule at a minimum quarterly".
-QUARTER = timedelta(days=92)
+QUARTER = timedelta(days=92)  # CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
+_OF_RULES = ("service", "purpose", "owner", "reach", "max_age_days")  # columns of Ownership
 _RECERTIFIED = "Is it still needed, owned, and limited as the policy says?"
 Row = dict[str, Any]
 
@@ -134,26 +134,21 @@ class _Register:
 # ---- Decisions as a table, and before they are written ----
 
 
-def tabulate_decisions(ledger: Ledger, ids: Iterable[str], as_of: datetime) -> pd.DataFrame:
+def tabulate_decisions(ledger: Ledger, ids: list[str], as_of: datetime) -> pd.DataFrame:
     """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated.
 
     They are in order of id and verdict. `expired` is an acceptance that has run out, whatever became of its
     finding; `repeat` a decision on a finding that goes on under other ids, `no finding` on none of `ids`.
     """
-    known = list(ids)
     last = {(made.subject, made.verdict): made for made in decisions(ledger, *ABOUT_FINDINGS)}
     return Decisions.of(
         {
             "subject": subject,
             "verdict": verdict,
-            "by": made.by,
-            "owner": made.owner,
-            "reason": made.reason,
+            **{name: getattr(made, name) for name in ("by", "owner", "reason", "at", "place")},
             "until_at": made.until,
-            "at": made.at,
-            "place": made.place,
-            "state": _state(made, known, as_of),
-            "repeat_for": successors_of(subject, known),
+            "state": _state(made, ids, as_of),
+            "repeat_for": successors_of(subject, ids),
         }
         for (subject, verdict), made in sorted(last.items())
     )
@@ -217,11 +212,6 @@ def _answer(made: Decision | None, as_of: datetime) -> str:
     return "answered no" if made.verdict == "deny" else "attested"
 
 
-def recertified_rule(secret: str) -> str:
-    """What an owner attests of a secret: that it is still needed, owned, and limited as the policy says."""
-    return PREFIX + secret
-
-
 def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
     """`Ownership`: one row for each secret of the policy, in its order.
 
@@ -231,13 +221,9 @@ def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.Da
     return Ownership.of(
         {
             "secret": rule.name,
-            "service": rule.service,
-            "purpose": rule.purpose,
-            "owner": rule.owner,
-            "reach": rule.reach,
-            "max_age_days": rule.max_age_days,
+            **{name: getattr(rule, name) for name in _OF_RULES},
             "period_reason": rule.reason,
-            **_review(rule, last.get(recertified_rule(rule.name)), as_of),
+            **_review(rule, last.get(f"{PREFIX}{rule.name}"), as_of),
         }
         for rule in policy.secrets
         if rule.kind == "secret"

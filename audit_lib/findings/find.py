@@ -24,8 +24,7 @@ _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy say
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
 _DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
 
-# Why an age is not known, as Freshness has it and as a reader does.
-REASONS = {
+REASONS = {  # why an age is not known, as Freshness has it and as a reader does
     "straddles": "the limit is within the possible age",
     "conflict": "pieces of evidence contradict each other",
     "reviewed late": "all evidence is later than the date of this review",
@@ -147,16 +146,10 @@ def finding_id(check: str, subject: str, environment: str = "", service: str = "
 def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
     counted = [finding for finding in alike if finding.status == "open"] or alike
-    merged = replace(
-        counted[0],
-        severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
-        evidence=_distinct(finding.evidence for finding in counted),
-        where=_distinct(finding.where for finding in counted),
-        remedy=_distinct(finding.remedy for finding in counted),
-        covers=_distinct(finding.covers for finding in counted),
-        guide_lines=_distinct(finding.guide_lines for finding in counted),
-        rows=sum(finding.rows for finding in counted),
-    )
+    several = ("evidence", "where", "remedy", "covers", "guide_lines")
+    lists: dict[str, Any] = {name: _distinct(getattr(one, name) for one in counted) for name in several}
+    severity = max((finding.severity for finding in counted), key=SEVERITIES.index)
+    merged = replace(counted[0], severity=severity, rows=sum(one.rows for one in counted), **lists)
     if listed and merged.check.listed and merged.status == "open":
         # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
         names = sorted(f"{item.subject}@{item.environment}/{item.service}" for item in merged.covers)

@@ -112,6 +112,7 @@ def leak_targets(
         for row in rows(entries)
         for value in _readings(row, keeper)
     ]
+    shown_by_git = {*inventory.loc[inventory["shown_by_git"].fillna(False).astype(bool), "fingerprint"]}
     settings = {value for _, value, is_secret in given if not is_secret}
     in_force = {
         (row.variable, row.environment, row.fingerprint)
@@ -144,7 +145,7 @@ def leak_targets(
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
         guessable = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS
         shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
-        template = any(placeholders) or (any(examples) and shown)
+        template = any(placeholders) or (any(examples) and shown) or fingerprint in shown_by_git
         kind = "template" if template else "weak default" if weak else "leak"
         in_force_in = ",".join(sorted({*environments} - {""}))
         made.append(target(fingerprint, set(names), kind, weak) | {"in_force": in_force_in})
@@ -234,7 +235,6 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
     return possible - Redactor.of(keeper, strong).texts(possible).keys()
 
 
-# Models are built when they are used: most searches read no report.
 class _Result(BaseModel, defer_build=True):
     rule: str = pydantic.Field(validation_alias="ruleId", min_length=1)
     path: str = pydantic.Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)

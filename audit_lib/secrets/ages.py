@@ -34,8 +34,7 @@ from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import GivenValues, Policy
 
 Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
-# Env files came with dotenv and the twelve-factor app. What is dated before is no write: tools that pack
-# images and archives set fixed times (1970, 1980-01-01, npm's 1985-10-26, Bazel's 2010-01-01).
+# What is dated before is no write: tools that pack images set times such as 1980-01-01, Bazel's 2010-01-01.
 FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
 _BY_PROVIDERS, _PROVIDER_SLACK = ("E13", "E14", "E19"), timedelta(minutes=5)  # their clocks are right
 _FILE = attrgetter("source", "modified_at", "before", "returned")  # what rows of one file have in common
@@ -117,8 +116,7 @@ def collect_evidence(
     held = with_file_times(held, sources)
     stays: list[Any] = [_before(value, timeline) for value in rows(held)]
     values = list(rows(held.assign(before=[stay[0] for stay in stays], returned=[stay[1] for stay in stays])))
-    # The files that hold a value; one that has it under thousands of names is there once.
-    files: dict[str, dict[Any, Any]] = defaultdict(dict)
+    files: dict[str, dict[Any, Any]] = defaultdict(dict)  # of each value, each file once
     dated = ((value.fingerprint, value) for value in values if value.modified_at)
     for mark, file in (*dated, *_copies(entries, sources, values, keeper)):
         files[mark][_FILE(file)] = file
@@ -351,7 +349,6 @@ def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str
     return {
         **SecretPlace.of(item)._asdict(),
         "status": status,
-        # Whole days, rounded so that no more is claimed than is known.
         "age_days_min": hi_at and max(0, floor((as_of - hi_at) / DAY)),
         "age_days_max": lo_at and max(0, ceil((as_of - lo_at) / DAY)),
         **{name: getattr(item, name) for name in ("max_age_days", "period_stated")},
@@ -413,7 +410,7 @@ def _exempt(item: Any) -> str:
         "no limit in the policy": item.max_age_days is None,
         "public by the policy: it protects nothing, so it has no age": harmless,
         f"{item.state}: no value is in force": item.state in ("missing", "empty"),
-        "an example's value: no secret is in force": is_made_up(item.template, item.strength_bits),
+        "an example's value: no secret is in force": is_made_up(item),
         "placeholder: no secret is in force": item.placeholder,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
@@ -480,8 +477,7 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     # Bounds are widened by what clocks may err: instants that they cannot tell apart are the same.
     same_lo = (lo - other_lo).abs().le(SAME_TIME) | (lo.isna() & other_lo.isna())
     same_hi = (hi - other_hi).abs().le(SAME_TIME)
-    # In force by then, while the other began after that. Of one snapshot, which saw the one there and not
-    # yet the other, the two bounds overlap by exactly what they were widened.
+    # In force before the other began: of one snapshot the bounds overlap by exactly what they were widened.
     first, second = ((gap <= timedelta(0)) | (gap == SAME_TIME) for gap in (hi - other_lo, other_hi - lo))
     apart = hi.notna() & other_hi.notna() & ~same_hi & (first | second)
     both["relation"] = np.select([same_lo & same_hi, apart], ["together", "apart"], "unknown")

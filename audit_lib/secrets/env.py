@@ -17,7 +17,6 @@ from audit_lib.secrecy.redact import WINDOW
 from audit_lib.secrecy.strength import SHORTEST_PIECE, could_be_a_piece
 from audit_lib.secrets.loaders import MAX_VALUE_CHARACTERS, READERS, Statement
 
-# Faults of a line whose variable is set, to a value that is not known.
 UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_BYTES = 2 * 1024 * 1024  # of one source: by default Linux gives a process no larger environment
 _LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
@@ -188,10 +187,8 @@ def _blocked(body: str) -> str:
 
 
 def with_oddities(lines: Iterable[EnvLine]) -> tuple[EnvLine, ...]:
-    """The lines of one source with what was hardly meant, whatever the loader, among their faults.
-
-    That is signs in a value (docs/rules.md#rule-37) and names (docs/rules.md#rule-41).
-    """
+    """The lines of one source with what was hardly meant, whatever the loader, among their faults: signs in a
+    value (docs/rules.md#rule-37) and names (docs/rules.md#rule-41)."""
     marked = list(lines)
     counts = Counter(line.name for line in marked if line.name)
     folded = Counter(map(str.casefold, counts))

@@ -17,14 +17,15 @@ from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env import value_is_unknown
-from audit_lib.secrets.sources import IN_FORCE
-from audit_lib.secrets.value_rules import Examples, format_of, has_host, hold, is_made_up, judge
+from audit_lib.secrets.sources import IN_FORCE, Row
+from audit_lib.secrets.value_rules import Examples, format_of, hold, is_made_up, judge
 from audit_lib.settings import ENVIRONMENTS, Policy, Project, SecretRule
 from audit_lib.settings.variables import likely_kind, of_one_store, shape_by
 
-Row = dict[str, Any]  # of Inventory
 LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first place say enough
 SECRET_KINDS = ("secret", "unlisted")
+DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
+_DRAWN = (strength.could_be_a_piece, partial(strength.is_of_no_language, least=5))  # no person's words
 THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  another one in each environment
 
 
@@ -58,6 +59,9 @@ class Inventory(OfSecret):
     placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
     compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
     template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
+    shown_by_git: Series[pd.BooleanDtype] = Field(
+        nullable=True
+    )  # to all, in development alone, and guessable
     length: Series[str]  # ok | short | below good | "" where not judged
     min_length: Series[pd.Int64Dtype] = Field(nullable=True)
     good_length: Series[pd.Int64Dtype] = Field(nullable=True)
@@ -84,7 +88,6 @@ def tabulate_inventory(
     A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
     Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known.
     """
-    # The places of which a source was read, with its name; also if it was empty.
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
     judge_entry = partial(_judged, policy=policy, keeper=keeper, examples=_examples(entries, policy, keeper))
@@ -108,7 +111,19 @@ def tabulate_inventory(
     order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]
     rank, by = {name: number for number, name in enumerate(order)}, ("secret", "service", "environment")
     found.sort(key=lambda row: [(rank.get(row[name], len(rank)), row[name]) for name in by])
+    _mark_shown(found, sources, keeper)
     return Inventory.of(found)
+
+
+def _mark_shown(found: list[Row], sources: pd.DataFrame, keeper: Keeper) -> None:
+    """Says of each secret whether git shows it, of development alone, and anybody would guess it."""
+    secrets = [row for row in found if row.get("fingerprint") and row["kind"] in SECRET_KINDS]
+    elsewhere = {row["fingerprint"] for row in secrets if row["environment"] not in DEVELOPMENT}
+    tracked = {*sources.loc[sources["tracked"].fillna(False).astype(bool), "source"]}
+    for row in secrets:
+        mark, guessable = row["fingerprint"], row["strength_bits"] < strength.GUESSABLE_BITS
+        drawn = any(keeper.ask(mark, question) for question in _DRAWN)
+        row["shown_by_git"] = guessable and not drawn and row["source"] in tracked and mark not in elsewhere
 
 
 def knows_production(inventory: pd.DataFrame) -> bool:
@@ -171,7 +186,7 @@ def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, exampl
     held = hold(keeper, mark, rule.component)
     row |= judge(held, rule, policy, entry.environment, examples)
     row |= {"component": held.component, "whole": held.whole, "fingerprint": held.part or None}
-    if held.component == "password" and not held.part and not held.whole_is(has_host):
+    if held.needs_none:
         row["kind"] = "setting"  # a URL to a local file holds no secret
     elif held.part and rule.kind != "setting":
         row["strength_bits"] = min(row["strength_bits"], keeper.ask(held.part, strength.chosen_bits))
@@ -233,7 +248,7 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     same one. Pairs of different names are rows only if the values are the same.
     """
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
-    own = [it.placeholder is False and not is_made_up(it.template, it.strength_bits) for it in items]
+    own = [it.placeholder is False and not is_made_up(it) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
     held = inventory.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS)]

@@ -80,8 +80,7 @@ def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
 
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
-# Source: npm dotenv 18.0.10, `parse` of dist/index.cjs, the same since 15.0.0. White space and the ends of
-# lines are what JavaScript's \s, `.`, ^ and $ (with the flag m) take for them.
+# Source: npm dotenv 18.0.10, `parse` of dist/index.cjs, since 15.0.0; \s, `.`, ^ and $ are JavaScript's.
 _SPACES = "\t\n\x0b\x0c\r \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 _SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
 _S, _END = f"[{_SPACES}]", r"\n\u2028\u2029"

@@ -19,7 +19,6 @@ from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
 from audit_lib.settings.variables import likely_kind, shape_by
 
-# The side that a kind of source is of, and all sides in order.
 SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
 SIDES = ("code", "policy", *dict.fromkeys(SIDE_OF.values()), "ledger")
 _SERVICE = re.compile(r"(?m)^(?=[ \t]+[^\s:]+:[ \t]*$)")  # before its name, alone on a line
@@ -51,8 +50,7 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     facts["name"] = [rule_name(name, policy) for name in facts["name"]]
     facts = facts.sort_values("side", key=lambda sides: sides.map(SIDES.index), kind="stable")
     names = sorted(set(facts["name"]))
-    # Files that are read as what they are, and so are no code.
-    own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]
+    own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]  # no code
     own += (source.pattern for source in project.evidence_sources)
     own += (source.pattern for source in project.log_sources)
     named_at, set_at, unread = variables.named_in(project, names, own)

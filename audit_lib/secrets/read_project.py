@@ -58,11 +58,11 @@ class ProjectRead:
         read = [self._env[0], self.logs.sources, self._deploys[0], self._stores[0]]
         return Sources.checked(pd.concat(read))
 
-    # The same but for logs.
-    places = frame(lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]])))
+    places = frame(
+        lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]]))
+    )  # no log
     entries = frame(lambda it: it._env[1])  # `EnvEntries`
     deploys = frame(lambda it: it._deploys[1])  # `Deploys`
-    # `Inventory`: what each variable's place holds, beside what the policy expects.
     inventory = frame(lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places))
     drift = frame(lambda it: compare_places(it.inventory, it.policy, it.keeper))  # `Drift`
 
@@ -75,16 +75,13 @@ class ProjectRead:
             dates=it._stores[1],
         )
     )
-    # `Freshness`: the interval of each secret's age in each place, and the verdict.
     ages = frame(lambda it: tabulate_freshness(it.inventory, it.evidence, it.policy, it.as_of))
 
 
 def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     """The entry that a snapshot appends: fingerprints but of settings, and which places were read whole.
-
     A place is `complete` if every line of it was understood. What nobody supplied is not in `secrets`; what
-    is missing or empty is. `modified_at` is in ISO 8601, null without a file.
-    """
+    is missing or empty is. `modified_at` is in ISO 8601, null without a file."""
     whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
     read = sources[whole]
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))

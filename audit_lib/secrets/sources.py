@@ -262,12 +262,11 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
 
 _GITHUB = "the secret of GitHub Actions was last updated"
 # The keys of an entry; the kind of evidence and what its date is of; the keys of its date and of its name.
-# Of Vault it is the current version: that its value differs from the one before, its metadata do not show.
 _STORES = (
     ({"vault", "title"}, "E14", "the item was last updated", "updated_at", "title"),  # 1Password
     ({"name", "updated_at"}, "E14", _GITHUB, "updated_at", "name"),  # gh api …/actions/secrets
     ({"name", "updatedAt"}, "E14", _GITHUB, "updatedAt", "name"),  # gh secret list --json
-    ({"created_time", "destroyed"}, "E13", "the current version was written", "created_time", ""),
+    ({"created_time", "destroyed"}, "E13", "the current version was written", "created_time", ""),  # Vault
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CLEAR = re.compile(rb'"value"\s*:\s*(?!\s|""|null)')  # an item of 1Password may have its fields

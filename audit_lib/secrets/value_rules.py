@@ -30,6 +30,11 @@ class ValueInForce:
         """What a question about the whole value answers."""
         return self.keeper.ask(self.whole, question)
 
+    @property
+    def needs_none(self) -> bool:
+        """Whether it is a URL that leads to no host, as one to a local file: it needs no password."""
+        return not self.part and not self.whole_is(lambda url: bool(getattr(url_parts(url), "host", "")))
+
     def any_is(self, question: Callable[[str], bool]) -> bool:
         """Whether a question holds of the whole value or of its secret component."""
         return any(self.keeper.ask(mark, question) for mark in (self.whole, self.part) if mark)
@@ -43,18 +48,13 @@ def hold(keeper: Keeper, fingerprint: str, component: str) -> ValueInForce:
     return ValueInForce(keeper, fingerprint, part, component)
 
 
-def is_made_up(template: Any, bits: Any) -> bool:
-    """Whether a value is what an example made up: it holds it and anyone can guess it, so it is no secret."""
-    return template is True and bits < strength.GUESSABLE_BITS
+def is_made_up(item: Any) -> bool:
+    """Whether a value of the inventory is no secret: anyone can guess it, and an example or git shows it."""
+    return bool(item.shown_by_git or (item.template and item.strength_bits < strength.GUESSABLE_BITS))
 
 
 def _is_url(value: str) -> bool:
     return url_parts(value) is not None
-
-
-def has_host(value: str) -> bool:
-    """Whether a value is a connection URL that leads to a host, as one to a local file does not."""
-    return bool(getattr(url_parts(value), "host", ""))
 
 
 def format_of(rule: SecretRule, environment: str) -> str:
@@ -74,7 +74,6 @@ def judge(
     markers, classes = policy.placeholders + rule.placeholders, [_CLASSES[name] for name in rule.classes]
     stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
-    needs_none = not held.part and not held.whole_is(has_host)
     ask: Callable[[Any], Any] = partial(held.keeper.ask, held.part) if held.part else (lambda of: of(""))
     length, bits = ask(len), ask(strength.strength_bits)
     mixed = ask(lambda value: all(re.search(kind, value) for kind in classes))
@@ -93,9 +92,9 @@ def judge(
         "format_ok": _matches(held, format_of(rule, environment), policy),
         "usual_format_ok": _matches(held, rule.usual_format, policy),
         "forbidden_format_ok": not any(forbidden) if rule.forbidden_formats else None,
-        "length": judged if not needs_none and (rule.min_length or rule.good_length) else "",
-        "classes_ok": mixed or bits >= rule.enough_bits > 0 if rule.classes and not needs_none else None,
-        "strength_bits": 0.0 if needs_none else bits,
+        "length": judged if not held.needs_none and (rule.min_length or rule.good_length) else "",
+        "classes_ok": mixed or bits >= rule.enough_bits > 0 if rule.classes and not held.needs_none else None,
+        "strength_bits": 0.0 if held.needs_none else bits,
     }
 
 

@@ -19,7 +19,8 @@ ROWS = data(Path(__file__).with_name("checks.toml"))
 def _verdicts(check: Check) -> Iterator[list[tuple[str, int]]]:
     """What a check says of each row: the severity of a fault, unknown, or silent; and in which case."""
     for _, change in ROWS[check.id]:
-        rows = check.rows({"inventory": rows_of("inventory"), check.table: rows_of(check.table, change)})
+        held = rows_of("inventory", *change.get("inventory", ()))
+        rows = check.rows({"inventory": held, check.table: rows_of(check.table, change)})
         spoke = [(at, case, picked) for at, (case, picked) in enumerate(check.picked(rows)) if len(picked)]
         said = [
             case.status
@@ -64,7 +65,8 @@ def test_a_check_is_whole(check: Check) -> None:
     accepts no other: only faults of one severity share a name."""
     columns = TABLES[check.table][0].columns
     blank = row_words({name: None if name.endswith(("_min", "_max")) else "x" for name in columns})
-    blank |= dict.fromkeys(("line_of", "other_line_of", "lacking"), "x")  # by `prepare`
+    prepared = ("line_of", "other_line_of", "lacking", "guessable", "digest")
+    blank |= dict.fromkeys(prepared, "x")
     texts = [check.subject, check.remedy, *check.where]
     for case in check.cases:
         texts += [case.evidence, case.name, case.remedy, case.subject]

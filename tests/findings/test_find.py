@@ -23,7 +23,10 @@ from audit_lib.findings.find import by_item, finding_id, with_texts
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
 from audit_lib.leaks.tables import COMMON
 from audit_lib.ledger import Entry, Ledger
-from audit_lib.settings import Policy, SecretRule
+from audit_lib.settings import Policy, SecretRule, load_project
+from tests.support.audits import run_audit
+from tests.support.fakes import fake_value
+from tests.support.planter import new_plot
 from tests.support.rows import NOW, TABLES, rows_of
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -216,13 +219,9 @@ def test_one_action_closes_what_hangs_together() -> None:
     assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
 
 
-@pytest.mark.parametrize(
-    ("environment", "kind", "named", "actions"),
-    [("production", "secret", "AB", (2, 3)), ("production", "secret", "", (1, 2)),
-     ("production", "setting", "AB", (1, 1)), ("development", "secret", "AB", (1, 1))],
-)  # fmt: skip
+@pytest.mark.parametrize(("environment", "kind", "named", "actions"), CASES["blind"])
 def test_values_in_force_decide_leaks_at_once(
-    environment: str, kind: str, named: str, actions: tuple[int, int]
+    environment: str, kind: str, named: str, actions: list[int]
 ) -> None:
     """Without the value of a secret of production one action is about all that its values would decide; with
     it, about the leaks that no place is named for."""
@@ -234,7 +233,7 @@ def test_values_in_force_decide_leaks_at_once(
     held = [{"secret": "C", "environment": environment, "fingerprint": "f", "kind": kind}]
     found = _find(leaked_secrets=leaked, inventory=held, sources=blank)
     undecided = found.loc[found["check"].eq("leak-undecided"), "action"]
-    assert (undecided.nunique(), found["action"].nunique()) == actions
+    assert [undecided.nunique(), found["action"].nunique()] == actions
 
 
 def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
@@ -254,22 +253,39 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     assert first.isdisjoint(second)
 
 
-@pytest.mark.parametrize(
-    ("template", "bits", "lost", "tracked"),
-    [(True, 30, 0, 0), (True, 150, 0, 1), (False, 30, 0, 1), (True, 30, 1, 1), (True, 30, None, 1)],
-)
+@pytest.mark.parametrize(("facts", "lost", "tracked"), CASES["published"])
 def test_a_tracked_file_of_published_values_discloses_none(
-    template: bool, bits: int, lost: int | None, tracked: int
+    facts: dict[str, Any], lost: dict[str, int], tracked: int
 ) -> None:
     """Of an env file whose only values everybody knows nothing is said; a value of its own is a finding, and
     so is a strong one that is in an example, too: whoever may commit could hide the file by a copy."""
-    facts = {"template": template, "strength_bits": float(bits)}
     held = [{"source": "backend/.env", "environment": "development", **facts}]
     held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
-    source = {"tracked": True, "environment": "production", "not_understood": lost}
+    source = {"tracked": True, "environment": "production", "not_understood": None, **lost}
     found = _find(sources=[source], inventory=held)
     for check in ("tracked-env-file", "values-on-disk"):
         assert found["check"].eq(check).sum() == tracked
+
+
+@pytest.mark.parametrize(("held", "lost", "found"), CASES["tracked"])
+def test_a_tracked_file_names_what_anybody_would_guess(held: Any, lost: int, found: list[Any]) -> None:
+    """Its finding counts and names the values, covers each, and has another id with each more. A secret of
+    its own, or a line that was not understood, makes it grave; what nobody guesses is not named."""
+    tables: Any = {"sources": [{"tracked": True, "not_understood": lost}], "inventory": held}
+    row = _find(**tables).query("check == 'tracked-env-file'").iloc[0]
+    said = (row["severity"], row["id"].partition(":")[2], row["evidence"].partition("; ")[2])
+    assert [*said, len(row["covers"])] == found
+
+
+def test_a_committed_file_of_development_is_one_finding(tmp_path: Path) -> None:
+    """Whatever it holds that anybody would guess; what was drawn is a leak of its own, however short."""
+    plot, drawn = new_plot(tmp_path / "repo"), fake_value("drawn", 11)
+    for path, text in CASES["committed"].items():
+        plot.commit(path, text.replace("«drawn»", drawn))
+    found = run_audit(load_project(plot.root), as_of="2026-11-30").findings
+    mine = found["status"].eq("open") & found["environment"].eq("development")
+    said = found.loc[mine & found["check"].ne("unlisted-secret"), "id"]
+    assert list(said) == CASES["said"]
 
 
 @pytest.mark.parametrize(("verdict", "days", "status"), CASES["answers"])

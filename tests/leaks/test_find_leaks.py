@@ -231,8 +231,8 @@ def test_each_value_is_searched_for_by_what_it_is(given: dict[str, Any], expecte
     line = {name: case[name] for name in ("name", "kind")} | {"environment": "production", "state": "read"}
     entries = filled(EnvEntries, [line | {"fingerprint": fingerprint, "readings": ",".join(readings)}])
     present = fingerprint is not None and case["present"]
-    held = [{"variable": case["name"], "fingerprint": fingerprint}] * present
-    targets = leak_targets(entries, rows_of("inventory", *held), bundled_policy("paiid"), keeper)
+    facts = {"variable": case["name"], "fingerprint": fingerprint, "shown_by_git": "shown" in case}
+    targets = leak_targets(entries, rows_of("inventory", *[facts] * present), bundled_policy("paiid"), keeper)
     assert targets[["kind", "searched", "reason", "in_force"]].to_numpy().tolist() == expected
     assert (keeper.fingerprint(strong) in set(targets["fingerprint"])) == ("{v}" in str(case))
 
@@ -242,9 +242,7 @@ def _keeper(*values: str) -> tuple[Keeper, tuple[str, ...]]:
     return keeper, tuple(map(keeper.take, values))
 
 
-@pytest.mark.parametrize("name", [
-    "DB_PASSWORD", "dbPwd", "kmsKeyId", "X-API-Key", "spring.datasource.password",
-])  # fmt: skip
+@pytest.mark.parametrize("name", CASES["names"])
 def test_a_name_of_words_is_shown(name: str) -> None:
     """Whatever its signs join or its capitals begin."""
     keeper, held = _keeper(fake_value("other"))

@@ -97,11 +97,7 @@ def test_under_a_key_no_date_names_a_leak() -> None:
     assert table["leak_id"].is_unique
 
 
-@pytest.mark.parametrize(("matched", "kind", "expected"), [
-    ("exact", "leak", "leak exact"), ("exact", "template", "template exact"),
-    ("exact", "weak default", "weak default exact"), ("exact", "pattern", "pattern pattern"),
-    ("truncated", "leak", "truncated truncated"), ("truncated", "pattern", "truncated truncated"),
-])  # fmt: skip
+@pytest.mark.parametrize(("matched", "kind", "expected"), CASES["classes"])
 def test_classes(matched: str, kind: str, expected: str) -> None:
     """Templates, weak defaults, finds by shape and shortened copies are told apart."""
     leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]
@@ -199,13 +195,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
 
 
-@pytest.mark.parametrize(("paths", "service", "deploys"), [
-    (["tests/test_login.py", "test/vcr_cassettes/bank.yml"], "", False),
-    (["tests/test_login.py", "app/settings.py"], "", True), ([""], "", True),  # a commit's message
-    (["resources/lang/la/app.php", "public/js/langs/la.json", "Vagrantfile"], "", False),
-    (["service/e2etest_service.go", "views/api-docs/start.php"], "", False), (["views/docs.php"], "", True),
-    (["app/i18n/keys.ts"], "", True), (["tests/test_login.py"], "backend", True),  # a service's secret
-])  # fmt: skip
+@pytest.mark.parametrize(("paths", "service", "deploys"), CASES["alone"])
 def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
     leaks = Leaks.of([leak("FOUND", kind="pattern")])
@@ -243,14 +233,10 @@ def _code(leaks: list[tuple[str, str]], more: list[tuple[str, str]], stops: tupl
     return exit_code(found, pd.DataFrame([*WHOLE, *more], columns=["part", "state"]).assign(count=1), stops)
 
 
-@pytest.mark.parametrize(("leak", "codes"), [
-    (IN_FORCE, [3, 3, 3, 3]), (("pattern", "not known"), [0, 3, 3, 3]),
-    (("truncated", "not in force"), [0, 0, 3, 3]), (("possible", "not known"), [0, 0, 0, 3]),
-    (("hash", "not known"), [0, 0, 0, 3]), (("template", "not known"), [0, 0, 0, 0]),
-])  # fmt: skip
+@pytest.mark.parametrize(("leak", "codes"), CASES["codes"])
 def test_a_class_stops_with_all_that_is_more_urgent(leak: tuple[str, str], codes: list[int]) -> None:
     """What is less urgent than the class named lets a pipeline go on."""
-    assert [_code([leak], [], CLASSES[: number + 1]) for number in range(len(CLASSES))] == codes
+    assert tuple(_code([leak], [], CLASSES[: number + 1]) for number in range(len(CLASSES))) == codes
 
 
 @pytest.mark.parametrize(("found", "counts", "words"), CASES["first"])
@@ -276,10 +262,7 @@ def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
         assert told.count("a b'") == told.count("git -C '")
 
 
-@pytest.mark.parametrize(("row", "code"), [
-    (("files", "not searched"), 2), (("files outside", "not searched"), 2), (("patterns", "incomplete"), 2),
-    (("values", "not searched"), 0), (("patterns", "partly"), 0),
-])  # fmt: skip
+@pytest.mark.parametrize(("row", "code"), CASES["not searched"])
 def test_what_was_not_searched_is_no_pass(row: tuple[str, str], code: int) -> None:
     """A place that was left out is 2 where nothing was found, and a leak stays 3."""
     assert [_code(found, [row], ("in-force",)) for found in ([], [IN_FORCE])] == [code, 3]

@@ -15,7 +15,7 @@ from tests.support.rows import data
 
 TOKEN, OTHER = fake_value("token"), fake_value("other", 12)
 PASSWORD = fake_value("password", 24)
-MARKS = {"@T": TOKEN, "@S": TOKEN[:30], "@P": PASSWORD}
+MARKS = {"@T": TOKEN, "@S": TOKEN[:30], "@P": PASSWORD, "@O": OTHER}
 CASES = data(Path(__file__).with_suffix(".toml"))
 
 
@@ -29,7 +29,7 @@ POLICY = policy_of("rules", **CASES["policy"])
 
 
 def read_files(root: Path, policy: Policy, *given: GivenValues, **files: str) -> tuple[pd.DataFrame, Keeper]:
-    """Inventory and keeper of env files `environment_service="text"`; `…_more` is one beside it."""
+    """Inventory and keeper of env files `environment_service="text"`; `…_tracked` is one that git tracks."""
     sources = []
     for name, text in files.items():
         environment, service, *_ = name.split("_")
@@ -39,6 +39,7 @@ def read_files(root: Path, policy: Policy, *given: GivenValues, **files: str) ->
     project = Project("app", root, environments=("development",), env_sources=tuple(sources))
     keeper = Keeper(Key(b"k" * 32, "demo"))
     read, entries = read_env_sources(project, given, keeper, policy)
+    read = read.assign(tracked=read["source"].str.contains("tracked"))
     return tabulate_inventory(entries, policy, project, keeper, read), keeper
 
 
@@ -96,7 +97,7 @@ A, B, C = (fake_value(f"drift {letter}") for letter in "ABC")
 DRIFT_POLICY = policy_of("drift_rules", placeholders=("change-me",))
 KEYS = ["secret", "environment", "other_secret", "other_environment"]
 SHORT = {"dev": "development_backend", "web": "development_frontend", "prod": "production_backend"}
-SHORT["prod_web"] = "production_frontend"
+SHORT |= {"prod_web": "production_frontend", "git": "development_backend_tracked"}
 
 
 def drift(root: Path, **files: str) -> pd.DataFrame:
