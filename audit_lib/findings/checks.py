@@ -198,8 +198,7 @@ CONDITIONS = {
     "attack-on-logins": when(_found("guessing", "spraying", "let-in")),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
-    # those two have checks of their own
-    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
+    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),  # as below
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
     "leaked-before": when(has("status", "historic")),

@@ -26,7 +26,6 @@ DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90
 ABOUT_FINDINGS = ("accept", "assign", "close")
 UNANSWERED = ("open", "expired")
 QUARTER = timedelta(days=92)  # CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
-_OF_RULES = ("service", "purpose", "owner", "reach", "max_age_days")  # columns of Ownership
 _RECERTIFIED = "Is it still needed, owned, and limited as the policy says?"
 Row = dict[str, Any]
 
@@ -221,7 +220,9 @@ def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.Da
     return Ownership.of(
         {
             "secret": rule.name,
-            **{name: getattr(rule, name) for name in _OF_RULES},
+            **{
+                name: getattr(rule, name) for name in ("service", "purpose", "owner", "reach", "max_age_days")
+            },
             "period_reason": rule.reason,
             **_review(rule, last.get(f"{PREFIX}{rule.name}"), as_of),
         }
