@@ -5,6 +5,7 @@ import re
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 from string import Formatter
 from typing import Any
 
@@ -99,10 +100,14 @@ def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> 
     subject, covers = case.subject or check.subject, () if case.subject else check.covers
     named = _fields(subject, *([f"{{{covers}}}"] if isinstance(covers, str) else covers))
     picked = picked.assign(severity_=(case.severity or check.severity).of(picked))
-    alike = [picked[column] for column in picked.columns if column in named | {"environment", "service"}]
-    for _, group in picked.groupby(alike or (lambda _: ""), sort=False, dropna=False):
-        several = [_finding(check, case, row, policy) for row in group.head(QUOTED).to_dict("records")]
-        yield replace(_merged(several, listed=False), rows=len(group))
+    columns = [name for name in picked.columns if name in named | {"environment", "service"}]
+    alike: dict[Any, list[int]] = {}
+    for at, *key in zip(range(len(picked)), *(picked[name].tolist() for name in columns), strict=True):
+        alike.setdefault(tuple(key), []).append(at)
+    quoted = iter(picked.iloc[[at for places in alike.values() for at in places[:QUOTED]]].to_dict("records"))
+    for places in alike.values():
+        several = [_finding(check, case, row, policy) for row in islice(quoted, min(len(places), QUOTED))]
+        yield replace(_merged(several, listed=False), rows=len(places))
 
 
 def _fields(*templates: str) -> set[str]:
@@ -167,9 +172,6 @@ def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> t
     return tuple(str(line) for line in rule.cited(*check.facts)) if rule else ()
 
 
-# ---- Findings as frames ----
-
-
 def by_item(findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of `Findings`, one for each thing that they are about, under its own subject and place."""
     several = [row.covers or ((row.subject, row.environment, row.service),) for row in rows(findings)]
@@ -185,9 +187,6 @@ def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
     )
     lists = {name: findings[name] for name in ("where", "controls", "guide_lines")} | {"covers": covers}
     return findings.assign(**{name: column.map("; ".join).astype("str") for name, column in lists.items()})
-
-
-# ---- In words ----
 
 
 def listed_words(covers: Iterable[Item]) -> str:
