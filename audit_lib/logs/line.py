@@ -18,6 +18,8 @@ from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, p
 from audit_lib.logs.templates import Block, Match, Part, expressions, parse_template
 from audit_lib.logs.times import MINUTE, WHOLE, Clock, parse_time
 from audit_lib.logs.values import (
+    KEPT,
+    LONGEST_KEPT,
     REFUSED_STATUS,
     SMALL,
     WARNING,
@@ -26,8 +28,8 @@ from audit_lib.logs.values import (
     client_of,
     mask_email,
     possible_client,
-    remember,
     shape_of,
+    share,
 )
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
@@ -100,16 +102,15 @@ class Head(NamedTuple):
     client: str | None = None  # "" where it was logged as none
     structures: int = 0
 
-    def then(self, at: int | None, lacks: int, client: bytes, *, record: bool, structures: int = 0) -> "Head":
-        """What stands before a text behind another piece with a time, a client, a record's beginning."""
-        known = self.client if self.client is not None or not client else client_of(client)
-        at, lacks = (at, lacks | self.lacks) if self.at is None and at is not None else (self.at, self.lacks)
-        return Head(at, lacks, self.record or record, known, self.structures + structures)
-
     def behind(self, fields: NamedFields) -> "Head":
         """What stands before the text of a structured line."""
-        begins = fields.level != b"" and not fields.text.startswith(b"Traceback")
-        return self.then(fields.time, fields.lacks, fields.client, record=begins, structures=1)
+        at, lacks, record, client, structures = self
+        if at is None and fields.time is not None:
+            at, lacks = fields.time, fields.lacks | lacks
+        record = record or (fields.level != b"" and not fields.text.startswith(b"Traceback"))
+        if client is None and fields.client:
+            client = client_of(fields.client)
+        return Head(at, lacks, record, client, structures + 1)
 
 
 NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
@@ -135,9 +136,9 @@ class LineReader:
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self._clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
-        self._request_of: Callable[..., tuple[LogEvent, ...]] = remember(self.request)
+        self._request_of: Callable[..., tuple[LogEvent, ...]] = lru_cache(maxsize=KEPT)(self.request)
         self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
-        self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
+        self._shows, self._aside_of = (share(each, self.by.telling) for each in (self._says, self._aside))
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""
@@ -145,7 +146,7 @@ class LineReader:
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
-        if not text or (text[0] in _SPACE and not text.strip(_SPACE)):
+        if not text.strip(_SPACE):
             return BLANK
         line = self._read(text, NOTHING)
         return line if line.state == "request" else self._with_words(text, line)
@@ -155,7 +156,7 @@ class LineReader:
         # A client can write a carriage return: an event with one counts, other lines hide something.
         if _RETURN in text and not line.events:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape, warns=warns)
-        state, events, unknown = line.state, line.events, ""
+        state, at, record, events, lacks, client, continues, is_statement, unknown, *_ = line
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         if phrases and any(event.once for event in events):
             phrases = [event for event in phrases if event.kind == NOTICE]
@@ -163,11 +164,11 @@ class LineReader:
             state, events = "message", (*events, *phrases)
         if state == "not understood":
             unknown = UNREAD
-        elif state == "text only" and not line.is_statement:
+        elif state == "text only" and not is_statement:
             is_refused = refuses or (b"40" in text and REFUSED_STATUS.search(text))
             unknown = REFUSAL if is_refused else OWN_WORDS
-        known = (line.lacks, line.client, line.continues, line.is_statement)
-        return Line(state, line.at, line.record, events, *known, unknown, shape if unknown else "", warns)
+        known = (record, events, lacks, client, continues, is_statement)
+        return Line(state, at, *known, unknown, shape if unknown else "", warns)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
         sought = (block for block in self.by.sought if block.parts[0].literal in text)
@@ -175,52 +176,57 @@ class LineReader:
         refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
-    def _read(self, text: bytes, head: Head, prefixes: int = 0) -> Line:
-        is_object = text[:1] == b"{" and text[-1:] == b"}"
-        match = None if is_object else self._choices[prefixes].match(text, self._clock)
-        if match:
-            place, found, at, lacks = match
+    def _read(self, text: bytes, head: Head) -> Line:
+        """A line, or the text of a structured one: prefixes, and the first body that takes what follows."""
+        at, lacks, record, client, structures = head
+        whole = text
+        for choice in self._choices:
+            is_object = text[:1] == b"{" and text[-1:] == b"}"
+            match = None if is_object else choice.match(text, self._clock)
+            if match is None:
+                break
+            place, found, time, missing = match
             self.tried.append((text, place.block))
-            if not place.block.whole:
-                rest = text[found.end() :]
-                # What uvicorn writes before "Traceback" belongs to the record that failed.
-                record = place.block.record and not rest.startswith(b"Traceback")
-                within = head.then(at, lacks, place.client(found), record=record)
-                return self._read(rest, within, prefixes + 1)
-        is_paired = b"=" in text and not text[:1].isdigit() and _PAIRED.match(text) is not None
-        if match and match[0].is_request and not is_paired:
-            return self._answered(match, head)
-        fields = None
-        if head.structures < _STRUCTURES and (is_object or is_paired):
+            if place.block.whole:
+                break
+            text = text[found.end() :]
+            # What uvicorn writes before "Traceback" belongs to the record that failed.
+            record = record or (place.block.record and not text.startswith(b"Traceback"))
+            if client is None and place.has_client and (logged := place.client(found)):
+                client = client_of(logged)
+            if at is None and time is not None:
+                at, lacks = time, missing | lacks
+        if match and match[0].is_request and not _is_paired(text):
+            return self._answered(match, at, lacks)
+        before = head if text is whole else Head(at, lacks, record, client, structures)
+        return self._read_rest(text, before, match, is_object=is_object)
+
+    def _read_rest(self, text: bytes, head: Head, match: Match | None, *, is_object: bool) -> Line:
+        if head.structures < _STRUCTURES and (is_object or _is_paired(text)):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
-        if fields and (fields.requested or fields.text or is_object):
-            return self._structured(fields, head)
+            if fields and (fields.requested or fields.text or is_object):
+                return self._structured(fields, head)
+            head = head.behind(fields) if fields else head
         if is_object and head is NOTHING:
             return NOT_UNDERSTOOD
-        if is_object:
-            match = self.by.body.match(text, self._clock)
-        return self._plain(text, head.behind(fields) if fields else head, match)
-
-    def _plain(self, text: bytes, head: Head, match: Match | None) -> Line:
+        match = self.by.body.match(text, self._clock) if is_object else match
         if match and match[0].is_request:
-            return self._answered(match, head)
+            return self._answered(match, head.at, head.lacks)
         self.tried.append((text, match[0].block if match else None))
         continues = match[0].block.continues if match and not head.structures else ""
         events = self._messages(text, head)
         state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
         return Line(state, head.at, head.record, events, head.lacks, "", continues, match is not None)
 
-    def _answered(self, match: Match, head: Head) -> Line:
-        place, found, at, lacks = match
+    def _answered(self, match: Match, at: int | None, lacks: int) -> Line:
+        place, found, time, missing = match
         logged, method, path, status = found.group(*place.request)
         if place.may_be_forged:
             logged = place.client(found)
         events = self._events_of(path, place.block.method or method, place.block.status or status)
-        if head.at is None and at is not None:
-            lacks |= head.lacks
-        else:
-            at, lacks = head.at, head.lacks
+        if at is None and time is not None:
+            at, lacks = time, missing | lacks
         return Line("request", at, True, events, lacks, client_of(logged, place.has_port))
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
@@ -265,6 +271,8 @@ class LineReader:
         shows = self._shows(text)
         match = self.by.message.match(text, self._clock) if shows else None
         self.tried.append((text, match[0].block if match else None))
+        if not shows:
+            return ()
         if match:
             place, found, *_ = match
             block, client = place.block, place.client(found)
@@ -273,14 +281,17 @@ class LineReader:
             named = client_of(client) if client else head.client or ""
             route = clean_route(path) if path else ""
             return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
-        possible = possible_client(text, self.by.failing, self.by.addresses) if shows else None
+        possible = possible_client(text, self.by.failing, self.by.addresses)
         whose = possible or head.client or ""
         return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 
     def _events_of(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         bare_path, _, query = path.partition(b"?")
-        is_telling = query and (self.by.answers or self.by.secret_of(query))
-        return self._request_of(path if is_telling else bare_path, method, status)
+        if not query or not (self.by.answers or self.by.secret_of(query)):
+            path = bare_path  # the same for whatever query
+        if len(path) > LONGEST_KEPT:
+            return self.request(path, method, status)
+        return self._request_of(path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         """A request as an event without its client, and another if its query has a secret."""
@@ -297,6 +308,10 @@ class LineReader:
         if not query or not (parameter := self.by.secret_of(query)):
             return (request,)
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
+
+
+def _is_paired(text: bytes) -> bool:
+    return b"=" in text and not text[:1].isdigit() and _PAIRED.match(text) is not None
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:

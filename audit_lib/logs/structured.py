@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP
 from audit_lib.logs.times import LATEST, WHOLE, Clock
-from audit_lib.logs.values import SMALL, Words, remember, strip_port
+from audit_lib.logs.values import KEPT, LONGEST_KEPT, SMALL, Words, strip_port
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
@@ -53,7 +53,7 @@ class FieldNames:
         for kind, names in named.items():
             for rank, name in enumerate(names):
                 self.ranks[name].append((kind, rank))
-        self.split, self.fitting = lru_cache(maxsize=1 << 12)(self._split), remember(self._fitting)
+        self.split, self.fitting = lru_cache(maxsize=1 << 12)(self._split), lru_cache(maxsize=KEPT)(self.fit)
         # What the `name` of a record says is an event, since a record is one.
         is_whole = "name" in event or not self.records
         self.within_records = self if is_whole else FieldNames(words, {**outcome, "event": (*event, "name")})
@@ -64,7 +64,7 @@ class FieldNames:
         is_foreign = not self.foreign.isdisjoint(outer)
         return last, 1 + len(outer), is_foreign, is_foreign or last in self.foreign
 
-    def _fitting(self, value: bytes, name: str, quoted: bool) -> list[tuple[str, int, Any]]:
+    def fit(self, value: bytes, name: str, quoted: bool) -> list[tuple[str, int, Any]]:
         """What a value is as each field that its name may name, with the rank of the name.
 
         A time that is written as one is None, to be read by a clock. `quoted`: it is a text, and no number.
@@ -201,7 +201,8 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
     for name, depth, raw, quoted in found:
-        for kind, rank, fit in names.fitting(raw, name, quoted):
+        fitting = names.fitting if len(raw) <= LONGEST_KEPT else names.fit
+        for kind, rank, fit in fitting(raw, name, quoted):
             if kind in best and best[kind] <= (depth, rank):
                 continue
             value, lacks = (fit, WHOLE) if fit is not None else clock.read(raw)

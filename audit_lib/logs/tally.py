@@ -134,10 +134,8 @@ def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
 
 def categories(texts: Iterable[str]) -> pd.Categorical:
     """Texts as categories in their order."""
-    values = list(texts)
-    codes = {text: code for code, text in enumerate(sorted(set(values)))}
-    known = pd.Index(list(codes), dtype="str")
-    return pd.Categorical.from_codes([codes[text] for text in values], known)
+    codes, known = pd.factorize(np.array(list(texts), dtype=object), sort=True)
+    return pd.Categorical.from_codes(codes, pd.Index(known, dtype="str"))
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -225,8 +223,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        # By minute, day, client and which object the event is: that, how many, and the first line.
-        self._requests: dict[tuple[int, int, str, int], list[Any]] = {}
+        self._requests: list[tuple[Any, ...]] = []
         self._events: list[tuple[Any, ...]] = []
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -271,17 +268,28 @@ class Tally:
             follows = self._open and not record and continues in ("record", self._open)
             self._open = "continuation" if follows else ""
             at = facts.last if follows else None
+        if unknown or warns:
+            self._note(unknown, shape, warns)
+        for event in events:
+            whose = event.client or client
+            # A login that was redirected is counted once it is known how it ended.
+            if event.status and event.message not in OPEN_LOGINS:
+                minute, first = -1 if at is None else at // MINUTE, self._number
+                by = (minute, self._day, event.kind, event.status, whose, event.method, event.route, 1, first)
+                self._requests.append(by)
+            if event.kind != "other" or event.message:
+                self._count(event, whose, at)
+        if len(self._requests) > _MOST_ROWS or len(self._events) > _MOST_ROWS:
+            self._pack()
+
+    def _note(self, unknown: str, shape: str, warns: bool) -> None:
+        self._facts.warned |= warns
         if unknown:
-            shapes = facts.shapes[unknown]
+            shapes = self._facts.shapes[unknown]
             key = shape if shape in shapes or len(shapes) < MOST_SHAPES else OTHER_SHAPES
             shapes[key] = shapes.get(key, 0) + 1
-            if unknown == UNREAD and len(facts.unread) < SHOWN_LINES:
-                facts.unread.append(self._number)
-        facts.warned |= warns
-        for event in events:
-            self._count(event, event.client or client, at)
-        if len(self._events) + len(self._requests) > _MOST_ROWS:
-            self._pack()
+        if unknown == UNREAD and len(self._facts.unread) < SHOWN_LINES:
+            self._facts.unread.append(self._number)
 
     def _pass_time(self, at: int) -> None:
         before, self._facts.last, self._day = self._facts.last, at, day_of(at)
@@ -301,13 +309,6 @@ class Tally:
             if event.kind in self._counted:
                 return
             self._counted.add(event.kind)
-        # A login that was redirected is counted once it is known how it ended.
-        if event.status and event.message not in OPEN_LOGINS:
-            key = -1 if at is None else at // MINUTE, self._day, client, id(event)
-            counted = self._requests.setdefault(key, [event, 0, self._number])
-            counted[1] += 1
-            if event.kind == "other":
-                return
         if at is None:
             self._waiting.append((self._number, self._facts.last, event, client))
         else:
@@ -319,11 +320,8 @@ class Tally:
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
-        rows = [
-            (minute, day, event.kind, event.status, client, event.method, event.route, count, line)
-            for (minute, day, client, _), (event, count, line) in self._requests.items()
-        ]
-        self._frames.append((frame_of(REQUESTS, rows), frame_of(EVENTS, self._events)))
+        requests = _grouped(frame_of(REQUESTS, self._requests))
+        self._frames.append((requests, frame_of(EVENTS, self._events)))
         self._requests.clear()
         self._events.clear()
 

@@ -129,6 +129,7 @@ class Place:
     request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
     time: int  # the group of its time; 0 if it has none
     is_request: bool  # whether it says with which status something was answered
+    has_client: bool
     has_port: bool  # whether a port follows its address
     may_be_forged: bool  # whether a name that its client chose may hold what looks like its address
 
@@ -180,8 +181,8 @@ class _Alternation:
                 request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
                 block, time = next(same)[0], groups.get("time", 0)
                 is_request = "status" in groups or block.status is not None
-                kind = is_request, Part("peer") in block.parts, block.around_client[0] != b""
-                self.places[end] = Place(block, groups, end, request, time, *kind)
+                client = "client" in groups, Part("peer") in block.parts, block.around_client[0] != b""
+                self.places[end] = Place(block, groups, end, request, time, is_request, *client)
                 choices.append(rb"()")
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 

@@ -15,7 +15,6 @@ MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
-_MOST_KEPT = 1 << 16  # times, and minutes, that a clock remembers
 _MONTHS = {
     name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
 }
@@ -31,7 +30,8 @@ _FORMS = (
     + _HOUR
     + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
 )
-_SECONDS = re.compile(rb"([0-5]\d)(?:[.,](\d+))?(\D.*)?")  # and what follows: a zone, a year, half a day
+# A time as its minute, its seconds, and what follows: a zone, a year, half a day.
+_SECONDS = re.compile(rb"(.*?\d:\d\d):([0-5]\d)(?:[.,](\d+))?([^\d:.,].*)?")
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
@@ -94,15 +94,6 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
-@lru_cache(maxsize=1 << 10)
-def _parse_seconds(raw: bytes) -> tuple[int | None, bytes]:
-    """The seconds of a time in microseconds, None for what is no number, and what follows them: a zone."""
-    if not (found := _SECONDS.fullmatch(raw)):
-        return None, b""
-    second, fraction, behind = found.groups(b"")
-    return int(second) * SECOND + int((fraction + b"00000")[:6] or 0), behind
-
-
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
@@ -112,21 +103,18 @@ class Clock:
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
-        self._read_minute = lru_cache(maxsize=_MOST_KEPT)(self._read_whole)
+        self._read_minute = lru_cache(maxsize=1 << 16)(self._read_whole)
         self.read = lru_cache(maxsize=1 << 12)(self._read)
 
     def _read(self, raw: bytes) -> tuple[int | None, int]:
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
-        minute, _, rest = raw.rpartition(b":")
-        if minute[-3:-2] in (b"+", b"-"):  # the colon of the zone
-            minute, _, seconds = minute.rpartition(b":")
-            rest = seconds + b":" + rest
-        micros, zone = _parse_seconds(rest)
-        if micros is None or not minute:
+        found = _SECONDS.fullmatch(raw)
+        if not found:
             return self._read_whole(raw)
-        at, lacks = self._read_minute(minute + b":00" + zone)
-        return None if at is None else at + micros, lacks
+        minute, second, fraction, behind = found.groups(b"")
+        at, lacks = self._read_minute(minute + b":00" + behind)
+        return None if at is None else at + int(second + (fraction + b"000000")[:6]), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
         lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE

@@ -10,8 +10,8 @@ from audit_lib.logs.templates import ADDRESS, ZEROS
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER = b"{id}"
-_KEPT = 1 << 15  # entries of a cache
-_LONGEST_KEPT = 500  # bytes of a text for which a result is kept
+KEPT = 1 << 15  # entries of a cache
+LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
@@ -34,25 +34,23 @@ WARNING = re.compile(  # the level of a warning or of something worse
 )
 
 
-def remember(function: Callable[..., Any], telling: Iterable[bytes] | None = None) -> Callable[..., Any]:
-    """The function with its results kept, by a text that is not long and what else it is given.
+def share(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
+    """The function with its results kept, one for texts that differ in digits alone and hold no `telling`."""
+    kept = lru_cache(maxsize=KEPT)(function)
+    shared = lru_cache(maxsize=KEPT)(
+        lambda zeros: None if any(map(zeros.__contains__, telling)) else function(zeros)
+    )
 
-    With `telling`, texts that differ in digits alone share one, read with zeros, if they hold none of these.
-    """
-    kept = lru_cache(maxsize=_KEPT)(function)
-    tells = lru_cache(maxsize=_KEPT)(lambda zeros: any(map(zeros.__contains__, telling or ())))
+    def read(text: bytes) -> Any:
+        if len(text) > LONGEST_KEPT:
+            return function(text)
+        found = shared(text.translate(ZEROS))
+        return kept(text) if found is None else found
 
-    def read(text: bytes, *others: Any) -> Any:
-        return kept(text, *others) if len(text) <= _LONGEST_KEPT else function(text, *others)
-
-    def read_digitless(text: bytes) -> Any:
-        zeros = text.translate(ZEROS)
-        return read(text if len(text) > _LONGEST_KEPT or tells(zeros) else zeros)
-
-    return read if telling is None else read_digitless
+    return read
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def clean_client(raw: bytes) -> str:
     """The address in its one spelling; "" if none was logged, and NOT_AN_ADDRESS for a name in its place."""
     text = raw.decode("ascii", "replace")
@@ -77,13 +75,13 @@ def strip_port(raw: bytes, always: bool = False) -> bytes:
     return raw
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def client_of(raw: bytes, has_port: bool = False) -> str:
     """The address of a field that may have a port, or has one, in its one spelling."""
     return clean_client(strip_port(raw, has_port))
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def clean_route(path: bytes) -> str:
     """A path as a route: query dropped, needless encoding undone, identifiers collapsed, printable."""
     route = _collapse(path)
@@ -105,7 +103,7 @@ def _collapse(path: bytes) -> bytes:
     return b"/".join(kept if len(segments) <= _SEGMENTS else [*kept, _IDENTIFIER])
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def _is_identifier(segment: bytes) -> bool:
     """Numbers, dates, UUIDs, hashes, tokens, addresses of people: whatever names one thing, not a kind."""
     size, has_digits = len(segment), bool(_DIGIT.search(segment))
@@ -122,7 +120,7 @@ def _decode(found: re.Match[bytes]) -> bytes:
     return byte if byte.isalnum() or byte in b"-._~@" else found[0].upper()
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def mask_email(raw: bytes) -> str:
     """First character and domain of an address; "***" for what is none (it could be a password)."""
     found = _EMAIL.fullmatch(raw.rstrip(b".,;"))
@@ -134,13 +132,12 @@ def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
 
     The names are in small letters; `*` at the beginning of one is any text.
     """
-    known = (f"(.*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
-    match = remember(re.compile(f"(?is)(?:{'|'.join(known)})".encode()).fullmatch)
+    known = (f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
+    search = re.compile(f"(?i)(?:\\A|&)(?:{'|'.join(known)})=(?!&|\\Z)".encode()).search
 
     def find(query: bytes) -> str:
-        pairs = (pair.partition(b"=") for pair in query.split(b"&"))
-        found = next(filter(None, (match(name) for name, _, value in pairs if value)), None)
-        return names[found.lastindex - 1] if found else ""
+        found = search(query)
+        return names[found.lastindex - 1] if found and found.lastindex else ""
 
     return find
 
