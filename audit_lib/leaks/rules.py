@@ -39,9 +39,7 @@ class Shape:
 
 
 class Rules:
-    """Patterns applied to contents; what they find the keeper holds.
-
-    `markers` are the policy's placeholders."""
+    """Patterns applied to contents, `markers` a policy's placeholders; what they find the keeper holds."""
 
     def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
         self.keeper, self._markers = keeper, markers
@@ -143,8 +141,9 @@ class Rules:
                 continue
 
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
+            near = whole[max(0, start - _NEAR) : start + _NEAR]
             default = (
-                password in [user, *expression("user").findall(whole[max(0, start - _NEAR) : start + _NEAR])]
+                password in [user, *expression("user").findall(near)]
                 or is_default(password)
                 or (len(core) >= 3 and core in f"{name} {path}".lower())
             )
@@ -153,6 +152,7 @@ class Rules:
                 or is_kind("rule for what is no setting", rule)
                 or not candidates.deploys(path)
                 or expression("comment").match(line)
+                or (value == "password" and expression("type of a field").search(near))
             )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
             if placeholder or (default and unused):
