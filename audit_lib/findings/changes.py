@@ -32,7 +32,7 @@ _NAME_VARIABLES = (*_HOLD_VALUES, "example", "store export")
 
 
 def compare(
-    previous: PreviousReport | None, findings: Iterable[Finding], tables: Tables, ledger: Ledger
+    previous: PreviousReport | None, now: list[Finding], tables: Tables, ledger: Ledger
 ) -> pd.DataFrame:
     """`Changes` from a previous report to these findings, by subject and place within a family of checks.
 
@@ -40,7 +40,6 @@ def compare(
     """
     if previous is None:
         return Changes.of([])
-    now = list(findings)
     found = pd.DataFrame(now, columns=["check", "status", "environment", "service", "subject"])
     seen = _Seen(tables, found, previous.as_of)
     before, after = _worst(previous.findings.values()), _worst(now)
@@ -126,7 +125,6 @@ class _Seen:
         if between or check.table == "population":
             return not unread.any() and (between or self._variables_seen())
         if check.family == "leak" or check.table == "settings_changes":
-            # Settings are always read, and compared with what they were before.
             return check.family != "leak" or self._leak_seen(was, subject)
         read = check.table not in _OF_PLACES or self._place_read(environment, service)
         return read and not (unread & here).any()

@@ -121,8 +121,7 @@ class Check:
     cases: tuple[Case, ...]
     condition: Condition
     where: tuple[str, ...] = ("{source}",)
-    # Of each Item, if a finding is about several; or the column that holds them.
-    covers: tuple[str, ...] | str = ""
+    covers: tuple[str, ...] | str = ""  # of each Item, if it is about several; or the column that holds them
     listed: bool = False  # one finding for all rows of one subject, with the list of what it covers
     action: str = ""  # what is changed to close its findings; "" for its subject alone
     family: str = ""  # checks that say the same fault more or less gravely, in the order of the report

@@ -13,7 +13,7 @@ from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, e
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.leaks.tables import COMMON, ELSEWHERE
-from audit_lib.logs.formats import SHOWING_VALUES
+from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 from audit_lib.secrets.inventory import DEVELOPMENT
@@ -103,6 +103,25 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
     )
 
 
+def with_logged(leaked: Rows, tables: Tables) -> Rows:
+    """The leaked secrets with `logged`: whether only lines of logs hold them that have their own finding."""
+    events, places = tables["log_events"], tables["leak_places"]
+    shown = events.loc[events["message"].isin(SHOWING_VALUES), ["file", "line"]]
+    here = pd.MultiIndex.from_frame(places[["path", "line"]]).isin(pd.MultiIndex.from_frame(shown))
+    logged = {*places.loc[here, "leak_id"]} - {*places.loc[~here, "leak_id"]}
+    return leaked.assign(logged=[logged.issuperset(ids.split(", ")) for ids in leaked["leak_ids"]])
+
+
+def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
+    """The incidents without guessing that led to a success: it begins in its lines, and goes on no longer."""
+    let_in = rows(detections[detections["detection"].eq("let-in")])
+    ends = {(one.subject, line): one.last_at for one in let_in for line in one.evidence.split("; ")}
+    begun = detections["evidence"].map(lambda places: str(places).partition("; ")[0])
+    ended = map(ends.get, zip(detections["subject"], begun, strict=True))
+    by_then = detections["last_at"].le(pd.Series(ended, detections.index, detections["last_at"].dtype))
+    return detections[~(detections["detection"].eq("guessing") & by_then)]
+
+
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     """The lines without those of settings whose value is not known; what a loader surely alters stays."""
     inventory = tables["inventory"]
@@ -161,8 +180,7 @@ SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE = has("component", "whole", "password")
 GRAVE = has("severity", "medium", "high", "critical")
 ON_DISK = has("state", "read", "empty")
-# What holds values and must be kept out of git, and from other accounts' eyes.
-PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")
+PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 LOG = has("kind", "log")
 
 OTHERS_MAY_READ = Predicate(
@@ -195,12 +213,17 @@ UNDECLARED = has("declared", False) & ~(has("group", "secrets") & has("supplied"
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
-    "attack-on-logins": when(_found("guessing", "spraying", "let-in")),
+    "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
+    "scan-or-flood": when(_found("probing")),
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),  # as below
     "leaked-in-force": when(has("status", "emergency")),
-    "leak-undecided": when(has("status", "unknown") & has("secret", ELSEWHERE), has("status", "unknown")),
+    "leak-undecided": when(
+        has("status", "unknown") & has("secret", ELSEWHERE),
+        has("status", "unknown"),
+        about=no("logged"),
+        prepare=with_logged,
+    ),
     "leaked-before": when(has("status", "historic")),
     "password-in-file": when(has("variable", ELSEWHERE), has("variable", COMMON), more_than("values", 0)),
     "leak-search-incomplete": when(
@@ -280,7 +303,10 @@ CONDITIONS = {
         has("supplied", "no"), has("supplied", "unknown") & has("group", "secrets"), about=_known_by("code")
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
-    "secret-not-reviewed": when(has("review", "late", "missing")),
+    # of what nobody described that is the finding
+    "secret-not-reviewed": when(
+        has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
+    ),
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
     "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
     "overdue-by-the-period-for-all": when(
@@ -333,7 +359,7 @@ CONDITIONS = {
     "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
-    "value-in-log": when(has("message", *SHOWING_VALUES)),
+    "value-in-log": when(has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES)),
     "start-up-failed": when(
         has("message", REPORTED_MISSING),
         has("kind", "secret_validation_failed"),
@@ -354,11 +380,11 @@ CONDITIONS = {
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))
 _DEFAULTS = _TEXTS.pop("defaults")  # by table
+REASONS = _TEXTS.pop("reasons")  # why an age is not known, as Freshness has it and as a reader does
 CHECKS: tuple[Check, ...] = tuple(
     check_of({"id": id_, "table": table, **_DEFAULTS.get(table, {}), **block}, CONDITIONS[id_])
     for table, blocks in _TEXTS.items()
     for id_, block in blocks.items()
 )
 BY_ID = {check.id: check for check in CHECKS}
-# Checks before 0.3.0 by the one that each was merged into.
-SUCCESSORS = {earlier: check.id for check in CHECKS for earlier in check.formerly}
+SUCCESSORS = {earlier: check.id for check in CHECKS for earlier in check.formerly}  # of checks before 0.3.0

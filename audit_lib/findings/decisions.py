@@ -164,21 +164,17 @@ def _state(made: Decision, ids: list[str], as_of: datetime) -> str:
 def successors_of(id_: str, ids: Iterable[str]) -> tuple[str, ...]:
     """The ids under which a finding of a merged check goes on; () if it ended, or was not merged."""
     check, _, rest = id_.partition(":")
-    if check not in SUCCESSORS:
-        return ()
-    merged = [other for other in ids if other.partition(":")[0] == SUCCESSORS[check]]
-    same = [other for other in merged if f"{other}:".startswith(f"{SUCCESSORS[check]}:{rest}:")]
+    merged = [other for other in ids if other.partition(":")[0] == SUCCESSORS.get(check)]
+    same = [other for other in merged if f"{other}:".startswith(f"{SUCCESSORS.get(check)}:{rest}:")]
     return tuple(same or merged)
 
 
 def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) -> None:
     """Raises `BadInput`, with the nearest ids, if no finding has an id; `close` takes those `gone`, too."""
     known = {*ids, *gone}
-    if id_ in known:
-        return
     repeated = successors_of(id_, known)
     hint = f"; it goes on as {' and '.join(repeated)}" if repeated else nearest(id_, known)
-    raise BadInput.at("ID", f"is the id of no finding{hint}")
+    BadInput.unless(id_ in known, "ID", f"is the id of no finding{hint}")
 
 
 # ---- What people must answer ----

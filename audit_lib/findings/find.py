@@ -14,7 +14,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import NOT_KNOWN, SEVERITIES, age_words, few, instant_words
 from audit_lib.findings.check import Case, Check, Item, Tables
-from audit_lib.findings.checks import CHECKS
+from audit_lib.findings.checks import CHECKS, REASONS
 from audit_lib.settings import Policy
 
 EVIDENCE = 3  # pieces shown of rows that share an id
@@ -24,14 +24,6 @@ QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a 
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
 _DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
-
-REASONS = {  # why an age is not known, as Freshness has it and as a reader does
-    "straddles": "the limit is within the possible age",
-    "conflict": "pieces of evidence contradict each other",
-    "reviewed late": "all evidence is later than the date of this review",
-    "no evidence": "no evidence of its age",
-    "not supplied": "its values were not supplied",
-}
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,7 @@ def _fields(*templates: str) -> set[str]:
 
 
 def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Policy) -> Finding:
-    words = row_words(row)
+    words, rule = row_words(row), policy.rule(str(row.get("secret", "")))
     subject = (case.subject or check.subject).format_map(words)
     wide = check.listed and not case.subject  # its list says which places it is about
     place = ("", "") if wide else (words.get("environment", ""), words.get("service", ""))
@@ -129,7 +121,7 @@ def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Poli
         evidence=(case.evidence.format_map(words).rstrip(" .:;"),),
         where=tuple(filter(None, (template.format_map(words) for template in check.where))),
         remedy=(_ENDS_OPEN.sub(".", remedy),),
-        guide_lines=_guide_lines(check, row, policy),
+        guide_lines=tuple(map(str, rule.cited(*check.facts))) if rule else (),
         covers=() if case.subject else _covers(check, row, words),
         rows=1,
     )
@@ -152,7 +144,9 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
     counted = [finding for finding in alike if finding.status == "open"] or alike
     several = ("evidence", "where", "remedy", "covers", "guide_lines")
-    lists: dict[str, Any] = {name: _distinct(getattr(one, name) for one in counted) for name in several}
+    lists: dict[str, Any] = {
+        name: tuple(dict.fromkeys(item for one in counted for item in getattr(one, name))) for name in several
+    }
     severity = max((finding.severity for finding in counted), key=SEVERITIES.index)
     merged = replace(counted[0], severity=severity, rows=sum(one.rows for one in counted), **lists)
     if listed and merged.check.listed and merged.status == "open":
@@ -161,15 +155,6 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
         digest = sha256("; ".join(names).encode("utf-8", "surrogatepass")).hexdigest()
         return replace(merged, id=f"{merged.id}-{digest[:8]}")
     return merged
-
-
-def _distinct(several: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
-    return tuple(dict.fromkeys(one for parts in several for one in parts))
-
-
-def _guide_lines(check: Check, row: Mapping[Hashable, Any], policy: Policy) -> tuple[str, ...]:
-    rule = policy.rule(str(row.get("secret", "")))
-    return tuple(str(line) for line in rule.cited(*check.facts)) if rule else ()
 
 
 def by_item(findings: pd.DataFrame) -> pd.DataFrame:

@@ -19,8 +19,9 @@ ROWS = data(Path(__file__).with_name("checks.toml"))
 def _verdicts(check: Check) -> Iterator[list[tuple[str, int]]]:
     """What a check says of each row: the severity of a fault, unknown, or silent; and in which case."""
     for _, change in ROWS[check.id]:
-        held = rows_of("inventory", *change.get("inventory", ()))
-        rows = check.rows({"inventory": held, check.table: rows_of(check.table, change)})
+        tables = {name: rows_of(name, *change.get(name, ())) for name in TABLES}
+        mine = {check.table: rows_of(check.table, change, *change.get(check.table, ()))}
+        rows = check.rows(tables | mine)
         spoke = [(at, case, picked) for at, (case, picked) in enumerate(check.picked(rows)) if len(picked)]
         said = [
             case.status
@@ -71,7 +72,7 @@ def test_a_check_is_whole(check: Check) -> None:
     for case in check.cases:
         texts += [case.evidence, case.name, case.remedy, case.subject]
     assert all(text.format_map(blank) or not text for text in texts)
-    empty = check.rows({"inventory": rows_of("inventory"), check.table: rows_of(check.table)})
+    empty = check.rows({name: rows_of(name) for name in TABLES})
     assert not any(truths.any() for truths in judged(check, empty))
     with pytest.raises(ValueError, match="zip"):  # a case without its condition
         list(replace(check, cases=(*check.cases, check.cases[0])).picked(empty))

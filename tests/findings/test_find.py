@@ -53,9 +53,7 @@ def _decisions(made: list[list[Any]]) -> list[Entry]:
 
 def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """A table without rows for each that a check looks at, but for those changed."""
-    leaks = {"leaks": ("leak_id", "fingerprint", "force"), "leak_places": ("leak_id", "path", "line")}
-    empty = {name: pd.DataFrame(columns=[*columns]) for name, columns in leaks.items()}
-    return {name: rows_of(name, *changed.get(name, ())) for name in TABLES} | empty
+    return {name: rows_of(name, *changed.get(name, ())) for name in TABLES}
 
 
 def _judge(
