@@ -290,7 +290,6 @@ CONDITIONS = {
     # a second value stands under SERVICE (FILE)
     "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
-    # what is public by the policy has no age
     "no-rotation-period": when(
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
@@ -303,7 +302,6 @@ CONDITIONS = {
         has("supplied", "no"), has("supplied", "unknown") & has("group", "secrets"), about=_known_by("code")
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
-    # of what nobody described that is the finding
     "secret-not-reviewed": when(
         has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
     ),
