@@ -116,10 +116,13 @@ def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
     """The incidents without guessing that led to a success: it begins in its lines, and goes on no longer."""
     let_in = rows(detections[detections["detection"].eq("let-in")])
     ends = {(one.subject, line): one.last_at for one in let_in for line in one.evidence.split("; ")}
-    begun = detections["evidence"].map(lambda places: str(places).partition("; ")[0])
-    ended = map(ends.get, zip(detections["subject"], begun, strict=True))
-    by_then = detections["last_at"].le(pd.Series(ended, detections.index, detections["last_at"].dtype))
-    return detections[~(detections["detection"].eq("guessing") & by_then)]
+    led_in = [
+        one.detection == "guessing"
+        and (ended := ends.get((one.subject, one.evidence.partition("; ")[0]))) is not None
+        and one.last_at <= ended
+        for one in rows(detections)
+    ]
+    return detections[~pd.Series(led_in, detections.index, dtype=bool)]
 
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
@@ -215,7 +218,7 @@ TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 CONDITIONS = {
     "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing")),
+    "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),  # as below
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(

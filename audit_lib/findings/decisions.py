@@ -177,9 +177,6 @@ def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) ->
     BadInput.unless(id_ in known, "ID", f"is the id of no finding{hint}")
 
 
-# ---- What people must answer ----
-
-
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
     """`Attestations`: each question of the policy, then, by rule, answers to what it does not ask.
 

@@ -58,9 +58,6 @@ class PreviousReport:
     doubt: str = ""  # why nothing shows that it is as it was published; "" if the key's signature holds
 
 
-# ---- Sign-offs ----
-
-
 def last_signed(ledger: Ledger) -> LastReview | None:
     """The last sign-off that keeps what was judged by; None if the ledger has none."""
     signed = [entry for entry in ledger.of_kind("signoff") if {"in_force", "rules"} & entry.body.keys()]
@@ -95,9 +92,6 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
         }
         for entry in ledger.of_kind("signoff")
     )
-
-
-# ---- Settings ----
 
 
 def tabulate_settings_changes(
@@ -151,9 +145,6 @@ def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:
 def _parted(line: str) -> tuple[str, str]:
     name, equals, value = line.partition(" = ")
     return (name, value) if equals else (line.rpartition(":")[0] or line, "declared")
-
-
-# ---- The previous report ----
 
 
 class _Row(BaseModel):

@@ -21,7 +21,7 @@ from audit_lib.findings.decisions import (
 )
 from audit_lib.findings.find import by_item, finding_id, with_texts
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
-from audit_lib.leaks.tables import COMMON
+from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule, load_project
 from tests.support.audits import run_audit
@@ -36,7 +36,6 @@ OVERDUE = "overdue-secret:API_TOKEN:production/backend"
 POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", owner="Ada"),))
 FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status": "open", "covers": ()}
 FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
-ELSEWHERE_ROW = "tests, examples and documents"
 LATE = {"freshness": [{"status": "overdue"}]}
 
 
@@ -215,6 +214,8 @@ def test_one_action_closes_what_hangs_together() -> None:
     seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
     found = _find(detections=seen).set_index("subject")["action"]
     assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
+    found = _find(**CASES["one line"]).set_index("subject")["action"]
+    assert found["secret-in-url /a"] == found["secret in a url of /a"] != found["secret in a url of /b"]
 
 
 @pytest.mark.parametrize(("environment", "kind", "named", "actions"), CASES["blind"])
@@ -236,17 +237,17 @@ def test_values_in_force_decide_leaks_at_once(
 
 def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
     """However many names there are: what a file that deploys holds, and what was perhaps made for tests."""
-    chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE_ROW)]
+    chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE)]
     chosen.append({"variable": COMMON, "values": 2})
-    leaked = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": ()}]
+    leaked = [{"secret": ELSEWHERE, "status": "unknown", "covers": ()}]
     found = _find(chosen_passwords=chosen, leaked_secrets=leaked).set_index("subject")["action"]
     assert found["A"] == found["B"] != found[COMMON]
-    assert found[ELSEWHERE_ROW].nunique() == 1
+    assert found[ELSEWHERE].nunique() == 1
 
 
 def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     """The id of the one row holds a digest of its leaks: who accepts it answers for no later one."""
-    rows: Any = [{"secret": ELSEWHERE_ROW, "status": "unknown", "covers": (), "digest": one} for one in "ab"]
+    rows: Any = [{"secret": ELSEWHERE, "status": "unknown", "covers": (), "digest": one} for one in "ab"]
     first, second = (set(_find(leaked_secrets=[row])["id"]) for row in rows)
     assert first.isdisjoint(second)
 
