@@ -108,8 +108,7 @@ class Head(NamedTuple):
         if at is None and fields.time is not None:
             at, lacks = fields.time, fields.lacks | lacks
         record = record or (fields.level != b"" and not fields.text.startswith(b"Traceback"))
-        if client is None and fields.client:
-            client = client_of(fields.client)
+        client = client_of(fields.client) if client is None and fields.client else client
         return Head(at, lacks, record, client, structures + 1)
 
 
@@ -202,6 +201,7 @@ class LineReader:
         return self._read_rest(text, before, match, is_object=is_object)
 
     def _read_rest(self, text: bytes, head: Head, match: Match | None, *, is_object: bool) -> Line:
+        """What follows the prefixes: a structured line, a request, a message or other text."""
         if head.structures < _STRUCTURES and (is_object or _is_paired(text)):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
@@ -222,8 +222,7 @@ class LineReader:
     def _answered(self, match: Match, at: int | None, lacks: int) -> Line:
         place, found, time, missing = match
         logged, method, path, status = found.group(*place.request)
-        if place.may_be_forged:
-            logged = place.client(found)
+        logged = place.client(found) if place.may_be_forged else logged
         events = self._events_of(path, place.block.method or method, place.block.status or status)
         if at is None and time is not None:
             at, lacks = time, missing | lacks

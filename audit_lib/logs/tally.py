@@ -275,14 +275,16 @@ class Tally:
             # A login that was redirected is counted once it is known how it ended.
             if event.status and event.message not in OPEN_LOGINS:
                 minute, first = -1 if at is None else at // MINUTE, self._number
-                by = (minute, self._day, event.kind, event.status, whose, event.method, event.route, 1, first)
-                self._requests.append(by)
+                self._requests.append(
+                    (minute, self._day, event.kind, event.status, whose, event.method, event.route, 1, first)
+                )
             if event.kind != "other" or event.message:
                 self._count(event, whose, at)
         if len(self._requests) > _MOST_ROWS or len(self._events) > _MOST_ROWS:
             self._pack()
 
     def _note(self, unknown: str, shape: str, warns: bool) -> None:
+        """Counts a line whose words nobody knows, by its shape, and notes a warning."""
         self._facts.warned |= warns
         if unknown:
             shapes = self._facts.shapes[unknown]
@@ -300,8 +302,7 @@ class Tally:
             self._add_event(LogEvent(NOTICE, CLOCK_SET_BACK), "", self._number, at, at, before, self._day)
         for number, earlier, event, client in self._waiting:
             # Untimed events lie between their nearest timed lines; merged instances can swap the two.
-            low, high = min(earlier, at), max(earlier, at)
-            self._add_event(event, client, number, NONE, low, high, day_of(earlier))
+            self._add_event(event, client, number, NONE, min(earlier, at), max(earlier, at), day_of(earlier))
         self._waiting.clear()
 
     def _count(self, event: LogEvent, client: str, at: int | None) -> None:
