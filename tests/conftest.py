@@ -3,9 +3,13 @@
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.support.browser import browser
 
 WHOLE_PROGRAM = Path(__file__).parent
 
@@ -43,3 +47,10 @@ def pytest_collection_finish() -> None:
 def long_run(request: pytest.FixtureRequest) -> bool:
     """Whether the full counts are asked for."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A browser for all tests of a file; its loop goes on, so those that start a kernel come before."""
+    with browser() as made:
+        yield made

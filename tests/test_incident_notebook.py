@@ -1,7 +1,9 @@
-"""The incident notebook as `investigate` publishes it, and as an analyst works with it in JupyterLab."""
+"""The incident notebook as `investigate` publishes it, and as an analyst works with it in JupyterLab, where
+the guard lets no value of any notebook out: neither the page nor a saved file holds one."""
 
 import csv
 import json
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
@@ -9,11 +11,14 @@ from shutil import copytree
 import nbformat
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import Browser, Page
 
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
+from audit_lib.secrecy.redact import MARK
 from tests.support.applications import write
-from tests.support.browser import browser, jupyterlab, new_page
+from tests.support.browser import jupyterlab, new_page
+from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.fakes import fake_value
 from tests.support.paths import ROOT
 from tests.support.payloads import MARKUP, payloads, stolen
@@ -71,18 +76,6 @@ def test_an_edited_page_is_noticed(published: tuple[Path, str], tmp_path: Path) 
     assert CliRunner().invoke(main, ["verify", str(copied)]).exit_code == 3
 
 
-def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str]) -> None:
-    """Commit messages of a deploy list are text: in Chromium nothing lives, and a phone does not scroll."""
-    with browser() as chromium:
-        page, asked = new_page(chromium, viewport={"width": 400, "height": 900}), list[str]()
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((published[0] / "incident.html").as_uri())
-        assert page.evaluate(FOREIGN) == []
-        assert page.locator("td", has_text="127.0.0.1:9").count()
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
-        assert page.evaluate("document.documentElement.scrollWidth") == 400
-
-
 def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> None:
     """In whatever way a thief sent it, and in the name of a log, the requests are told without it."""
     value = fake_value("stolen token")
@@ -102,45 +95,85 @@ def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> N
     assert not [form for form in stolen(value) for text in (done.output, *files) if form in text]
 
 
+def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str], chromium: Browser) -> None:
+    """Commit messages of a deploy list are text: in Chromium nothing lives, and a phone does not scroll."""
+    page, asked = new_page(chromium, viewport={"width": 400, "height": 900}), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((published[0] / "incident.html").as_uri())
+    assert page.evaluate(FOREIGN) == []
+    assert page.locator("td", has_text="127.0.0.1:9").count()
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth") == 400
+
+
 NOTEBOOK = ROOT / "notebooks" / "incident.ipynb"
 ELSEWHERE = "192.0.2.44"  # of the sample, in the window
 
 
-def test_an_analyst_follows_the_timeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, str, Path]]:
+    """A page, the address of a notebook in JupyterLab by its name, and the folder that it serves."""
+    work, scratch = (tmp_path_factory.mktemp(name) for name in ("work", "scratch"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        with jupyterlab(work, scratch) as address:
+            yield new_page(chromium, viewport={"width": 1400, "height": 1200}), f"{address}&reset", work
+
+
+def _run_all(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
+    page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Page, str, Path]) -> None:
+    """When each way of saying a value was run by hand, the page, the file and its checkpoint are clean."""
+    page, address, work = lab
+    canary = notebook(KNOW, *CELLS, *FAILING, "print('the end')", parameters=False)
+    for cell in canary.cells:
+        cell.metadata["tags"] = ["raises-exception"]  # "Run All Cells" goes on behind it
+    nbformat.write(canary, work / "canary.ipynb")
+    _run_all(page, address.format(name="canary.ipynb"))
+    page.locator(".jp-OutputArea-output pre", has_text="the end").wait_for()
+    page.keyboard.press("Control+s")
+    page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
+    shown = page.content() + page.locator("body").inner_text()
+    saved = [path.read_text("utf-8") for path in work.rglob("canary*.ipynb")]
+    assert len(saved) == 2
+    assert shown.count(MARK) > 50
+    assert (work / "canary.ipynb").read_text("utf-8").count("the end") > 1
+    assert disclosed("\n".join([shown, *saved])) == []
+
+
+def test_an_analyst_follows_the_timeline(lab: tuple[Page, str, Path], tmp_path: Path) -> None:
     """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    work = tmp_path / "work"
-    work.mkdir()
+    (page, address, work), asked = lab, list[str]()
     write_sample(tmp_path / "sample")
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    parameters = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    incident = nbformat.read(NOTEBOOK, as_version=4)
+    parameters = next(cell for cell in incident.cells if "parameters" in cell.metadata.get("tags", []))
     given = {"project": str(tmp_path / "sample"), "since": "2026-08-19", "until": "2026-08-22"}
     for name, text in given.items():
         parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
-    nbformat.write(notebook, work / "incident.ipynb")
-    with browser() as chromium, jupyterlab(work, tmp_path) as address:
-        page, asked = new_page(chromium, viewport={"width": 1400, "height": 1200}), list[str]()
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(address.format(name="incident.ipynb"))
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
-        page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
-        cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
-        fields = cell.locator("input")
-        fields.first.wait_for(timeout=90_000)
-        box = cell.locator("input").nth(2)  # since, until, address, secret
-        box.fill(ELSEWHERE)
-        box.press("Enter")
-        page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run Selected Cell and All Below", exact=True).click()
-        below = page.locator('.jp-CodeCell:has-text("incident.suspects")')
-        below.get_by_text(ELSEWHERE).first.wait_for()
-        page.locator("table.dataframe").nth(9).wait_for()
-        faults = page.locator('[data-mime-type$="stderr"], [data-mime-type$="error"]')
-        assert faults.all_inner_texts() == []
-        page.screenshot(path=str(tmp_path / "lab.png"))
-        assert (tmp_path / "lab.png").stat().st_size > 10_000
-        here = address.split("/lab")[0].removeprefix("http")
-        assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []
+    nbformat.write(incident, work / "incident.ipynb")
+    page.on("request", lambda request: asked.append(request.url))
+    _run_all(page, address.format(name="incident.ipynb"))
+    cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
+    fields = cell.locator("input")
+    fields.first.wait_for(timeout=90_000)
+    box = cell.locator("input").nth(2)  # since, until, address, secret
+    box.fill(ELSEWHERE)
+    box.press("Enter")
+    page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run Selected Cell and All Below", exact=True).click()
+    below = page.locator('.jp-CodeCell:has-text("incident.suspects")')
+    below.get_by_text(ELSEWHERE).first.wait_for()
+    page.locator("table.dataframe").nth(9).wait_for()
+    faults = page.locator('[data-mime-type$="stderr"], [data-mime-type$="error"]')
+    assert faults.all_inner_texts() == []
+    page.screenshot(path=str(tmp_path / "lab.png"))
+    assert (tmp_path / "lab.png").stat().st_size > 10_000
+    here = address.split("/lab")[0].removeprefix("http")
+    assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []

@@ -13,12 +13,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from click.testing import CliRunner
+from playwright.sync_api import Browser
 
 from audit_lib.cli.review import review
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.settings.load import remember_sample
-from tests.support.browser import browser, new_page
+from tests.support.browser import new_page
 from tests.support.fakes import fake_value
 from tests.support.payloads import MARKUP, OTHER, payloads, stolen
 
@@ -127,17 +128,18 @@ def _commit(project: Path, messages: list[str]) -> None:
         (project / _file_name(message)).unlink()
 
 
-def test_the_page_is_dead_in_a_real_browser(attacked: Path, listener: ThreadingHTTPServer) -> None:
+def test_the_page_is_dead_in_a_real_browser(
+    attacked: Path, listener: ThreadingHTTPServer, chromium: Browser
+) -> None:
     """Opened in Chromium, the report makes no request, runs nothing and holds no element of an attacker's."""
-    with browser() as chromium:
-        page = new_page(chromium)
-        dialogs: list[str] = []
-        page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
-        page.goto((attacked / "report.html").as_uri(), wait_until="load")
-        for link in page.query_selector_all("a, details, summary"):
-            assert not (link.get_attribute("href") or "").startswith(("javascript", "http"))
-        assert page.evaluate(FOREIGN) == []
-        assert page.evaluate("document.scripts.length") <= 1
+    page = new_page(chromium)
+    dialogs: list[str] = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+    page.goto((attacked / "report.html").as_uri(), wait_until="load")
+    for link in page.query_selector_all("a, details, summary"):
+        assert not (link.get_attribute("href") or "").startswith(("javascript", "http"))
+    assert page.evaluate(FOREIGN) == []
+    assert page.evaluate("document.scripts.length") <= 1
     assert dialogs == []
     assert listener.seen == []  # type: ignore[attr-defined]
     # Their text is shown, as text: a report that dropped them would prove nothing.

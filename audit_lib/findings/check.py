@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from audit_lib.secrets.inventory import DEVELOPMENT
 
 Rows = pd.DataFrame
 Tables = Mapping[str, pd.DataFrame]
-Truths = pd.Series
+Truths = np.ndarray[Any, np.dtype[np.bool_]]
 Prepare = Callable[[Rows, Tables], Rows]
 
 
@@ -69,13 +70,14 @@ class Case:
 
 @dataclass(frozen=True)
 class Predicate:
-    """Which rows something holds for, as plain booleans: a null is never "no fault" by accident."""
+    """Which rows something holds for, as plain booleans: a null is never "no fault" by accident.
+    What `holds` gives may be a Series or an array."""
 
-    holds: Callable[[Rows], Truths]
+    holds: Callable[[Rows], Any]
 
     def __call__(self, rows: Rows) -> Truths:
         """Whether it holds, for each row."""
-        return self.holds(rows).astype(bool)
+        return np.asarray(self.holds(rows), dtype=bool)
 
     def __and__(self, other: "Predicate") -> "Predicate":
         return Predicate(lambda rows: self(rows) & other(rows))
@@ -87,7 +89,7 @@ class Predicate:
         return Predicate(lambda rows: ~self(rows))
 
 
-every = Predicate(lambda rows: pd.Series(True, index=rows.index))
+every = Predicate(lambda rows: np.ones(len(rows)))
 
 
 @dataclass(frozen=True)
@@ -133,17 +135,18 @@ class Check:
         return self.condition.prepare(tables[self.table], tables)
 
     def picked(self, rows: Rows) -> Iterator[tuple[Case, Rows]]:
-        """The rows of each case, without those of an earlier one."""
+        """The rows of each case, without those of an earlier one.
+        Most pick none, and a slice copies nothing."""
         left = self.condition.about(rows)
         for case, holds in zip(self.cases, self.condition.cases, strict=True):
             here = left & holds(rows)
-            left &= ~here
-            yield case, rows[here] if here.any() else rows[:0]  # most pick none, and a slice copies nothing
+            left = left & ~here
+            yield case, rows[here] if here.any() else rows[:0]
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
     """Which rows are faults, and which of the others cannot be decided."""
-    truths = {status: pd.Series(False, index=rows.index) for status in ("open", "unknown")}
+    truths = {status: np.zeros(len(rows), bool) for status in ("open", "unknown")}
     for case, here in check.picked(rows):
         truths[case.status] |= rows.index.isin(here.index)
     return truths["open"], truths["unknown"]

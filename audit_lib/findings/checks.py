@@ -59,8 +59,8 @@ def more_than(column: str, least: float) -> Predicate:
 def with_lines(table: Rows, tables: Tables) -> Rows:
     """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets. Without a
     line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there."""
-    inventory, lines = tables["inventory"], defaultdict(list)
-    for row in rows(inventory[inventory["line"].notna()]):
+    inventory, lines = tables["inventory"].dropna(subset="line"), defaultdict(list)
+    for row in rows(inventory[["secret", "environment", "service", "source", "line"]]):
         for service in {row.service, ""}:
             lines[row.secret, row.environment, service].append(f"{row.source}:{row.line}")
     for side in ("", "other_"):
@@ -68,7 +68,7 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
         if "environment" not in table or names[0] not in table:
             continue
         columns = [name if name in table else name.removeprefix("other_") for name in names]
-        places = zip(*(table[name].astype(str) for name in columns), strict=True)
+        places = zip(*(table[name].astype(str).tolist() for name in columns), strict=True)
         cited = [", ".join(lines.get(place, ())) or "/".join(filter(None, place[1:])) for place in places]
         table = table.assign(**{f"{side}line_of": pd.Series(cited, table.index, dtype="str")})
     return table

@@ -81,14 +81,12 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
     alike: dict[str, list[Finding]] = {}
     for case, picked in check.picked(table) if len(table) else ():
-        for finding in _of_case(check, case, picked, policy):
+        for finding in _of_case(check, case, picked, policy) if len(picked) else ():
             alike.setdefault(finding.id, []).append(finding)
     yield from map(_merged, alike.values())
 
 
 def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
-    if picked.empty:
-        return
     subject, covers = case.subject or check.subject, () if case.subject else check.covers
     named = _fields(subject, *([f"{{{covers}}}"] if isinstance(covers, str) else covers))
     picked = picked.assign(severity_=(case.severity or check.severity).of(picked))

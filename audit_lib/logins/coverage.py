@@ -57,11 +57,12 @@ class Coverage:
 def cover(traffic: Traffic) -> Coverage:
     """The facts of the logs of a window."""
     missing: dict[str, str] = {}
-    for facts in (_of_reading, _of_logins, _of_requests, _of_times):
+    is_empty = traffic.activity.counts.empty and traffic.events.empty
+    for facts in (_of_reading,) if is_empty else (_of_reading, _of_logins, _of_requests, _of_times):
         for fact, what, text in facts(traffic):
             if what:
                 missing.setdefault(fact, text.format(what if isinstance(what, str) else int(what)))
-    if traffic.activity.counts.empty and traffic.events.empty:
+    if is_empty:
         text = missing.get("every log read", "no log line of the period was read")
         missing = dict.fromkeys(set().union(*NEEDS.values()), text)
     return Coverage(missing)

@@ -99,6 +99,8 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     Failures of known clients that begin to fail together are no guessing, spraying or let-in as well.
     """
     coverage = coverage or cover(traffic)
+    if traffic.activity.counts.empty and traffic.events.empty:
+        return tuple(_verdict(name, (), traffic, coverage) for name in NEEDS)
     onsets = list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
@@ -272,9 +274,8 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     hidden = route.str.contains(_DOTFILE) & ~fits(route, policy.access.open)
     weight = requests["count"].mask(answered, rule.sensitive)  # one answer is enough
     sensitive = requests.assign(weight=weight)[fits(route, policy.sensitive_routes) | hidden]
-    several = [(rule.sensitive, PROBING_PAUSE)]
     probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
-    return [*probes, *by_source(sensitive, several, PROBING_PAUSE, files)[0]]
+    return [*probes, *by_source(sensitive, [(rule.sensitive, PROBING_PAUSE)], PROBING_PAUSE, files)[0]]
 
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
@@ -433,9 +434,9 @@ def find_episodes(
 
     In order of time, with the index of their events. Beyond MOST they are only counted: a flood is no work.
     """
-    events = in_windows(events, key, ladder, **counting)
     if events.empty:
         return [], events.index
+    events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
     runs = sorted(pairwise(ends), key=lambda run: (at[run[0]], run[0]))
@@ -456,8 +457,6 @@ def in_windows(
 
     It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
     """
-    if events.empty:
-        return events
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
     weight = next((name for name in ("weight", "count") if name in events), None)
     weights = events[weight].tolist() if weight else [1] * len(events)

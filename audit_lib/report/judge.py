@@ -190,7 +190,7 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
     """For each row of the check's frame whether it is about it, finds a fault, or is not known. A row is also
     not known if its columns say so: one finding stands for all that were not supplied."""
     judgeable = check.rows(frames)
-    about = check.condition.about(judgeable).astype(bool)
+    about = check.condition.about(judgeable)
     fault, unknown = judged(check, judgeable)
     states = [column for column in _STATES if column in judgeable]
     silent = judgeable[states].isin(["not supplied", "unknown"]).any(axis=1)

@@ -59,9 +59,7 @@ class Inventory(OfSecret):
     placeholder: Series[pd.BooleanDtype] = Field(nullable=True)  # null: no value to judge
     compromised: Series[pd.BooleanDtype] = Field(nullable=True)  # equals a value known to be public
     template: Series[pd.BooleanDtype] = Field(nullable=True)  # equals the value of an example file
-    shown_by_git: Series[pd.BooleanDtype] = Field(
-        nullable=True
-    )  # to all, in development alone, and guessable
+    shown_by_git: Series[pd.BooleanDtype] = Field(nullable=True)  # to all, in development, guessable
     length: Series[str]  # ok | short | below good | "" where not judged
     min_length: Series[pd.Int64Dtype] = Field(nullable=True)
     good_length: Series[pd.Int64Dtype] = Field(nullable=True)
@@ -250,7 +248,8 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
-    held = inventory.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(inventory)))
+    held = inventory[["secret", "environment", "service", "kind", "component", "fingerprint", "whole"]]
+    held = held.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(held)))
     secrets = held[held["kind"].isin(SECRET_KINDS)]
     # One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
     apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]

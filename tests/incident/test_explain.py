@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from shutil import copytree, rmtree
+from shutil import rmtree
 
 import pandas as pd
 import pytest
@@ -184,12 +184,9 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 @pytest.mark.parametrize(("kind", "secret", "rest"), CASES["ruled_out"])
 def test_unlikely_is_earned(kind: str, secret: str, rest: dict[str, list[str]], tmp_path: Path) -> None:
     """With all that it needs an explanation is unlikely where it explains nothing; else it is not."""
-    whole = tmp_path / "whole"
-    whole.mkdir()
-    plant(whole, kind, 0)
-    change(whole / TOML, 'name = "planted"', 'environments = ["production"]\nname = "planted"')
     for number, taken in enumerate(("nothing", *rest)):
-        folder = copytree(whole, tmp_path / str(number))
+        plant(folder := tmp_path / str(number), kind, 0)
+        change(folder / TOML, 'name = "planted"', 'environments = ["production"]\nname = "planted"')
         TAKEN[taken](folder)
         ratings = _explained(opened(folder, secret=secret))["rating"]
         unlikely = set(ratings.index[ratings.eq("unlikely")])

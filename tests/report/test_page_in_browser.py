@@ -1,12 +1,11 @@
 """The page of the sample as a person sees it: its first screen, its folds, on a phone, without scripts."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.browser import browser, new_page
+from tests.support.browser import new_page
 from tests.support.paths import GOLDEN
 from tests.support.real_loaders import NODE_FOLDER
 
@@ -14,13 +13,6 @@ REPORT = GOLDEN / "report.html"
 AXE = NODE_FOLDER / "node_modules" / "axe-core" / "axe.min.js"
 HEIGHT, WIDTH = "document.documentElement.scrollHeight", "document.documentElement.scrollWidth"
 LARGEST = 400 * 1024
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests here."""
-    with browser() as made:
-        yield made
 
 
 def _opened(chromium: Browser, wide: int = 1280, at: str = "", **more: Any) -> Page:

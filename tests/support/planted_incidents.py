@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from shutil import copytree
 from tempfile import mkdtemp
 from typing import Any
 
@@ -162,7 +163,13 @@ def opened(folder: Path, since: datetime | str = "", **given: str) -> Investigat
 def planted(kind: str, seed: int = 0) -> tuple[Path, Planted]:
     """A project with an incident of a kind, and the truth: made once for all that only read it."""
     folder = Path(mkdtemp(prefix="audit-planted-"))
-    return folder, plant(folder, kind, seed)
+    return folder, _plant(folder, kind, seed)
+
+
+def plant(folder: Path, kind: str, seed: int) -> None:
+    """A copy of such a project in a folder of one's own."""
+    copytree(planted(kind, seed)[0], folder, dirs_exist_ok=True)
+    remember_sample(folder)
 
 
 @cache
@@ -191,8 +198,7 @@ def rewrite_log(
     log.write_text("".join(sorted(lines)), "utf-8")
 
 
-def plant(folder: Path, kind: str, seed: int) -> Planted:
-    """A project in a folder with one incident of a kind, and the truth about it."""
+def _plant(folder: Path, kind: str, seed: int) -> Planted:
     text = f"incident {kind} {seed}"
     plan = Planted(text, random.Random(text))
     token = drawn(f"{text} token", 43)
