@@ -7,6 +7,7 @@ from shutil import rmtree
 import pytest
 
 from audit_lib.base.errors import BadInput
+from audit_lib.report.known_values import guard_values
 from audit_lib.report.record import report_record
 from audit_lib.report.tables import to_json
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -50,6 +51,15 @@ def test_an_empty_project_passes_nothing(project: Project) -> None:
     """Where nothing was read every finding is unknown, and there are some."""
     findings = run_audit(project, "2026Q3", "2026-09-30").findings
     assert set(findings["status"]) == {"unknown"}
+
+
+def test_what_a_file_that_was_read_is_called_may_be_said(project: Project) -> None:
+    """A setting that names such a file is no secret: with it in the report, nothing could be published."""
+    for path, text in CASES["named"].items():
+        (project.root / path).parent.mkdir(exist_ok=True)
+        (project.root / path).write_text(text)
+    classes = guard_values(run_audit(load_project(project.root), "2026Q3", "2026-09-30"))
+    assert (len(classes.open), len(classes.whole)) == (2, 0)
 
 
 def test_two_runs_without_a_key_give_the_same_report(tmp_path: Path) -> None:

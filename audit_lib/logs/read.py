@@ -45,8 +45,8 @@ _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # co
 _ROTATED = re.compile(
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
-# Text that other people wrote: a request may bear a value in its path, a log in its name.
-_FOREIGN = ["route", "client", "subject", "source", "file"]
+# Text that other people wrote: a request may bear a value in its path.
+_FOREIGN = ["route", "client", "subject"]
 _Reader = Callable[[Sequence[LogFile]], Iterator[LogSums]]
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8
@@ -148,7 +148,7 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
     """The logs without known values: the frames that were given, changed in place.
 
-    Such a value is redacted in the columns route, client, subject, source and file. No row is removed.
+    Such a value is redacted in the columns route, client and subject. No row is removed.
     """
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         _redact(frame, search)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from audit_lib.logs.files import log_files
 from audit_lib.secrecy import guard
 from audit_lib.secrecy.seal import Classes, classify
 from audit_lib.secrets.read_project import ProjectRead
@@ -14,6 +15,7 @@ def guard_values(read: ProjectRead) -> Classes:
     places = (*inventory["environment"].unique(), *inventory["service"].unique())
     # What a report may say anyway: the policy's texts, and names of project, environments, services.
     public = "\n".join([repr(replace(read.policy, path=Path())), read.project.name, *map(str, places)])
-    classes = classify(read.keeper, inventory, public)
+    logs = [file.name for _, files in log_files(read.project) for file in files]
+    classes = classify(read.keeper, inventory, public, "\n".join([*read.places["source"], *logs]))
     guard.install(read.keeper).classify(classes.sealed, classes.open, classes.public)
     return classes

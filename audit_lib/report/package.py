@@ -81,6 +81,6 @@ def write_package(folder: Path, files: Files, manifest: Row, keeper: Keeper, cla
         (folder / name).write_bytes(written)
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     digests = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in paths}
-    text = to_json(signed({**manifest, "files": digests}, keeper.key))
+    text = to_json(signed({**guard.scrub(manifest), "files": digests}, keeper.key))
     (folder / MANIFEST).write_text(text, "utf-8", newline="\n")
     seal(folder, keeper, classes)

@@ -98,8 +98,7 @@ def _freshness(audit: "Audit") -> list[Row]:
     for row in ages:
         for name, days in row.items():
             if days is not None and name.endswith(("_days_min", "_days_max")):
-                outward = math.floor if name.endswith("_min") else math.ceil
-                row[name] = outward(days * 10) / 10
+                row[name] = (math.floor if name.endswith("_min") else math.ceil)(days * 10) / 10
     return ages
 
 

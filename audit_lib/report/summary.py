@@ -220,8 +220,7 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     if asked:
         # One that is declared is a request, and among the refused.
         said = audit.failed_logins.query("kind == 'login_failed'")["count"]
-        failed = counted(int(said.sum()), "failed login")
-        note = f"{failed} beside them in the application's own words"
+        note = f"{counted(int(said.sum()), 'failed login')} beside them in the application's own words"
         shares = ((BAD, refused), (OK, asked - refused))
         yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", shares, note)
     else:

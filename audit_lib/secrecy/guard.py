@@ -55,9 +55,9 @@ class Guard:
 _guard = Guard()
 
 
-def scrub(text: str) -> str:
-    """The text without any value that this process knows."""
-    return _guard.redactor().text(text)
+def scrub(text: Any) -> Any:
+    """The text, or a copy of the document, without any value that this process knows."""
+    return _guard.redactor().tree(text)
 
 
 def install(keeper: Keeper | None = None) -> Guard:

@@ -39,9 +39,9 @@ class Classes:
     public: str = field(repr=False)  # what a report may say anyway, such as names and formats
 
 
-def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
-    """The keeper's values by what they are, never by what the project's policy calls them: whoever writes it
-    could else have one published. Of what a report says anyway, `public`, nothing is searched for."""
+def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = "") -> Classes:
+    """The keeper's values by what they are, never by what the policy calls them: its writer could have one
+    published. Of what a report says anyway, `public` and names of `files`, nothing is searched for."""
     known = inventory.dropna(subset=["fingerprint"])
     set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
     secret = known[known["kind"].isin(["secret", "unlisted"]) & set_up]
@@ -56,7 +56,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str) -> Classes:
     def is_ordinary(value: str) -> bool:
         weak = len(value) < SHORTEST or re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
         bare = value.strip("\"'").casefold()  # a loader may take the quotes along, which JSON has, too
-        return bool(weak) or bare in public.casefold() or bare in _own_text()
+        return bool(weak) or bare in f"{public}\n{files}".casefold() or bare in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
