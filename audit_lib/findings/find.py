@@ -145,8 +145,12 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     lists: dict[str, Any] = {
         name: tuple(dict.fromkeys(item for one in counted for item in getattr(one, name))) for name in several
     }
-    severity = max((finding.severity for finding in counted), key=SEVERITIES.index)
-    merged = replace(counted[0], severity=severity, rows=sum(one.rows for one in counted), **lists)
+    merged = replace(
+        counted[0],
+        severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
+        rows=sum(finding.rows for finding in counted),
+        **lists,
+    )
     if listed and merged.check.listed and merged.status == "open":
         # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
         names = sorted(f"{item.subject}@{item.environment}/{item.service}" for item in merged.covers)

@@ -79,7 +79,6 @@ def _of_reading(traffic: Traffic) -> Facts:
     # The packed copy of a log that was read beside it is no loss.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
-    # Also beyond the period, of which no request is counted.
     latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
     late = _logs([*steps.loc[stepped, "file"], *sources.loc[ended, "source"]])
@@ -216,7 +215,6 @@ def _hints(traffic: Traffic) -> list[str]:
     hints = {
         "no route that the policy names was answered with 2xx: the log may be another application's": other,
         f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause": cut,
-        # The day of the end is not whole.
         **dict.fromkeys(_thin_stretches(days.loc[days.index <= end + MINUTE - DAY, "count"]), True),
         f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out": rare,
         f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing": holes,
@@ -246,3 +244,11 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
         missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
         if missed >= rule.expected:
             yield first * 60.0, last * 60.0, missed
+
+
+def is_usual(traffic: Traffic, first: float, last: float) -> bool:
+    """Whether on two other days nobody asked for as long, in the middle of the same hours."""
+    at, middle = traffic.requests["seconds"].to_numpy(), (first + last) / 2
+    days = np.arange(at[0] + (middle - at[0]) % DAY.total_seconds(), at[-1], DAY.total_seconds())
+    ends = {*at.searchsorted(days).tolist()} - {at.searchsorted(middle)}
+    return sum(at[end] - at[end - 1] >= last - first for end in ends) > 1

@@ -14,7 +14,7 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, instant_words
-from audit_lib.logins.coverage import NEEDS, Coverage, cover, silences
+from audit_lib.logins.coverage import NEEDS, Coverage, cover, is_usual, silences
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -94,10 +94,8 @@ class Verdict:
 
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
-    """What each detection came to, in the order of DETECTIONS.
-
-    Failures of known clients that begin to fail together are no guessing, spraying or let-in as well.
-    """
+    """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
+    together are no guessing, spraying or let-in as well."""
     coverage = coverage or cover(traffic)
     if traffic.activity.counts.empty and traffic.events.empty:
         return tuple(_verdict(name, (), traffic, coverage) for name in NEEDS)
@@ -372,7 +370,8 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     for first, last, missed in silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
         text = f"no request for {(last - first) / HOUR:.1f} hours, in which {missed:.0f} are usual"
-        yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
+        if not is_usual(traffic, first, last):
+            yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
 
 
 def _server_errors(traffic: Traffic) -> list[Incident]:
@@ -430,10 +429,8 @@ def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, 
 def find_episodes(
     events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
 ) -> Episodes:
-    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause.
-
-    In order of time, with the index of their events. Beyond MOST they are only counted: a flood is no work.
-    """
+    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause,
+    in order of time, with the index of their events. Beyond MOST they are counted: a flood is no work."""
     if events.empty:
         return [], events.index
     events = in_windows(events, key, ladder, **counting)
@@ -453,10 +450,8 @@ def find_episodes(
 def in_windows(
     events: pd.DataFrame, key: str, ladder: Ladder, *, label: str = "", most: float = np.inf
 ) -> pd.DataFrame:
-    """The events in a window of one key that reaches a rung, in the order of key, then time.
-
-    It holds so many `label`s that differ, too, and of each `most` events count. Events weigh their `count`.
-    """
+    """The events in a window of one key that reaches a rung, in the order of key, then time. It holds so many
+    `label`s that differ, too, and of each `most` events count. Events weigh their `count`."""
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
     weight = next((name for name in ("weight", "count") if name in events), None)
     weights = events[weight].tolist() if weight else [1] * len(events)

@@ -17,8 +17,7 @@ DETECTIONS = (
     *("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url"),
     "application-failing",
 )
-# What the policies of before name, and what has its place.
-RENAMED = {
+RENAMED = {  # what the policies of before name, and what has its place
     **dict.fromkeys(("A1", "A2", "A3", "A4", "A6"), "guessing"),
     **dict.fromkeys(("A7", "A8"), "let-in"),
     **dict.fromkeys(("A9", "A10", "A11"), "known-clients-failing"),

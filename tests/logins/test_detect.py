@@ -95,6 +95,9 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),
+    "the pauses of a few people": (
+        [ask for ask in people(9, *range(0, 29 * DAY, 900)) if (ask[0] / HOUR - ask[0] // DAY * 27) % 24 > 4],
+        NOTHING),
 }  # fmt: skip
 
 
