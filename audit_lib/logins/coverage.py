@@ -251,4 +251,4 @@ def is_usual(traffic: Traffic, first: float, last: float) -> bool:
     at, middle = traffic.requests["seconds"].to_numpy(), (first + last) / 2
     days = np.arange(at[0] + (middle - at[0]) % DAY.total_seconds(), at[-1], DAY.total_seconds())
     ends = {*at.searchsorted(days).tolist()} - {at.searchsorted(middle)}
-    return sum(at[end] - at[end - 1] >= last - first for end in ends) > 1
+    return bool(sum(at[end] - at[end - 1] >= last - first for end in ends) > 1)
