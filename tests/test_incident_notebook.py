@@ -159,10 +159,9 @@ def test_an_analyst_follows_the_timeline(lab: tuple[Page, str, Path], tmp_path: 
     nbformat.write(incident, work / "incident.ipynb")
     page.on("request", lambda request: asked.append(request.url))
     _run_all(page, address.format(name="incident.ipynb"))
-    cell = page.locator('.jp-CodeCell:has-text("audit_lib.pick")')
-    fields = cell.locator("input")
+    fields = page.locator('.jp-CodeCell:has-text("audit_lib.pick") input')
     fields.first.wait_for(timeout=90_000)
-    box = cell.locator("input").nth(2)  # since, until, address, secret
+    box = fields.nth(2)  # since, until, address, secret
     box.fill(ELSEWHERE)
     box.press("Enter")
     page.locator('.jp-CodeCell:has-text("incident.suspects") .cm-content').click()

@@ -153,10 +153,11 @@ def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool
 
 # All is imported and parsed before, and Python writes no caches (-B): a child dies at the project's files.
 KILLED = """
-import contextlib, os, resource, signal, sys
+import atexit, contextlib, gc, os, resource, signal, sys
 from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
 import audit_lib.cli.records, audit_lib.rotation.runbook
+atexit.register(gc.freeze)
 signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 secret, file, *roots = sys.argv[1:]
