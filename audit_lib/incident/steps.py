@@ -25,7 +25,7 @@ from audit_lib.rotation.runbook import plan_of
 GOT_IN, MANY = "got in", "many"
 # What each cause asks for before anything else, and when that is done.
 _ASKED = {
-    GUESSED: ("Block the address at the edge: it guessed, and no success is seen", "it sends no more requests"),
+    GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
     GOT_IN: ("Block who got in, end their sessions, reset the accounts used", "no session of theirs is left"),
     USED: ("Block the new addresses, keep the logs: others may use the value", "they send no more requests"),
