@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.support.homes import with_rules
 from tests.support.paths import GOLDEN
 
 ELSEWHERE = {"PYTHONHASHSEED": "11", "TZ": "Asia/Kathmandu", "COLUMNS": "40", "LANG": "C"}
@@ -17,7 +18,7 @@ def reproduce(program: list[str], cwd: Path, home: Path, environment: Mapping[st
     Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks,
     the compiled rules of the search for leaks, and matplotlib's list of fonts.
     """
-    home.mkdir()
+    with_rules(home)
     steps = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))["how_to_repeat"]
     (told,) = [step for step in steps if step.startswith("audit-lib review")]
     command = [*program, *shlex.split(told)[1:], "--fail-on", "critical"]
