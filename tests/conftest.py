@@ -12,6 +12,7 @@ import pytest
 from tests.support.browser import browser
 
 WHOLE_PROGRAM = Path(__file__).parent
+LONG = ("test_answers", "test_explain", "test_guard", "test_loaders", "test_none_is_earned", "test_tally")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,12 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked long unless asked; begin with the whole program, so that no worker ends with it."""
-    items.sort(key=lambda item: item.path.parent != WHOLE_PROGRAM)
-    if config.getoption("--long"):
-        return
+    """Skip what is marked long unless asked; begin with the files that take long, so that no worker ends with
+    one while the others have nothing left to do."""
+    items.sort(key=lambda item: item.path.parent != WHOLE_PROGRAM and item.path.stem not in LONG)
     for item in items:
-        if "long" in item.keywords:
+        if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="runs with make test-long"))
 
 
