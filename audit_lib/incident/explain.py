@@ -170,7 +170,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
         guessers = few(case.new_addresses["client"])
         nobody = "nobody of a new network was let in, or answered on a protected route"
         one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
-    one.lack("which token a request carried: the logs do not say")
+    one.lack("which token a request carried: logs show one in a URL alone")
     one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
     one.addresses = tuple(new.client for new in used or quiet)
     return one
