@@ -73,10 +73,8 @@ class Leaks(Contract):
 
 
 class LeakPlaces(Contract):
-    """One row for each place of a leak, in the order of `Leaks`.
-
-    `commit` is the earliest by author time, "" for none; `line` counts from 1, null in names and messages.
-    """
+    """One row for each place of a leak, in the order of `Leaks`. `commit` is the earliest by author time, "" for
+    none; `line` counts from 1, null in names and messages."""
 
     leak_id: Series[str]
     place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
@@ -274,7 +272,9 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold and nobody names is one row, with passwords chosen there: it may be made for them."""
-    used = places.loc[places["path"].map(deploys).astype(bool), "leak_id"]
+    patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"]
+    named = places["leak_id"].map(patterns).fillna("")
+    used = places.loc[list(map(deploys, places["path"], named)), "leak_id"]
     unused = (
         exposure["status"].eq("unknown")
         & exposure["service"].eq("")
@@ -410,8 +410,7 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     head = {path for paths in listed.values() for path in paths}
     place, git = places["place"], f"git -C {shlex.quote(str(project.root))}"
     filtered = f"{git} filter-repo --force"
-    # An archive goes as a whole.
-    held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}
+    held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}  # or archive
     whole = sorted(path for path in held if path in env_files or path not in head)
     texts, tracked = sorted(held.difference(whole)), [path for path in whole if path in head]
     messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())

@@ -195,17 +195,17 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
 
 
-@pytest.mark.parametrize(("paths", "service", "deploys"), CASES["alone"])
-def test_what_stands_in_tests_alone_is_said(paths: list[str], service: str, deploys: bool) -> None:
+@pytest.mark.parametrize(("name", "paths", "service", "deploys"), CASES["alone"])
+def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service: str, deploys: bool) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
-    leaks = Leaks.of([leak("FOUND", kind="pattern")])
+    leaks = Leaks.of([leak(name, kind="pattern")])
     places = LeakPlaces.of(
-        {"leak_id": "FOUND", "place": "blob", "path": path, "line": 1, "commit": "", "encoding": ""}
+        {"leak_id": name, "place": "blob", "path": path, "line": 1, "commit": "", "encoding": ""}
         for path in paths
     )
-    exposure = Exposure.of([exposed("FOUND", "unknown", "") | {"service": service}])
+    exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(leaks, places, exposure)
-    assert list(table["secret"]) == ["FOUND" if deploys else ELSEWHERE]
+    assert list(table["secret"]) == [name if deploys else ELSEWHERE]
 
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
