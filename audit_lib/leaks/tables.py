@@ -73,8 +73,8 @@ class Leaks(Contract):
 
 
 class LeakPlaces(Contract):
-    """One row for each place of a leak, in the order of `Leaks`. `commit` is the earliest by author time, "" for
-    none; `line` counts from 1, null in names and messages."""
+    """One row for each place of a leak, in the order of `Leaks`; `commit` is the earliest by author time, ""
+    for none; `line` counts from 1, null in names and messages."""
 
     leak_id: Series[str]
     place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
@@ -272,8 +272,8 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold and nobody names is one row, with passwords chosen there: it may be made for them."""
-    patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"]
-    named = places["leak_id"].map(patterns).fillna("")
+    patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
+    named = (patterns.get(leak, "") for leak in places["leak_id"])
     used = places.loc[list(map(deploys, places["path"], named)), "leak_id"]
     unused = (
         exposure["status"].eq("unknown")
