@@ -19,7 +19,7 @@ from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
-from audit_lib.settings.discover import guess_variables
+from audit_lib.settings.discover import discover, guess_variables
 from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
 from audit_lib.settings.variables import CodeRead
@@ -126,8 +126,8 @@ def tabulate_settings_changes(
 
 
 def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
-    generic, files = bundled_policy(GENERIC), {source.path for source in project.env_sources}
-    for guess in guess_variables(project, generic, code, files):
+    generic, there = bundled_policy(GENERIC), discover(project)  # whatever audit.toml names no more
+    for guess in guess_variables(there, generic, code, {source.path for source in there.env_sources}):
         yield f"secret {guess['name']}: declared"
         period = {"max_age_days": generic.default_max_age_days} if guess["kind"] == "secret" else {}
         yield from (f"secret {guess['name']}: {key} = {value}" for key, value in (guess | period).items())
