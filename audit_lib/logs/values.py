@@ -133,13 +133,9 @@ def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
     The names are in small letters; `*` at the beginning of one is any text.
     """
     known = (f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
-    search = re.compile(f"(?i)(?:\\A|&)(?:{'|'.join(known)})=(?!&|\\Z)".encode()).search
-
-    def find(query: bytes) -> str:
-        found = search(query)
-        return names[found.lastindex - 1] if found and found.lastindex else ""
-
-    return find
+    switch = "true|false|yes|no|on|off|null|none|undefined|[01]"
+    search = re.compile(f"(?i)(?:\\A|&)(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))".encode()).search
+    return lambda query: names[found.lastindex - 1] if (found := search(query)) and found.lastindex else ""
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
