@@ -31,7 +31,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what is marked long unless asked; begin with the files that take long, so that no worker ends with
     one while the others have nothing left to do."""
-    items.sort(key=lambda item: item.path.parent != WHOLE_PROGRAM and item.path.stem not in LONG)
+    items.sort(key=lambda item: (item.path.parent != WHOLE_PROGRAM, item.path.stem not in LONG))
     for item in items:
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="runs with make test-long"))
