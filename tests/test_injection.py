@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser
 
-from audit_lib.cli.review import review
+from audit_lib.__main__ import main
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
 from audit_lib.settings.load import remember_sample
@@ -64,9 +64,8 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, listener: ThreadingHTTPSe
     base = f"http://127.0.0.1:{listener.server_port}"
     count = _write_project(project, base)
     assert count >= 200
-    done = CliRunner().invoke(
-        review, ["--project", str(project), "--quarter", "2026Q3", "--as-of", "2026-09-30", "--out", str(out)]
-    )
+    words = ["review", "--project", str(project), "--quarter", "2026Q3", "--as-of", "2026-09-30"]
+    done = CliRunner().invoke(main, [*words, "--out", str(out)])
     assert done.exit_code == 0, done.output
     assert not ALIVE.search(done.output.replace("\r", ""))
     assert not [form for form in stolen(TOKEN) if form in done.output]

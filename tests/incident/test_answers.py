@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from audit_lib.__main__ import main
 from audit_lib.base.clock import iso
-from audit_lib.cli import load_command
 from audit_lib.incident.explain import CUT_OFF, OUTAGE
 from audit_lib.investigation import open_incident
 from tests.support.planted_incidents import (
@@ -120,7 +120,7 @@ def test_a_default_that_anyone_can_guess_has_not_leaked(tmp_path: Path) -> None:
     default = "POSTGRES_PASSWORD=postgres\n"
     for name in (".env", "compose.yml", "README.md"):
         (tmp_path / name).write_text(default, "utf-8")
-    CliRunner().invoke(load_command("snapshot"), ["--project", str(tmp_path)], catch_exceptions=False)
+    CliRunner().invoke(main, ["snapshot", "--project", str(tmp_path)])
     found = open_incident(str(tmp_path), "30d")
     assert set(found.case.leaked.leaks["kind"]) == {"weak default"}
     assert found.exposure.empty
