@@ -9,12 +9,10 @@ from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
 from audit_lib.leaks.tables import COMMON, ELSEWHERE
 from audit_lib.logins.detect import BY_SOURCE
-from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.secrets.inventory import knows_production
 
 WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings", "passwords")
 UNDECIDED, NO_VALUES = "leak-undecided", "given values"  # a check, and what another is about
-IN_URL = ("secret-in-url ", f"{SECRET_IN_URL} of ")  # what two checks say of the same lines
 Key = tuple[str, ...]
 Keys = Mapping[Key, list[Key]]
 
@@ -85,8 +83,6 @@ def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, bl
         yield from joined[where]
     else:
         yield from joined.get(finding.item[0], [("subject", *finding.item)])
-    if finding.item.subject.startswith(IN_URL):
-        yield ("line", where.partition("; ")[0])
     yield ("finding", finding.id)
 
 

@@ -113,16 +113,11 @@ def with_logged(leaked: Rows, tables: Tables) -> Rows:
 
 
 def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents without guessing that led to a success: it begins in its lines, and goes on no longer."""
-    let_in = rows(detections[detections["detection"].eq("let-in")])
-    ends = {(one.subject, line): one.last_at for one in let_in for line in one.evidence.split("; ")}
-    led_in = [
-        one.detection == "guessing"
-        and (ended := ends.get((one.subject, one.evidence.partition("; ")[0]))) is not None
-        and one.last_at <= ended
-        for one in rows(detections)
-    ]
-    return detections[~pd.Series(led_in, detections.index, dtype=bool)]
+    """The incidents without guessing that led to a success of the same client: it begins and ends within."""
+    let_in = detections.loc[detections["detection"].eq("let-in"), ["subject", "first_at", "last_at"]]
+    both = detections.reset_index().merge(let_in, on="subject", suffixes=("", "_in"))
+    within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"])
+    return detections.drop(index=both.loc[within & both["detection"].eq("guessing"), "index"].tolist())
 
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
@@ -216,10 +211,12 @@ UNDECLARED = has("declared", False) & ~(has("group", "secrets") & has("supplied"
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
+    # Logins
     "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("secret-in-url"), _found("probing")),
+    "scan-or-flood": when(_found("probing")),
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),  # as below
+    # Leaks
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(
         has("status", "unknown") & has("secret", ELSEWHERE),
@@ -232,6 +229,7 @@ CONDITIONS = {
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
+    # Values compared, rotations that were forced
     "pairing-mismatch": when(
         has("relation", "different"), UNKNOWN, about=_compared("pairing", "same"), prepare=with_lines
     ),
@@ -251,6 +249,7 @@ CONDITIONS = {
         NO, NOT_KNOWN & ~has("secret", ""), NOT_KNOWN, about=has("kind", "leaver", "breach")
     ),
     "looked-at-values": when(NO, NOT_KNOWN, about=has("kind", "access")),
+    # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
         PRESENT & yes("placeholder") & yes("template") & IN_DEVELOPMENT,
@@ -278,6 +277,7 @@ CONDITIONS = {
     ),
     "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),
     "unexpected-setting": when(PRESENT & no("expected_ok"), about=_asked("expected_ok")),
+    # Variables
     # if the guide itself calls a value harmless in public, that is decided
     "public-exposure": when(
         BROWSER_SECRET & PRESENT & ~has("exposure_severity", "info"), about=ANY_SECRET & ~MISSING
@@ -308,6 +308,7 @@ CONDITIONS = {
     "secret-not-reviewed": when(
         has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
     ),
+    # Ages
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
     "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
     "overdue-by-the-period-for-all": when(
@@ -318,6 +319,7 @@ CONDITIONS = {
     "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),
     "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),
+    # Files
     "tracked-env-file": when(
         yes("tracked") & yes("alone") & ~has("guessable", ""),
         yes("tracked"),
@@ -360,6 +362,7 @@ CONDITIONS = {
     "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
+    # Logs
     "value-in-log": when(has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES)),
     "start-up-failed": when(
         has("message", REPORTED_MISSING),
@@ -374,6 +377,7 @@ CONDITIONS = {
         LOG & (more_than("not_understood", 0) | TEXT_ONLY),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
+    # What a review rests on
     "ledger-fault": when(yes("lost"), every),
     "settings-changed": when(yes("known"), no("known")),
     "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired"), about=OF_A_RULE),

@@ -35,7 +35,10 @@ WARNING = re.compile(  # the level of a warning or of something worse
 
 
 def share(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
-    """The function with its results kept, one for texts that differ in digits alone and hold no `telling`."""
+    """The function with its results kept, one for all texts that differ in digits alone.
+
+    A text that holds one of `telling`, and one that is long, is read as it is.
+    """
     kept = lru_cache(maxsize=KEPT)(function)
     shared = lru_cache(maxsize=KEPT)(
         lambda zeros: None if any(map(zeros.__contains__, telling)) else function(zeros)
@@ -130,7 +133,8 @@ def mask_email(raw: bytes) -> str:
 def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
     """A function that names the first of these secrets which a query has a value of; "" for none.
 
-    The names are in small letters; `*` at the beginning of one is any text.
+    The names are in small letters; `*` at the beginning of one is any text. A switch, such as true or 0, is
+    no value.
     """
     known = (f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
     switch = "true|false|yes|no|on|off|null|none|undefined|[01]"

@@ -1,12 +1,11 @@
 """Setting one variable in an env file: only it changes, every loader reads it, a crash leaves one of two."""
 
 import stat
-import string
 import tomllib
 from pathlib import Path
-from random import Random
 
 import pytest
+from hypothesis import HealthCheck, assume, example, given, settings, strategies as st
 
 from audit_lib.base.errors import BadInput
 from audit_lib.rotation.change import SUFFIX, replace_file, with_value
@@ -44,47 +43,43 @@ def test_what_is_not_clear_is_refused() -> None:
         assert str(error.value).startswith(f"file: {fault}")
 
 
-CALM = ["", "# a b", "A=1", "export B='two words'", 'C="x\\ny"', "D=$A", "E = 5 # five", "junk"]
-LOADERS = (PYTHON, ("next",), ("docker",), ("dotenv", "compose"), tuple(READERS))
-QUOTES = ("", "'", '"', "`")
-SIGNS = string.printable[:95] + "'\"`\\$#{} =" * 4  # those that mean something to a loader are frequent
+LINES = st.one_of(
+    st.sampled_from(
+        ["", "# a b", "A=1", "export B='two words'", 'C="x\\ny"', "D=$A", "E = 5 # five", "junk"]
+    ),
+    st.from_regex(r"[F-J][A-Z]{0,3}=[ -~]{0,20}", fullmatch=True),
+    st.from_regex(r"K[0-9]=['\"`]?[ -~\n]{0,20}['\"`]?", fullmatch=True),
+)
+OWN = st.from_regex(r"(export )?KEY ?= ?(['\"`]?)[ -~]{0,20}\2( #[ -~]{0,10})?", fullmatch=True)
 
 
-def _made(random: Random) -> tuple[str, tuple[str, ...]]:
-    """A text with lines of every kind around that of KEY, and the loaders that read it."""
-
-    def value(signs: str = SIGNS) -> str:
-        first, last = random.choice(QUOTES), random.choice(QUOTES)
-        return first + "".join(random.choices(signs, k=random.randint(0, 20))) + last
-
-    def other(name: str) -> str:
-        return random.choice((random.choice(CALM), f"F{name}={value()}", f"K{name}={value(SIGNS + chr(10))}"))
-
-    own = f"{random.choice(('', 'export '))}KEY{random.choice(('', ' '))}={value()}"
-    lines = [*map(other, random.sample("ABCD", 3)), own, *map(other, random.sample("EFGH", 3))]
-    return random.choice(("\n", "\r\n")).join(lines[random.randint(0, 3) :]), random.choice(LOADERS)
-
-
-def test_only_this_value_changes() -> None:
+@example(before=[], own="KEY='two", after=["A=1", "K1=lines'"], end="\n", loaders=PYTHON)
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    before=st.lists(LINES, max_size=4),
+    own=OWN,
+    after=st.lists(LINES, max_size=4),
+    end=st.sampled_from(["\n", "\r\n"]),
+    loaders=st.sampled_from([PYTHON, ("next",), ("docker",), ("dotenv", "compose"), tuple(READERS)]),
+)
+def test_only_this_value_changes(
+    before: list[str], own: str, after: list[str], end: str, loaders: tuple[str, ...]
+) -> None:
     """Of any file that can be edited, each loader reads the new value, and the others as before."""
-    made = [("KEY='two\nA=1\nK1=lines'", PYTHON), *(_made(Random(f"file {number}")) for number in range(350))]
-    assert sum(_only_this_value_changes(*one) for one in made) >= 150
-
-
-def _only_this_value_changes(text: str, loaders: tuple[str, ...]) -> bool:
-    """Whether the file can be edited; fails if anything else is then read in another way."""
+    text = end.join([*before, own, *after])
     try:
         edited = _edit(text, loaders)
     except BadInput:
-        return False
+        assume(False)
     for loader in loaders:
         was, now = READERS[loader](text), READERS[loader](edited)
         if was.refused:
             continue
-        before, held = ({one.name: one.value for one in read.statements if one.name} for read in (was, now))
-        known = {name: value for name, value in before.items() if value is not None} | {"KEY": NEW}
+        held = {one.name: one.value for one in now.statements if one.name}
+        known = {one.name: one.value for one in was.statements if one.name and one.value is not None}
+        known["KEY"] = NEW
         assert {name: held.get(name) for name in known} == known or "$KEY" in text or "${KEY" in text
-        assert held.keys() == {*before, "KEY"}
+        assert held.keys() == {one.name for one in was.statements if one.name} | {"KEY"}
     # The lines of the others are still there, in their order: those that are no part of the value.
     lines = parse_env(text.encode(), loaders)
     own = next((line.line for line in lines if line.name == "KEY"), 0)
@@ -93,7 +88,6 @@ def _only_this_value_changes(text: str, loaders: tuple[str, ...]) -> bool:
     for number, line in enumerate(text.splitlines(), 1):
         if number not in inner and line.split("=")[0] in {"A", "D", "E"}:
             position = edited.index(line, position)
-    return True
 
 
 def test_a_file_is_replaced_unread_or_left(tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ start-up-failed:TRADIER_ACCOUNT_ID open
 unknown-age:straddles unknown
 unlisted-secret:BILLING_API_SECRET:production/backend open
 unrecorded-rotation:DATABASE_URL:production/backend open
-value-in-log:secret-in-a-url-of-/api/stream open
+value-in-log:secret-in-a-url open
 value-in-log:value-in-a-validation-error open
 values-on-disk:export:production/backend:export open
 weak-value:JWT_SECRET_KEY:development/backend:short open
