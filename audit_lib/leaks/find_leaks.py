@@ -79,7 +79,7 @@ def find_leaks(
     `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
     """
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
-    rules, options = Rules(keeper, policy.placeholders), options or LeakOptions()
+    rules, options = Rules(keeper, (*policy.placeholders, project.name)), options or LeakOptions()
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())

@@ -94,6 +94,16 @@ def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(tmp_path: Path) 
 HIDDEN = ("commit message", "blob removed later", "dangling blob", "annotated tag", "newest stash")
 
 
+def test_what_the_project_is_called_is_searched_for_nowhere(tmp_path: Path) -> None:
+    """A login in a URL with such a password is still listed, as one that somebody chose."""
+    plot = new_plot(tmp_path / "bookshelf")
+    plot.commit("deploy.sh", "URL=postgresql://app:bookshelf@db/app\n")
+    plot.commit("README.md", "bookshelf lends books\n")
+    keeper, known = Keeper(Key(b"k" * 32, "file")), (EnvEntries.of([]), Inventory.of([]))
+    found = find_leaks(Project("bookshelf", plot.root), keeper, bundled_policy("paiid"), *known)
+    assert set(found.places["path"]) == {"deploy.sh"}
+
+
 def test_history_is_searched_by_shape(tmp_path: Path) -> None:
     """What only the history holds is found by its shape too."""
     plot = new_plot(tmp_path / "repo")
