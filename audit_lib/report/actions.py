@@ -184,13 +184,13 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
     worst, checks = group[0], {one.check for one in group}
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
-        command = _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
-        return _TO_SUPPLY[worst.subject], command
+        return _TO_SUPPLY[worst.subject], _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
     if target == "tracked":
         paths = list(dict.fromkeys(map(_path, group)))
         return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
     if target == "file":
-        return f"{'Delete' if 'values-on-disk' in checks else 'Correct'} {_path(worst)}", ""
+        is_copy = "values-on-disk" in checks and worst.subject != "env file"
+        return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject != ELSEWHERE:
