@@ -22,7 +22,7 @@ _TYPES: dict[Any, Any] = {
     float: np.dtype("float64"),
     Several: np.dtype(object),
 }
-_row: Any = cache(partial(namedtuple, "Row", rename=True))  # a class is made as long as hundreds of rows
+_row: Any = cache(partial(namedtuple, "Row", rename=True))  # making a class takes as long as hundreds of rows
 
 
 class Series(Generic[Kind]):

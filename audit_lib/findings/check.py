@@ -70,10 +70,9 @@ class Case:
 
 @dataclass(frozen=True)
 class Predicate:
-    """Which rows something holds for, as plain booleans: a null is never "no fault" by accident.
-    What `holds` gives may be a Series or an array."""
+    """Which rows something holds for, as plain booleans: a null is never "no fault" by accident."""
 
-    holds: Callable[[Rows], Any]
+    holds: Callable[[Rows], Any]  # a Series or an array
 
     def __call__(self, rows: Rows) -> Truths:
         """Whether it holds, for each row."""
@@ -135,13 +134,12 @@ class Check:
         return self.condition.prepare(tables[self.table], tables)
 
     def picked(self, rows: Rows) -> Iterator[tuple[Case, Rows]]:
-        """The rows of each case, without those of an earlier one.
-        Most pick none, and a slice copies nothing."""
+        """The rows of each case, without those of an earlier one."""
         left = self.condition.about(rows)
         for case, holds in zip(self.cases, self.condition.cases, strict=True):
             here = left & holds(rows)
             left = left & ~here
-            yield case, rows[here] if here.any() else rows[:0]
+            yield case, rows[here] if here.any() else rows[:0]  # most pick none, and a slice copies nothing
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:

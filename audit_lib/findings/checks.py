@@ -215,7 +215,8 @@ CONDITIONS = {
     "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing")),
-    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),  # as below
+    # Database and start have checks of their own.
+    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
     # Leaks
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(
@@ -293,6 +294,7 @@ CONDITIONS = {
     # a second value stands under SERVICE (FILE)
     "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
+    # what is public by the policy has no age
     "no-rotation-period": when(
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),

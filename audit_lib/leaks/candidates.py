@@ -178,6 +178,6 @@ def is_generated(path: str, content: bytes = b"") -> bool:
 
 
 def deploys(path: str, name: str = "") -> bool:
-    """Whether what a file says may be in use: it is no test, example or document, or a pipeline's token."""
+    """Whether what a file says may be in use: no test, example or document, or a pipeline's own token."""
     in_use = is_kind("pipeline", path) and expression("pipeline's token").search(name)
     return bool(in_use) or not is_kind("test or document", path)

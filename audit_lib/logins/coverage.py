@@ -247,7 +247,7 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
 
 
 def is_usual(traffic: Traffic, first: float, last: float) -> bool:
-    """Whether on two other days nobody asked for as long, in the middle of the same hours."""
+    """Whether two other days have a pause of such a length around the same time of day."""
     at, middle = traffic.requests["seconds"].to_numpy(), (first + last) / 2
     days = np.arange(at[0] + (middle - at[0]) % DAY.total_seconds(), at[-1], DAY.total_seconds())
     ends = {*at.searchsorted(days).tolist()} - {at.searchsorted(middle)}

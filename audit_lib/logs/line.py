@@ -28,8 +28,8 @@ from audit_lib.logs.values import (
     client_of,
     mask_email,
     possible_client,
+    remember,
     shape_of,
-    share,
 )
 
 # A line beyond this is no log line: it is counted as not understood, and never held whole.
@@ -137,7 +137,7 @@ class LineReader:
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
         self._request_of: Callable[..., tuple[LogEvent, ...]] = lru_cache(maxsize=KEPT)(self.request)
         self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
-        self._shows, self._aside_of = (share(each, self.by.telling) for each in (self._says, self._aside))
+        self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
     def read(self, raw: bytes) -> Line:
         """One line by its state (LOG_LINE_STATES), with what it shows."""

@@ -134,7 +134,7 @@ def read_logs(
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
-    """All logs of a project, known values removed from routes, clients, subjects and names of files.
+    """All logs of a project, known values removed from routes, clients and subjects.
 
     Under a key that is kept, what each log holds is kept in the folder, by default in the user's cache.
     """

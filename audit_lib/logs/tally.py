@@ -223,8 +223,8 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: list[tuple[Any, ...]] = []
-        self._events: list[tuple[Any, ...]] = []
+        self._requests: list[tuple[Any, ...]] = []  # rows of REQUESTS, one for each request
+        self._events: list[tuple[Any, ...]] = []  # rows of EVENTS
         self._number = 0  # of the line
         self._day = 0  # of the last time
         self._until = NONE  # so long times are of that day

@@ -34,7 +34,7 @@ WARNING = re.compile(  # the level of a warning or of something worse
 )
 
 
-def share(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
+def remember(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
     """The function with its results kept, one for all texts that differ in digits alone.
 
     A text that holds one of `telling`, and one that is long, is read as it is.

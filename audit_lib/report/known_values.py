@@ -15,7 +15,7 @@ def guard_values(read: ProjectRead) -> Classes:
     places = (*inventory["environment"].unique(), *inventory["service"].unique())
     # What a report may say anyway: the policy's texts, and names of project, environments, services.
     public = "\n".join([repr(replace(read.policy, path=Path())), read.project.name, *map(str, places)])
-    logs = [file.name for _, files in log_files(read.project) for file in files]
-    classes = classify(read.keeper, inventory, public, "\n".join([*read.places["source"], *logs]))
+    files = [*read.places["source"], *(one.name for _, some in log_files(read.project) for one in some)]
+    classes = classify(read.keeper, inventory, public, "\n".join(files))
     guard.install(read.keeper).classify(classes.sealed, classes.open, classes.public)
     return classes

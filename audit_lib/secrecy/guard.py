@@ -55,9 +55,9 @@ class Guard:
 _guard = Guard()
 
 
-def scrub(text: Any) -> Any:
+def scrub(said: Any) -> Any:
     """The text, or a copy of the document, without any value that this process knows."""
-    return _guard.redactor().tree(text)
+    return _guard.redactor().tree(said)
 
 
 def install(keeper: Keeper | None = None) -> Guard:
