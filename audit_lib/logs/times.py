@@ -33,7 +33,7 @@ _FORMS = (
 # A time as its minute, its seconds, and what follows: a zone, a year, half a day.
 _SECONDS = re.compile(rb"(.*?\d:\d\d):([0-5]\d)(?:[.,](\d+))?([^\d:.,].*)?")
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
-_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d)\Z")
+_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d|\A[^:]*)\Z")  # or it has no colon: it counts seconds
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
 _SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
 
@@ -69,8 +69,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     if not found:
         return None
     parts = found.groupdict()
-    numbers = ("year", "day", "hour", "minute", "second")
-    year, day, hour, minute, second = (int(parts[name]) for name in numbers)
+    year, day, hour, minute, second = map(int, found.group("year", "day", "hour", "minute", "second"))
     month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
         hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
@@ -80,7 +79,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return None
     try:
         own = datetime.fromisoformat(f"2000-01-01T00{offset}").tzinfo if offset else zone
-        return micros_of(datetime(year, month, day, hour, minute, second, micros, own).astimezone(UTC))
+        return micros_of(datetime(year, month, day, hour, minute, second, micros, own))
     except ValueError:
         return None
 
@@ -117,8 +116,7 @@ class Clock:
         return None if at is None else at + int(second + (fraction + b"000000")[:6]), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
-        lacks = ZONELESS if not _ZONED.search(raw) and _counted_seconds(raw) is None else WHOLE
-        return parse_time(raw, self.zone), lacks
+        return parse_time(raw, self.zone), WHOLE if _ZONED.search(raw) else ZONELESS
 
     def _read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
