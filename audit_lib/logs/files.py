@@ -172,12 +172,11 @@ def line_times(
     project: Project, lines: Mapping[str, set[int]], formats: LogFormats
 ) -> dict[tuple[str, int], datetime]:
     """When lines of the project's logs were written, by log and line; those without a time are left out."""
-    found = {}
+    found: dict[tuple[str, int], datetime] = {}
     for file in (file for _, files in log_files(project) for file in files):
         reader = LineReader(formats, file.zone)
-        for number, raw in _lines(file, lines.get(file.name, set())):
-            if (at := reader.read(raw).at) is not None:
-                found[file.name, number] = instant_of(at)
+        times = {number: reader.read(raw).at for number, raw in _lines(file, lines.get(file.name, set()))}
+        found |= {(file.name, number): instant_of(at) for number, at in times.items() if at is not None}
     return found
 
 

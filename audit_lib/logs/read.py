@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -53,6 +54,7 @@ _MOST_PROCESSES = 8
 _MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
 _PATIENCE_SECONDS = 10  # for an answer of a cluster
 _Piece = tuple[int, int | None, int | None]  # its first byte, and byte and instant of what follows it
+_FORMATS: ContextVar[LogFormats] = ContextVar("formats")  # of a process that reads for another
 
 
 @dataclass(frozen=True)
@@ -287,15 +289,17 @@ def read_all(
     elif count < 2 or size < _ALONE:
         yield from map(partial(read_log, formats), files)
     else:
-        cut = [_pieces(formats, file, count) for file in files]
-        with ProcessPoolExecutor(count, get_context("fork")) as pool:
+        with ProcessPoolExecutor(count, get_context("fork"), _FORMATS.set, (formats,)) as pool:
             given = [
-                [pool.submit(sum_lines, formats, file, *piece) for piece in pieces]
-                or [pool.submit(read_log, formats, file)]
-                for file, pieces in zip(files, cut, strict=True)
+                [pool.submit(_read_part, file, *piece) for piece in _pieces(formats, file, count) or ((),)]
+                for file in files
             ]
             for file, parts in zip(files, given, strict=True):
                 yield joined(formats, [part.result() for part in parts]) or read_log(formats, file)
+
+
+def _read_part(file: LogFile, *piece: Any) -> LogSums:
+    return sum_lines(_FORMATS.get(), file, *piece) if piece else read_log(_FORMATS.get(), file)
 
 
 def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:

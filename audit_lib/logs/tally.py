@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from io import BufferedReader
 from typing import Any
 
@@ -47,7 +46,6 @@ _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
 _BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
-_whole = partial(np.array, dtype="int64")
 # A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
 _LONG = 32 * DAY
 
@@ -128,7 +126,7 @@ def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFr
     """A frame of rows: texts as categories in their order, all else as whole numbers."""
     values = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
     return pd.DataFrame(
-        {name: (categories if name in TEXTS else _whole)(each) for name, each in values.items()}
+        {name: categories(own) if name in TEXTS else np.array(own, "int64") for name, own in values.items()}
     )
 
 

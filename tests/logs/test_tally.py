@@ -69,7 +69,7 @@ def test_a_log_in_pieces_adds_up_to_the_same(
     log = LogFile(tmp_path, "a.log", "a.log")
     whole = read_log(FORMATS, log)
     few = partial(ProcessPoolExecutor, 4)  # each reads many pieces
-    how = {"_ALONE": 2, "_MOST_PROCESSES": 50, "read_log": None, "ProcessPoolExecutor": lambda _, by: few(by)}
+    how = {"_ALONE": 2, "_MOST_PROCESSES": 50, "read_log": None, "ProcessPoolExecutor": lambda _, *a: few(*a)}
     for name, value in how.items():
         monkeypatch.setattr(read, name, value)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(50))
