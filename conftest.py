@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # in a process for a test its threads would only be started
 import audit_lib.report  # noqa: F401  before jsonschema, which else builds a grammar for two seconds
 from audit_lib.base.errors import BadInput
 

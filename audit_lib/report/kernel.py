@@ -32,7 +32,7 @@ _KEPT = (
 _FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
 _SET = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONSAFEPATH": "1", "PYTHONNOUSERSITE": "1",
-    "PYTHONHASHSEED": "0", "TZ": "UTC",
+    "PYTHONHASHSEED": "0", "TZ": "UTC", "OPENBLAS_NUM_THREADS": "1",
 }  # fmt: skip
 _ERRORS = {kind.__name__: kind for kind in (AuditError, BadInput, Refused)}
 
