@@ -26,6 +26,8 @@ LAB = "import audit_lib.report, jupyterlab.labapp; jupyterlab.labapp.main()"  # 
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    # Pages of the address bar, which each window else loads unseen.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup,OptimizationHints",
 )  # fmt: skip
 
 
@@ -60,6 +62,9 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
     names = ("HOME", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     environment = os.environ | {name: str(scratch / name.lower()) for name in names}
     environment["XDG_CACHE_HOME"] = str(user_cache().parent)
+    # Of all programs it finds git alone: node, if it is there, is asked for settings three times.
+    (scratch / "git").symlink_to(shutil.which("git") or "git")
+    environment["PATH"] = str(scratch)
     # Cells out of sight are otherwise taken out of the page, and no test finds them.
     settings = scratch / "jupyter_config_dir/lab/user-settings/@jupyterlab/notebook-extension"
     settings.mkdir(parents=True)
