@@ -21,26 +21,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker, and keep what commands remember for their user out of the home folder."""
-    scratch = tempfile.TemporaryDirectory(prefix="audit-state-", ignore_cleanup_errors=True)
-    config.add_cleanup(scratch.cleanup)
-    os.environ["XDG_STATE_HOME"] = scratch.name
+    """Name the marker."""
     config.addinivalue_line("markers", "long: runs only with --long")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is marked long unless asked; begin with the files that take long, so that no worker ends with
-    one while the others have nothing left to do."""
+    """Leave out what is marked long unless asked; begin with the files that take long, so that no worker ends
+    with one while the others have nothing left to do."""
     items.sort(key=lambda item: (item.path.parent != WHOLE_PROGRAM, item.path.stem not in LONG))
-    for item in items:
-        if "long" in item.keywords and not config.getoption("--long"):
-            item.add_marker(pytest.mark.skip(reason="runs with make test-long"))
+    if not config.getoption("--long"):
+        config.hook.pytest_deselected(items=[item for item in items if "long" in item.keywords])
+        items[:] = [item for item in items if "long" not in item.keywords]
 
 
 def pytest_collection_finish() -> None:
     """Look for garbage no more in what was imported and collected, and else seldom: frames leave little."""
     gc.freeze()
     gc.set_threshold(100_000, 50, 100)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what any process of the tests leaves, or remembers for its user, in pytest's temporary folder."""
+    tempfile.tempdir = os.environ["TMPDIR"] = str(tmp_path_factory.mktemp("scratch"))
+    os.environ["XDG_STATE_HOME"] = tempfile.tempdir
 
 
 @pytest.fixture(scope="session")
