@@ -99,7 +99,8 @@ def test_installed_it_reviews_the_sample_to_the_byte(installed: Path, tmp_path: 
 def test_a_printed_command_runs_as_printed(installed: Path, tmp_path: Path) -> None:
     """`init` prints the next command quoted; a shell takes it as it is."""
     cwd, project = installed.parents[1], write(tmp_path / "my project's", SHOP)
-    said = _run(installed, [str(installed / "audit-lib"), "init", "--project", str(project)], cwd, tmp_path)
+    key = {"AUDIT_KEY_FILE": str(tmp_path / ".config/audit_lib/key")}
+    said = CliRunner().invoke(main, ["init", "--project", str(project)], env=key).output
     following = re.search(r"(?m)^next: (audit-lib snapshot --project .*?)  \(", said)
     assert following is not None
     assert " seen at " in _run(installed, ["sh", "-c", following[1]], cwd, tmp_path)
