@@ -3,9 +3,9 @@
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
@@ -19,7 +19,6 @@ from audit_lib.incident.timeline import tabulate_timeline
 from audit_lib.logins.detect import tabulate
 from audit_lib.logs.files import quote_lines
 from audit_lib.report import notebook
-from audit_lib.report.figures import plot_events
 from audit_lib.report.incident import summarise
 from audit_lib.report.package import publish_incident
 from audit_lib.report.render import Screen
@@ -87,8 +86,10 @@ class Investigation:
         """The first screen: what it was, five answers, the first steps, what explains it."""
         return summarise(self.case, self._explained, self.exposure, self.steps)
 
-    def plot_timeline(self) -> Axes:
+    def plot_timeline(self) -> Any:
         """The timeline as a figure, with a close-up of each episode."""
+        from audit_lib.report.figures import plot_events  # noqa: PLC0415  matplotlib is slow to import
+
         return plot_events(self.case, self.timeline)
 
     def lines(self, place: str | pd.DataFrame, around: int = 2) -> pd.DataFrame:

@@ -74,7 +74,7 @@ def _decide_finding(context: cli.Opened, id_: str, verdict: str, **given: Any) -
     read = (reviews.read_previous(path, project.name, context.key) for path in newest)
     known = {found for report in read for found in report.findings}
     if id_ not in known:
-        from audit_lib.audit import Audit  # noqa: PLC0415  matplotlib comes with it
+        from audit_lib.audit import Audit  # noqa: PLC0415  it imports much
 
         here: dict[str, Any] = {"project": project, "policy": context.policy, "given": context.given}
         audit = Audit(**here, as_of=at, keeper=Keeper(context.key), quarter=clock.Quarter.named("", at))

@@ -73,20 +73,18 @@ def png(axes: Axes) -> bytes:
     return written.getvalue()
 
 
-def show_in_kernel(shell: Any) -> None:
-    """Have a notebook show described axes as a PNG with alternative text, which is also their text."""
+def output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
+    """Described axes as a PNG, with its size and alternative text; None for axes of somebody's own."""
+    figure = _figure(axes)
+    if not figure.get_label():  # pyplot shows them
+        return None
+    width, height = (int(side * DPI) for side in figure.get_size_inches())
+    return png(axes), {"width": width, "height": height, "alt": figure.get_label()}
 
-    def output(axes: Axes) -> tuple[bytes, dict[str, Any]] | None:
-        figure = _figure(axes)
-        if not figure.get_label():  # axes of somebody's own, which pyplot shows
-            return None
-        width, height = (int(side * DPI) for side in figure.get_size_inches())
-        return png(axes), {"width": width, "height": height, "alt": figure.get_label()}
 
-    formatters = shell.display_formatter.formatters
-    formatters["image/png"].for_type(Axes, output)
-    plain = formatters["text/plain"]
-    plain.for_type(Axes, lambda axes, printer, _: printer.text(_figure(axes).get_label() or repr(axes)))
+def description(axes: Axes) -> str:
+    """The alternative text of axes, which is also their text."""
+    return str(_figure(axes).get_label() or repr(axes))
 
 
 def _figure(axes: Axes) -> Figure:
@@ -183,10 +181,9 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
             colour = GOOD if lane in HARMLESS else BAD
             _draw_lane(axes, timeline[timeline["kind"] == lane], height, colour, window)
     counts = timeline.groupby("kind")["count"].sum()
-    words = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
+    said = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
     since, until = (instant_words(at, case.as_of.year) for at in (window.since, window.until))
-    text = f"{title}. From {since} to {until} {window.until.year}, UTC: {words}"
-    _figure(axes).set_label(inert.plain(text))
+    _figure(axes).set_label(inert.plain(f"{title}. From {since} to {until} {window.until.year}, UTC: {said}"))
     return axes
 
 

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +25,6 @@ from audit_lib.base.in_words import nearest
 from audit_lib.ledger.keys import key_of
 from audit_lib.logs.files import with_logs
 from audit_lib.report import CHANNEL
-from audit_lib.report.figures import show_in_kernel
 from audit_lib.report.known_values import guard_values
 from audit_lib.sample import build_sample
 from audit_lib.secrecy.guard import install, scrub
@@ -147,6 +147,7 @@ def _given_for_this_run() -> Mapping[str, Any]:
     command = _command()
     given: dict[str, Any] = json.loads(command.makefile("rb").read() or b"{}") if command else {}
     if folder := given.get("folder"):
+        import_module("matplotlib")  # which takes settings from the folder that it is imported in
         sys.path[:] = [entry for entry in sys.path if entry]  # no module of that folder may be imported
         os.chdir(folder)
         os.environ.update(given.get("environ", {}))
@@ -167,9 +168,11 @@ def prepare_kernel() -> None:
     if shell is None:
         return
     shell.set_custom_exc((AuditError,), _show_in_one_line)
-    show_in_kernel(shell)
+    image, plain = (shell.display_formatter.formatters[kind] for kind in ("image/png", "text/plain"))
+    axes, figures = ("matplotlib.axes._axes", "Axes"), partial(import_module, "audit_lib.report.figures")
+    image.for_type_by_name(*axes, lambda each: figures().output(each))  # which is imported with a figure
+    plain.for_type_by_name(*axes, lambda each, printer, _: printer.text(figures().description(each)))
     # By itself a Styler says where in memory it is.
-    plain = shell.display_formatter.formatters["text/plain"]
     plain.for_type(Styler, lambda styler, printer, _: printer.text(styler.to_string()))
     pd.set_option("display.max_rows", 30, "display.min_rows", 20, "display.max_columns", 20)
     pd.set_option("display.max_colwidth", 100, "display.width", 160, "display.precision", 1)

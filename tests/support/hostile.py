@@ -36,7 +36,7 @@ def booby_trap(folder: Path, sprung: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"open({str(sprung)!r}, 'a').write({name!r} + '\\n')\n")
-    (folder / "matplotlibrc").write_text("figure.dpi: 7\nbackend: module://pandas\n")
+    (folder / "matplotlibrc").write_text("savefig.facecolor: red\nbackend: module://pandas\n")
     subprocess.run(["git", "init", "-q", folder], check=True)
     trap = folder / "trap.sh"
     trap.write_text(f'#!/bin/sh\necho "git $0 $*" >> {sprung}\n')
