@@ -21,7 +21,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker."""
+    """Name the marker; look for garbage seldom: frames leave little."""
+    gc.set_threshold(100_000, 50, 100)
     config.addinivalue_line("markers", "long: runs only with --long")
 
 
@@ -35,9 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Look for garbage no more in what was imported and collected, and else seldom: frames leave little."""
+    """Look for garbage no more in what was imported and collected."""
     gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 @pytest.fixture(scope="session", autouse=True)
