@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, Page
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
 from audit_lib.secrecy.redact import MARK
-from tests.support.applications import write
 from tests.support.browser import jupyterlab, new_page
 from tests.support.canary import CELLS, FAILING, KNOW, disclosed, notebook
 from tests.support.fakes import fake_value
@@ -26,14 +25,22 @@ from tests.support.sample_copy import write_sample
 from tests.test_injection import FOREIGN
 
 MESSAGES = [text for text in payloads("http://127.0.0.1:9", 8000, MARKUP) if text.strip()][:20]
+STOLEN = fake_value("stolen token")
+REQUESTS = "".join(
+    f'203.0.113.99 - - [21/Aug/2026:03:{at:02}:00 +0000] "GET /{form}?t={form} HTTP/1.1" 401 9 "-" "x"\n'
+    for at, form in enumerate(stolen(STOLEN)[1:] * 15)
+)
 WINDOW = ("--since", "2026-08-19", "--until", "2026-08-22")
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Folder and output of an investigation of the sample, with deploys of an attacker."""
+    """Folder and output of an investigation of the sample, with deploys and a log of an attacker."""
     folder = tmp_path_factory.mktemp("investigate")
     write_sample(folder / "sample")
+    with (folder / "sample/deploy/backend.staging.env").open("a", encoding="utf-8") as known:
+        known.write(f"\nOTHER_TOKEN={STOLEN}\n")
+    (folder / "sample/backend/logs" / f"backend.log.{STOLEN}").write_text(REQUESTS, "utf-8")
     with (folder / "sample" / DEPLOYS).open("a", encoding="utf-8") as listed:
         for text in MESSAGES:
             commit = {"id": "0" * 40, "message": text}
@@ -76,23 +83,11 @@ def test_an_edited_page_is_noticed(published: tuple[Path, str], tmp_path: Path) 
     assert CliRunner().invoke(main, ["verify", str(copied)]).exit_code == 3
 
 
-def test_a_stolen_value_in_requests_is_published_in_no_form(tmp_path: Path) -> None:
+def test_a_stolen_value_in_requests_is_published_in_no_form(published: tuple[Path, str]) -> None:
     """In whatever way a thief sent it, and in the name of a log, the requests are told without it."""
-    value = fake_value("stolen token")
-    lines = "".join(
-        f'203.0.113.45 - - [20/Aug/2026:03:{at:02}:00 +0000] "GET /{form}?t={form} HTTP/1.1" 401 9 "-" "x"\n'
-        for at, form in enumerate(stolen(value)[1:] * 15)
-    )
-    layout = 'extends = "paiid"\nlog = [{pattern = "logs/*.log"}]\n[[env]]\npath = ".env"\n'
-    layout += 'environment = "production"\nservice = "backend"\n'
-    logs = {"logs/access.log": lines, f"logs/{value}.log": lines}
-    shop = write(tmp_path / "shop", {"audit.toml": layout, ".env": f"API_TOKEN={value}\n", **logs})
-    given = ["investigate", "--project", str(shop), "--as-of", "2026-10-01", "--out", str(tmp_path / "out")]
-    done = CliRunner().invoke(main, [*given, "--since", "2026-08-20", "--until", "2026-08-21"])
-    assert done.exit_code == 0, done.output
-    files = [path.read_text("utf-8") for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert any("203.0.113.45" in text for text in files)
-    assert not [form for form in stolen(value) for text in (done.output, *files) if form in text]
+    files = [path.read_text("utf-8") for path in published[0].rglob("*") if path.is_file()]
+    assert any("203.0.113.99" in text for text in files)
+    assert not [form for form in stolen(STOLEN) for text in (published[1], *files) if form in text]
 
 
 def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str], chromium: Browser) -> None:
