@@ -88,15 +88,16 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
                 rows.append(source_row(source, path, KIND, state=error.state, reason=error.reason))
                 continue
             found, faults, number = parse_deploys(read.content, path)
-            begun = [_as_of(as_of, each, source, search) for each in found if each["began_at"] <= as_of]
-            listed += begun
-            later = len(found) - len(begun)
+            listed += [_as_of(as_of, each, source, search) for each in found if each["began_at"] <= as_of]
+            later = sum(each["began_at"] > as_of for each in found)
             reason = few(faults, 20, "; ", "; ") if number else "lists no deploy"
             late = f"{later} deploys dated after this review are left out" if later else ""
             state = "unreadable" if faults and not found else "read" if number else "empty"
             facts = read.facts | {"state": state, "reason": "; ".join(filter(None, (reason, late)))}
             counts = {"lines": number, "read": len(found), "not_understood": number - len(found), "blank": 0}
             rows.append(source_row(source, path, KIND, sha256=read.sha256, **facts, **counts))
+    if not listed:  # as in most projects
+        return Sources.of(rows), Deploys.of([])
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     ordered = named[~is_again].sort_index().sort_values(["began_at", "file"], kind="stable")

@@ -108,8 +108,7 @@ class Clock:
     def _read(self, raw: bytes) -> tuple[int | None, int]:
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
-        found = _SECONDS.fullmatch(raw)
-        if not found:
+        if not (found := _SECONDS.fullmatch(raw)):
             return self._read_whole(raw)
         minute, second, fraction, behind = found.groups(b"")
         at, lacks = self._read_minute(minute + b":00" + behind)
