@@ -21,17 +21,18 @@ SCENES = {
 
 
 @cache
-def _found(kind: str, seed: int) -> pd.DataFrame:
-    """The detections of a scene."""
+def _found(kind: str, seed: int) -> tuple[scenes.Scene, pd.DataFrame]:
+    """A scene, and its detections."""
+    scene = SCENES[kind](seed)
     with TemporaryDirectory() as folder:
-        return scenes.detections_of(SCENES[kind](seed), Path(folder))
+        return scene, scenes.detections_of(scene, Path(folder))
 
 
 @pytest.mark.parametrize("kind", SCENES)
 def test_what_is_planted_is_found_and_nothing_else(kind: str, long_run: bool) -> None:
     """Every planted incident has a row of its detection, and no row lies beside all of them."""
     for seed in range(100, 112 if long_run else 102):
-        scene, found = SCENES[kind](seed), _found(kind, seed)
+        scene, found = _found(kind, seed)
         assert [(truth.detection, truth.label) for truth in scenes.missed(scene, found)] == []
         # Of addresses drawn by chance two may share a network.
         assert [text for text in scenes.false_alarms(scene, found) if "of 2 addresses" not in text] == []
@@ -39,4 +40,4 @@ def test_what_is_planted_is_found_and_nothing_else(kind: str, long_run: bool) ->
 
 def test_a_scene_that_is_not_planted_is_missed() -> None:
     """What the measure holds against the truth can fail: the rows of ordinary weeks find no attack."""
-    assert len(scenes.missed(scenes.attacked(100), _found("ordinary weeks", 100))) > 5
+    assert len(scenes.missed(scenes.attacked(100), _found("ordinary weeks", 100)[1])) > 5

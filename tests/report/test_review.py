@@ -17,7 +17,6 @@ import pytest
 from audit_lib.leaks.tables import NO_SECRETS
 from audit_lib.report import actions, escape as inert
 from audit_lib.report.actions import Actions
-from audit_lib.report.figures import plot_ages, plot_daily, png
 from audit_lib.report.render import normalise, page
 from audit_lib.report.summary import other_figures, show_register
 from audit_lib.report.tables import tabulate_days
@@ -115,6 +114,8 @@ def test_a_script_in_a_text_is_inert() -> None:
 
 def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
     """Two drawings of one frame are equal, and their alternative text counts what is drawn."""
+    from audit_lib.report.figures import plot_ages, plot_daily, png  # which is slow to import
+
     ages = frames.freshness()
     first, second = plot_ages(ages), plot_ages(ages)
     assert png(first) == png(second)
