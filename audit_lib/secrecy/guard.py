@@ -44,7 +44,9 @@ class Guard:
     def redactor(self) -> Redactor:
         """The redactor for what is known now."""
         with self.lock:
-            secret = dict(pair for one in self._keepers for pair in one.values() if pair[0] not in self._open)
+            known = dict(pair for one in self._keepers for pair in one.values())
+            said = {value for name, value in known.items() if name in self._open}
+            secret = {name: value for name, value in known.items() if value not in said}
             strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
             if (built_from := (secret, strong, self._public)) != self._built_from:

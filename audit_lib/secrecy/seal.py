@@ -128,9 +128,7 @@ def statement(planned: Mapping[str, Any]) -> str:
 
 def seal(folder: Path, keeper: Keeper, classes: Classes) -> None:
     """Search a folder. Raises `Refused` for a hit, and as `search_files`."""
-    files = {
-        path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if not path.is_dir()
-    }
+    files = {at.relative_to(folder).as_posix(): at for at in sorted(folder.rglob("*")) if not at.is_dir()}
     if hits := search_files(files, keeper, classes):
         raise Refused(few(hits, SHOWN, apart="\n", end="\nand ") + "\nnothing was published")
 
