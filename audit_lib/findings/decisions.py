@@ -213,9 +213,7 @@ def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.Da
     return Ownership.of(
         {
             "secret": rule.name,
-            **{
-                name: getattr(rule, name) for name in ("service", "purpose", "owner", "reach", "max_age_days")
-            },
+            **{key: getattr(rule, key) for key in ("service", "purpose", "owner", "reach", "max_age_days")},
             "period_reason": rule.reason,
             **_review(rule, last.get(f"{PREFIX}{rule.name}"), as_of),
         }

@@ -109,7 +109,6 @@ def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Poli
     subject = (case.subject or check.subject).format_map(words)
     wide = check.listed and not case.subject  # its list says which places it is about
     place = ("", "") if wide else (words.get("environment", ""), words.get("service", ""))
-    remedy = (case.remedy or check.remedy).format_map(words).strip()
     return Finding(
         id=finding_id(check.id, subject, *place, case.name.format_map(words)),
         check=check,
@@ -118,7 +117,7 @@ def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Poli
         item=Item(subject, *place),
         evidence=(case.evidence.format_map(words).rstrip(" .:;"),),
         where=tuple(filter(None, (template.format_map(words) for template in check.where))),
-        remedy=(_ENDS_OPEN.sub(".", remedy),),
+        remedy=(_ENDS_OPEN.sub(".", (case.remedy or check.remedy).format_map(words).strip()),),
         guide_lines=tuple(map(str, rule.cited(*check.facts))) if rule else (),
         covers=() if case.subject else _covers(check, row, words),
         rows=1,
@@ -133,8 +132,7 @@ def _covers(check: Check, row: Mapping[Hashable, Any], words: Mapping[str, str])
 
 def finding_id(check: str, subject: str, environment: str = "", service: str = "", case: str = "") -> str:
     """The stable id of a finding: no path and no line, so that it outlives a move."""
-    scope = "/".join(filter(None, (environment, service)))
-    parts = (check, subject, *filter(None, (scope, case)))
+    parts = (check, subject, *filter(None, ("/".join(filter(None, (environment, service))), case)))
     return ":".join(re.sub(r"[^\w.@/=-]+", "-", part).strip("-") for part in parts)
 
 

@@ -1,6 +1,8 @@
 """The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +28,9 @@ from audit_lib.settings.variables import CodeRead
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
+# What `init` asks its reader for, and what hides nothing: a login, and that a variable is a secret.
+_ASKED = re.compile(r"\+ (?:login .*|secret [^:]+: (?:kind = secret|max_age_days = (?:[1-8]?\d|90)))")
+_NOUNS = {"secret": ("guess of `init`", "guesses of `init`"), "login": ("declared login", "declared logins")}
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 
 
@@ -100,7 +105,7 @@ def tabulate_settings_changes(
     """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one.
     Then what `init` guesses by the `code` is no change, but nothing shows that it is right, or where the
     project's files were: rows say so, and of a doubt about the last report."""
-    since, guessed = NEVER_SIGNED, ""
+    since, unsigned = NEVER_SIGNED, list[str]()
     if last and last.settings is not None:
         since = f"the review as of {instant_words(last.as_of)} ({last.place})"
         changed = difference(last.settings, dump(policy, project))
@@ -109,17 +114,16 @@ def tabulate_settings_changes(
         changed = difference(dump(bundled_policy(known)), dump(policy))
         changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
         if code and known == GENERIC and changed:
-            own = {f"+ {line}" for line in _guesses(project, code)}
-            count = sum(line.endswith(": declared") for line in own.intersection(changed))
+            own = {f"+ {line}" for line in _guesses(project, code)} | {*filter(_ASKED.fullmatch, changed)}
+            said = Counter(
+                line.split()[1] for line in own.intersection(changed) if line.endswith(": declared")
+            )
+            unsigned += [counted(said[kind], *nouns) for kind, nouns in _NOUNS.items() if said[kind]]
             changed = tuple(line for line in changed if line not in own)
-            guessed = f"a guess of `init` about {counted(count, 'variable')}" if count else ""
+        unsigned.append("the place of a file")
     digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
-    not_known = {
-        "all settings": doubt,
-        guessed: NEVER_SIGNED if guessed else "",
-        "the place of a file": NEVER_SIGNED if since == NEVER_SIGNED else "",
-    }
+    not_known = {"all settings": doubt} | dict.fromkeys(unsigned, NEVER_SIGNED)
     unknown = {"was": "not known", "now": "not known", "known": False}
     found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
     return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)

@@ -47,13 +47,21 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 def test_the_first_review_compares_with_what_init_guesses(tmp_path: Path) -> None:
     """What `init` wrote nobody changed, and nobody signed: not known, also if a file is no longer named. What
-    was edited since is a finding, and so is what somebody declared otherwise."""
+    was edited since is a finding, and so is what somebody declared otherwise, but for logins."""
     path = init(project := django_vue(tmp_path / "shop")) / "audit.toml"
-    text, guessed = path.read_text(), ["a guess of `init` about 15 variables", "the place of a file"]
+    text, guessed = path.read_text(), ["15 guesses of `init`", "the place of a file"]
     named = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
     for edited in (text, text.replace(named, "")):
         path.write_text(edited)
         assert reviewed(project).settings_changes["setting"].tolist() == guessed
+    path.write_text(
+        f'{text}[[logins]]\nname = "in"\nroute = "/in"\nmethod = "POST"\nfailed_statuses = [401]\n'
+    )
+    assert reviewed(project).settings_changes["setting"].tolist() == [
+        guessed[0],
+        "1 declared login",
+        guessed[1],
+    ]
     block = text.partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
     path.write_text(text.replace(block, block.replace('kind = "secret"', 'kind = "setting"')))
     changed = reviewed(project).settings_changes
