@@ -246,9 +246,11 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
             yield first * 60.0, last * 60.0, missed
 
 
-def is_usual(traffic: Traffic, first: float, last: float) -> bool:
-    """Whether two other days have a pause of such a length around the same time of day."""
-    at, middle = traffic.requests["seconds"].to_numpy(), (first + last) / 2
-    days = np.arange(at[0] + (middle - at[0]) % DAY.total_seconds(), at[-1], DAY.total_seconds())
-    ends = {*at.searchsorted(days).tolist()} - {at.searchsorted(middle)}
-    return bool(sum(at[end] - at[end - 1] >= last - first for end in ends) > 1)
+def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
+    """The silences like which, half as telling or more, the log has none on three other days: where few
+    people come, long pauses are usual."""
+    every, day = list(silences(traffic)), DAY.total_seconds()
+    for first, last, missed in every:
+        alike = {began // day for began, _, count in every if count >= missed / 2} - {first // day}
+        if len(alike) < 3:
+            yield first, last, missed

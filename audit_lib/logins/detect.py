@@ -14,7 +14,7 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, instant_words
-from audit_lib.logins.coverage import NEEDS, Coverage, cover, is_usual, silences
+from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -367,11 +367,10 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     build = partial(incident, text=text, severity=rule.severity, subject="start")
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
     yield from _server_errors(traffic)
-    for first, last, missed in silences(traffic):
+    for first, last, missed in unusual_silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
         text = f"no request for {(last - first) / HOUR:.1f} hours, in which {missed:.0f} are usual"
-        if not is_usual(traffic, first, last):
-            yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
+        yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
 
 
 def _server_errors(traffic: Traffic) -> list[Incident]:

@@ -296,11 +296,10 @@ class Traffic:
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
         routes = pd.concat([part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame)])
-        told = frame["kind"].isin((DECLARED, FAILED_LOGIN))
         frame = frame.assign(
             network=mapped(frame["client"], network_of).astype("str"),
             protected=are_protected(frame["route"], set(routes), policy),
-            on_login=fits(frame["route"], policy.access.login) | told,
+            on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
         )
         return _with_successes(frame, self.let_in[~self.let_in["added"]], policy)
 

@@ -98,6 +98,8 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "the pauses of a few people": (
         [ask for ask in people(9, *range(0, 29 * DAY, 900)) if (ask[0] / HOUR - ask[0] // DAY * 27) % 24 > 4],
         NOTHING),
+    "long pauses on four days": (
+        [ask for ask in people(9, *range(0, 26 * DAY, 600)) if ask[0] / DAY % 5.3 > 0.2], NOTHING),
 }  # fmt: skip
 
 
