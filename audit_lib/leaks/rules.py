@@ -80,7 +80,8 @@ class Rules:
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            if value and not bare and not _is_data(text, finding, rule):
+            shown = by_name and expression("label of an example").search(before)
+            if value and not (bare or shown) and not _is_data(text, finding, rule):
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare")
 
         for value, name, rule in () if generated else _structured(content, paths):
@@ -102,10 +103,8 @@ class Rules:
         if parts and parts.password:
             bits = strength_bits(parts.password)
             # In capitals it is what is to be put there, such as APIKEY.
-            unused = expression("host of nobody").search(parts.host) or re.fullmatch(
-                "[A-Z_]+", parts.password
-            )
-            if bits < _WEAK_PASSWORD or unused or looks_made_up(parts.password, self._markers):
+            idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", parts.password)
+            if bits < _WEAK_PASSWORD or idle or looks_made_up(parts.password, self._markers):
                 return ""
             return parts.password if bits >= WEAKEST_BITS else value
 

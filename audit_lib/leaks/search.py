@@ -19,7 +19,7 @@ from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
-from audit_lib.leaks.candidates import is_kind, is_others
+from audit_lib.leaks.candidates import is_kind, is_others, reads_as_words
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
 from audit_lib.logs.files import line_times, outside_logs
@@ -65,8 +65,9 @@ class Values:
 
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
         strong = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
-        # Of what rules found, keys and words begin alike: only of known values parts are searched for.
-        parts = strong.intersection(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
+        # Keys and words that rules found begin alike, and parts of words are names in code.
+        known = strong.intersection(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
+        parts = {one for one in known if not keeper.ask(one, reads_as_words)}
         beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
