@@ -69,9 +69,10 @@ class Actions(Contract):
 def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) -> pd.DataFrame:
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
-    Who may have got in comes first, then leaks in force and broken pairs of production, then the rest. What
-    can wait comes last, however grave it is. What is not known makes an action only where logs, the ledger
-    or values of production are missing. `due_at` is the first of its findings, else 90 days after `as_of`.
+    Who may have got in comes first, then leaks in force and broken pairs of production, then the rest, of
+    one severity what happened first. What can wait comes last, however grave it is. What is not known makes
+    an action only where logs, the ledger or values of production are missing. `due_at` is the first of its
+    findings, else 90 days after `as_of`.
     """
     inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
@@ -116,11 +117,12 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, int, bool, int]:
+def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, int, bool, bool, int]:
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
     worst, checks = group[0], {one.check for one in group}
     # What happened to the application is in its production's logs.
-    production = BY_ID[worst.check].table == "detections" or PRODUCTION in {
+    happened = BY_ID[worst.check].table == "detections"
+    production = happened or PRODUCTION in {
         *(one.environment for one in group),
         *(place for _, place in about),
     }
@@ -133,7 +135,7 @@ def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, 
         not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
-    return ranks.index(True), -SEVERITIES.index(worst.severity), not production, -len(group)
+    return ranks.index(True), -SEVERITIES.index(worst.severity), not production, not happened, -len(group)
 
 
 def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime) -> dict[str, Any]:
@@ -149,13 +151,12 @@ def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime)
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
-    owners = dict.fromkeys(one.owner for one in group if one.owner)
     return {
         "id": worst.action,
         "action": action,
         "why": why if len(why) <= _MOST_SIGNS else f"{why[:_MOST_SIGNS].rsplit(' ', 1)[0]} …",
         "where": next(iter(worst.where), "").partition("; ")[0],
-        "owner": few(owners, _MOST_NAMES) or "nobody",
+        "owner": few(dict.fromkeys(one.owner for one in group if one.owner), _MOST_NAMES) or "nobody",
         "severity": worst.severity,
         "due_at": due_at,
         "overdue": due_at < pd.Timestamp(as_of),
@@ -176,8 +177,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
     if not leaked and present["kind"].eq("setting").all():  # or none is present
         return f"Set {_listed(names)}{where}", ""
-    verb = "Revoke and replace" if checks & _REVOKED else "Rotate"
-    return f"{verb} {_listed(names)}{where}", command
+    return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}", command
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
