@@ -304,7 +304,7 @@ CONDITIONS = {
     ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
     "read-supplied-nowhere": when(
-        has("supplied", "no"), has("supplied", "unknown") & has("group", "secrets"), about=_known_by("code")
+        has("supplied", "no"), has("supplied", "unknown"), about=_known_by("code") & has("group", "secrets")
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(

@@ -212,5 +212,4 @@ def _in_window(one: Verdict, window: flow.Window) -> Verdict:
         if (found.first_at or window.until) <= window.until
         and (found.last_at or window.since) >= window.since
     )
-    verdict = "found" if inside else "unknown" if one.doubt else "none"
-    return replace(one, incidents=inside, verdict=verdict)
+    return replace(one, incidents=inside, verdict="found" if inside else "unknown" if one.doubt else "none")

@@ -132,7 +132,8 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 
 
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
-    """None if no leak of the value is known."""
+    """When and where the value was first outside of its places; None if no leak of it is known. A commit
+    counts by the earlier of its dates."""
     leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(SECRETS)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]

@@ -135,8 +135,7 @@ def _source(project: Project, stdin: BinaryIO | None, spool: Spool | None, optio
 
 def _declared(project: Project, environment: str, service: str) -> LogSource:
     """What audit.toml declares of the logs of this place, if it declares the same of each."""
-    here = environment, service
-    own = (each for each in project.log_sources if (each.environment, each.service) == here)
+    own = (each for each in project.log_sources if (each.environment, each.service) == (environment, service))
     found = {replace(each, pattern="") for each in own}
     plain = LogSource("", service, environment, project.time_zone, zone_declared=project.zone_declared)
     return found.pop() if len(found) == 1 else plain

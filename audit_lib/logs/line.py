@@ -176,7 +176,10 @@ class LineReader:
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
     def _read(self, text: bytes, head: Head) -> Line:
-        """A line, or the text of a structured one: prefixes, and the first body that takes what follows."""
+        """A line, or the text of a structured one: prefixes, and the first body that takes what follows.
+
+        The first time and the first client hold: what stands behind them may be a client's text.
+        """
         at, lacks, record, client, structures = head
         whole = text
         for choice in self._choices:
@@ -265,7 +268,8 @@ class LineReader:
         return is_message or possible_client(text, self.by.failing, self.by.addresses) is not None
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
-        """The first message that stands where the text begins, after symbols and emoji."""
+        """The first message that stands where the text begins, after symbols and emoji; else a possible
+        failed login, if the text has the words of one."""
         text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text, count=1)
         shows = self._shows(text)
         match = self.by.message.match(text, self._clock) if shows else None
@@ -317,8 +321,7 @@ def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
     record = head.record or any(line.record for line in lines)
-    is_statement = any(line.is_statement for line in lines)
-    return Line(state, at, record, events, lacks=lacks, is_statement=is_statement)
+    return Line(state, at, record, events, lacks, is_statement=any(line.is_statement for line in lines))
 
 
 def own_events(line: Line) -> tuple[LogEvent, ...]:
@@ -396,8 +399,7 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
     row = " ".join(f"{{{name}}}" for name in fields) + "{end}"
     rows = (row, "#{dotted}: {text}")
     bodies = tuple(Block("declared columns", parse_template(each), whole=True) for each in rows)
-    words = {**formats.words, "possible": {}}
-    return replace(formats, prefixes=(), bodies=bodies, messages=(), words=words)
+    return replace(formats, prefixes=(), bodies=bodies, messages=(), words={**formats.words, "possible": {}})
 
 
 def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Line:

@@ -138,7 +138,8 @@ def read_logs(
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
     """All logs of a project, known values removed from routes, clients and subjects.
 
-    Under a key that is kept, what each log holds is kept in the folder, by default in the user's cache.
+    Under a key that is kept, what each log holds is kept in the folder, by default in the user's cache. What
+    cannot be read to its end is read anew each time.
     """
     search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":

@@ -211,8 +211,7 @@ def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
     shown = together(events)
     steps = shown["message"].eq(CLOCK_SET_BACK)
     kept = shown[~steps | steps.groupby(shown["day"]).cumsum().le(MOST_STEPS)]
-    whole = LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken)
-    return settled(formats, whole)
+    return settled(formats, LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken))
 
 
 class Tally:
@@ -319,8 +318,7 @@ class Tally:
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
-        requests = _grouped(frame_of(REQUESTS, self._requests))
-        self._frames.append((requests, frame_of(EVENTS, self._events)))
+        self._frames.append((_grouped(frame_of(REQUESTS, self._requests)), frame_of(EVENTS, self._events)))
         self._requests.clear()
         self._events.clear()
 

@@ -44,12 +44,11 @@ def write_repository(folder: Path, commits: Iterable[Commit]) -> None:
 
 def _commit(mark: int, commit: Commit) -> bytes:
     when = f"{int(commit.at.timestamp())} +0000"
-    message = commit.message.encode()
     parts = [
         b"commit refs/heads/main\n",
         f"mark :{mark}\n".encode(),
         f"author {AUTHOR} {when}\ncommitter {AUTHOR} {when}\n".encode(),
-        _data(message),
+        _data(commit.message.encode()),
         f"from :{mark - 1}\n".encode() if mark > 1 else b"",
     ]
     for path in sorted(commit.removed):
