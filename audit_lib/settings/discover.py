@@ -21,7 +21,7 @@ _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8
 _PATTERNS: dict[str, str] = _DATA.pop("patterns")
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
 _IN_FOLDERS = {"production": _WORDS["production"], "staging": _WORDS["staging"]}
-_IN_NAMES = _IN_FOLDERS | {"production": _WORDS["production_in_names"]}
+_IN_NAMES = _IN_FOLDERS | {name: _WORDS[f"{name}_in_names"] for name in ("production", "development")}
 _NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
@@ -33,9 +33,10 @@ def discover(project: Project) -> Project:
     """
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
-    env = {str(path): env_source(path) for path in found if is_env_like(path)}
-    scripts = variables.texts(project, (path for path in env if path.endswith(".envrc")), [])
-    aside = {path for path, text in scripts if not re.search(_PATTERNS["sets"], text)}
+    written = dict(variables.texts(project, (str(path) for path in found if is_env_like(path)), []))
+    env = {str(path): env_source(path, written.get(str(path), "")) for path in found if is_env_like(path)}
+    scripts = (path for path in written if path.endswith(".envrc"))
+    aside = {path for path in scripts if not re.search(_PATTERNS["sets"], written[path])}
     aside |= {path for path in env if env[path].example and re.search(_PATTERNS["aside"], path)}
     env = {path: env[path] for path in env if path not in aside}
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
@@ -67,19 +68,21 @@ def _is_of_a_service(path: PurePosixPath) -> bool:
     return in_env_folder and bool(re.fullmatch(_PATTERNS["service_file"], path.name))
 
 
-def env_source(path: PurePosixPath) -> EnvSource:
-    """The env source that a file's name and folder say it is.
+def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
+    """The env source that a file's name, its folder and its text say it is.
 
     A template is an example, and so is what tests run with (.env.test): no environment has it in force, and
-    its `environment` is "". Any other file is of development unless its name, or else its folder, says
-    otherwise. Its service is what `file_words` says, but of a backup, or if that is "", `service_of`.
+    its `environment` is "". Any other file is of development unless its name, its folder or a line such as
+    NODE_ENV=production says otherwise. Its service is what `file_words` says, but of a backup, or if that is
+    "", `service_of`.
     """
     named = _environment_in(path.name, _IN_NAMES)
     in_tests = not _WORDS["test_folders"].isdisjoint(path.parts[:-1])
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not file_words(path))
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
-    environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or ENVIRONMENTS[0]
+    said = ENVIRONMENTS[-1] if re.search(_PATTERNS["production"], text) else ENVIRONMENTS[0]
+    environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
     return EnvSource(
         environment="" if example else environment,
         service=("" if backup else file_words(path)) or service_of(path),

@@ -140,10 +140,8 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             yield row("blueprint value", answer="no" if one.get("value") else "yes" if known else "unknown")
             if has_previews:
-                apart = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
-                yield row(
-                    "blueprint preview", answer="yes" if apart else "no" if "value" in one else "unknown"
-                )
+                own = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
+                yield row("blueprint preview", answer="yes" if own else "no" if "value" in one else "unknown")
 
 
 def _has_previews(owner: Mapped) -> bool:

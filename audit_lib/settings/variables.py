@@ -229,8 +229,7 @@ def _spelt_out(found: re.Match[str]) -> str:
     """`{ A, B: b = 1, ...rest } = process.env` as reads of A, of B with a default, and of all."""
     parts = (re.match(_PATTERNS["part"], part) for part in (found[1] or found[2]).split(","))
     reads = [f"process.env.{part[1]} {'??' if part[2] else ','}" for part in parts if part]
-    reads += ["process.env"] if "..." in found[0] else []
-    return " ".join(reads) + "\n" * found[0].count("\n")
+    return " ".join([*reads, "process.env"] if "..." in found[0] else reads) + "\n" * found[0].count("\n")
 
 
 def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
