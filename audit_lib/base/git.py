@@ -98,7 +98,8 @@ def _names_back(git_dir: Path, common: Path, top: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """A small plain file's text. Raises `Unreadable` or `ValueError` for anything else."""
+    """A small plain file's text, in UTF-8. Raises `Unreadable` for what is none or too large, `ValueError`
+    for another encoding."""
     return read_source(path.parent, path.name, _SMALL).content.decode()
 
 

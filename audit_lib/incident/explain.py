@@ -17,6 +17,7 @@ from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.detect import Incident
+from audit_lib.logs.formats import SECRET_IN_URL
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
@@ -222,9 +223,12 @@ def _cut_off(case: Case) -> Explanation:
 
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
-    """A public variable that holds the value shows it; a secret in a URL of the window hints at it."""
+    """A public variable that holds the value shows it; a secret in a URL of the window hints at it, and names
+    whoever sent it."""
     one, secret, urls = Explanation(EXPOSED), case.secret, case.found(URLS)
     one.hinted += [f"a value stands in the URL of requests: {_in_words(urls)}"] if urls else []
+    sent = case.said.query(f"message == '{SECRET_IN_URL}' and client > ''").sort_values("at")
+    one.addresses = tuple(sent["client"].unique()[::-1])  # whoever came last is the least known
     one.lack(*case.may_have_missed("a value in a URL", URLS))
     if not secret:
         one.lack("which secret was seen: name it (secret), or ask `whose`")

@@ -137,12 +137,10 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(SECRETS)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
-    committed = leaks[leaks["first_commit"] != ""].dropna(
-        subset=["first_at", "first_committed_at"], how="all"
-    )
+    commits = leaks[leaks["first_commit"] != ""].dropna(subset=["first_at", "first_committed_at"], how="all")
     dated = [
         (min(filter(None, (one.first_at, one.first_committed_at))), f"commit {one.first_commit[:12]}")
-        for one in rows(committed)
+        for one in rows(commits)
     ]
     # A file that was committed was outside since the commit; before that it lay on one disk.
     loose = places[

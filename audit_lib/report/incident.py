@@ -100,7 +100,7 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
-        return "Not known", "no request of anybody who takes part has a time"
+        return "Not known", "nothing of anybody who takes part was refused at a known time"
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
     if is_attack and theirs["let_in"].any():
         return f"L{last}", "they were answered: they may be in"

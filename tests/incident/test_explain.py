@@ -15,6 +15,7 @@ from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED
 from audit_lib.incident.outage import pairs_apart
 from audit_lib.investigation import Investigation, open_incident
 from audit_lib.logins.traffic import Window
+from tests.support.fakes import fake_value
 from tests.support.planted_incidents import (
     AS_OF,
     BUNDLE,
@@ -32,6 +33,7 @@ from tests.support.sample_copy import write_sample
 
 TOML = "audit.toml"
 NEAR = REGULARS[0].rpartition(".")[0] + ".99"
+SENT = f'{STRANGER}:1 - "GET /api/positions?access_token={fake_value("sent")}'
 GUESSES = (*((20 + number / 10, STRANGER, 401) for number in range(60)), (27, STRANGER, 200))
 
 
@@ -63,6 +65,9 @@ CHANGED: dict[str, tuple[str, Callable[[Path], object], Expected]] = {
     "one set of thresholds takes detection and explanation away": (
         "brute force", lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
         ((GUESSED, "rating", "unlikely"), ("guessing", "verdict", "none"))),
+    "who sends a secret in a URL is named, the latest first": (
+        "brute force", lambda at: change(at / LOG, f'{STRANGER}:50123 - "GET /api/positions', SENT),
+        ((EXPOSED, "addresses", STRANGER),)),
     "a leak of development is no attack on production": (
         "leaked and used", _leaked_in_development,
         ((USED, "speaks_for", "!known to have leaked"), (USED, "missing", "of development"))),
