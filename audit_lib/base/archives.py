@@ -74,23 +74,29 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 
 
 def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
-    """The content of compressed streams that follow each other; `EOFError` if the last one is cut."""
+    """The content of compressed streams that follow each other, in pieces of `PIECE` or more but for the
+    last; `EOFError` behind it if a stream is cut."""
     # zstandard unpacks all that it is given: of so few bytes no more than a piece.
     ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))
-    data = file.read(ahead)
-    for _ in range(_MANY):
-        if not data:
-            return
-        unpacker: Any = _DECOMPRESSORS[kind]()
-        while not unpacker.eof:
-            piece = unpacker.decompress(data, *most)
-            if piece:
-                yield piece
-            data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
-            if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(ahead)):
-                raise EOFError
-        data = (unpacker.unused_data or file.read(ahead)).lstrip(b"\0")
-    raise ValueError("too many streams")
+    data, held = file.read(ahead), bytearray()
+    try:
+        for _ in range(_MANY):
+            if not data:
+                return
+            unpacker: Any = _DECOMPRESSORS[kind]()
+            while not unpacker.eof:
+                held += (piece := unpacker.decompress(data, *most))
+                if len(held) >= PIECE:
+                    whole, held = bytes(held), bytearray()
+                    yield whole
+                data = getattr(unpacker, "unconsumed_tail", b"")  # zlib gives back what the others keep
+                if not unpacker.eof and not data and len(piece) < PIECE and not (data := file.read(ahead)):
+                    raise EOFError
+            data = (unpacker.unused_data or file.read(ahead)).lstrip(b"\0")
+        raise ValueError("too many streams")
+    finally:
+        if held:
+            yield bytes(held)
 
 
 # A path within the source (members of archives apart by "!"; "" for what a file is unpacked to), content, and
@@ -122,7 +128,6 @@ class LogStream(PieceReader):
             if first[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
                 # What is no character becomes U+FFFD.
                 pieces = codecs.iterencode(codecs.iterdecode(pieces, "utf-16", "replace"), "utf-8", "replace")
-
             for piece in pieces:
                 unpacked += len(piece)
                 if unpacked > max(_BOMB_FROM, BOMB_RATIO * packed.taken):
@@ -220,7 +225,6 @@ class _Unpacker:
         else:
             file = io.BufferedReader(PieceReader(pieces))
             members = _tar(file) if kind == "tar" else iter([("", _decompress(file, kind))])
-
         for name, content in members:
             self.members += 1
             self._require_within_bounds()
@@ -287,8 +291,7 @@ def _zip(content: bytes, faults: list[str]) -> _Members:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for entry in archive.infolist():
             # Of other ways zipfile unpacks a member at once.
-            in_pieces = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-            if entry.flag_bits & 1 or not in_pieces:
+            if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 how = "encrypted" if entry.flag_bits & 1 else "packed in a way that is not opened"
                 faults.append(f"has a member that is {how}: its content was not searched")
                 yield entry.filename, iter(())

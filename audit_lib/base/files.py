@@ -185,7 +185,6 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
     if root.is_file():
         yield root.name, root.stat().st_size, partial(_open_file, str(root), None)
         return
-
     unlisted: list[OSError] = []
     for folder, folders, names, descriptor in os.fwalk(root, onerror=unlisted.append):
         prefix = "" if folder == str(root) else f"{os.path.relpath(folder, root)}/"

@@ -98,8 +98,7 @@ def _names_back(git_dir: Path, common: Path, top: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """A small plain file's text, in UTF-8. Raises `Unreadable` for what is none or too large, `ValueError`
-    for another encoding."""
+    """A small plain file's text. Raises `Unreadable` or `ValueError` for anything else."""
     return read_source(path.parent, path.name, _SMALL).content.decode()
 
 
@@ -113,7 +112,6 @@ def _require_sound(git_dir: Path) -> None:
                 is_folder = entry.is_dir(follow_symlinks=False)
                 folders += [Path(entry.path)] if is_folder else []
                 plain = plain and (is_folder or entry.is_file(follow_symlinks=False))
-
     GitFailed.unless(
         plain,
         ".git",

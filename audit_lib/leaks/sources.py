@@ -126,9 +126,10 @@ class Source(NamedTuple):
             readable = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
             if data and readable and content.start == 0:
                 yield content.origin.member, data
-            if self.size > LARGEST:
+            if self.size > LARGEST or (content.start == 0 and len(content.data) > LARGEST):
                 why = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
                 reading.left_out.append(Fault(self.origin.name, why))
+            if self.size > LARGEST:
                 return
 
 

@@ -59,6 +59,18 @@ def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) 
     assert leak["first_commit"] == ""
 
 
+@pytest.mark.parametrize(("size", "why"), [(2 << 20, ""), (5 << 20, "has more than 4,194,304 bytes")])
+def test_patterns_are_searched_for_in_all_of_a_packed_log(size: int, why: str, tmp_path: Path) -> None:
+    """A secret at its end is found, however small it was packed; of what is too large that is said."""
+    requests = b"".join(b"GET /items/%d HTTP/1.1\n" % number for number in range(size // 25))
+    lines = requests + f"api_token={fake_value('packed')}\n".encode()
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "app.log.1.gz").write_bytes(gzip.compress(lines))
+    found, _ = audit(tmp_path / "p", tmp_path)
+    said = [text for text in found.coverage["reason"] if "has more than" in text]
+    assert (len(found.leaks), [text.partition(":")[0] for text in said]) == ((0, [why]) if why else (1, []))
+
+
 def test_one_leak_for_each_secret(tmp_path: Path) -> None:
     """A value found by its shape once is then found in every form and place, as one leak."""
     plot = new_plot(tmp_path / "repo")
