@@ -197,8 +197,7 @@ def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
     value = re.split(ends, rest)[0].rstrip(",;)}*\\")
     after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", rest[len(value) :]).strip(",;)} \t")
     whole = rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", before)
-    another = re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after)
-    return "" if whole and after and not another else value
+    return "" if whole and after and not re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after) else value
 
 
 def _login(rest: str, rule: str) -> tuple[str, str, str]:

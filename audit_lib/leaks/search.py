@@ -29,6 +29,7 @@ from audit_lib.settings import Policy, Project
 
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginning of another
+_SIGNATURE = re.compile(rb"\ngpgsig[^ ]* [^\n]*(?:\n [^\n]*)*")  # of a commit, which is as random as a secret
 _TIMES = ["authored_at", "committed_at"]
 _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
 _SIGHTED = [
@@ -162,7 +163,7 @@ class Search:
             installed += not origin.oid and is_kind("installed", origin.path)
             apart = origin.path in self._homes or origin.path.startswith(own) or is_others(*paths)
             for member, text in () if apart else source.texts(reading):
-                found |= rules.find(text, paths)
+                found |= rules.find(_SIGNATURE.sub(b"", text) if origin.kind == "commit" else text, paths)
                 if origin.place not in ("git", *OUTSIDE) and not member:
                     chosen, idle = rules.find_chosen(text, origin.path)
                     found, self.idle = found | chosen, self.idle + idle

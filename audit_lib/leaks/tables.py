@@ -175,8 +175,7 @@ def tabulate_leaks(
 
 def leak_id(*parts: str) -> str:
     """The name of a leak: of its value's fingerprint, or of kind, variable, first path and number there."""
-    text = "\0".join(("leak", *parts))
-    return f"leak-{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return "leak-" + sha256("\0".join(("leak", *parts)).encode("utf-8", "surrogatepass")).hexdigest()[:10]
 
 
 def with_force(
