@@ -247,8 +247,7 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
 
 
 def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
-    """The silences like which, half as telling or more, the log has none on three other days: where few
-    people come, long pauses are usual."""
+    """The silences like which, half as telling or more, the log has none on three other days."""
     every, day = list(silences(traffic)), DAY.total_seconds()
     for first, last, missed in every:
         alike = {began // day for began, _, count in every if count >= missed / 2} - {first // day}

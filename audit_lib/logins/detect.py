@@ -52,6 +52,7 @@ class Detections(Contract):
     verdict: Series[str] = Field(isin=("found", "none", "unknown"))
     reason: Series[str]
     subject: Series[str]
+    network: Series[str]  # of whoever is seen first; "" if it is about no address
     classification: Series[str]
     cause: Series[str]  # of known clients that fail: rotation | deploy | start; "" if nothing is on record
     first_at: Series[Instant] = Field(nullable=True)
@@ -70,6 +71,7 @@ class Incident:
     count: int
     subject: str = ""
     client: str = ""
+    network: str = ""  # of its first event
     cause: str = ""  # of known clients failing: rotation, deploy, start; "" for nothing on record
     clients: frozenset[str] = frozenset()  # all that took part
     first_at: datetime | None = None
@@ -160,12 +162,11 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incide
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
     unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
-    soon = run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE)
     clauses = {
         f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
         f"of {addresses} addresses": addresses > 1,
         "from where somebody was let in before": run["known"].any(),
-        "then let in": soon.any(),
+        "then let in": run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE).any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
@@ -201,16 +202,15 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """The successes of an address that its own failures lead up to, then those that its network's do."""
     rule = traffic.rule("let-in")
     own = _leading_up(traffic, failures, "client")
-    tries = own.groupby(["client", "answered"])["line"].transform("size")
-    own = own[~own["known"] | tries.ge(rule.known)]
+    own = own[~own["known"] | own.groupby(["client", "answered"])["line"].transform("size").ge(rule.known)]
     # An address that was let in before is a person, and no part of what another of its network does.
-    shared = _leading_up(traffic, failures[~failures["known"]].drop(own.index, errors="ignore"), "network")
+    shared = _leading_up(traffic, failures[~failures["known"]], "network")
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
     # A network that was let in shortly before is one of people.
     before = next_login(shared.assign(seconds=first), traffic.let_in, "network", "backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
-    for key, leading in (("client", own), ("network", shared)):
+    for key, leading in (("client", own.drop(shared.index, errors="ignore")), ("network", shared)):
         # What it does after its first success is its own doing.
         arrived = leading[leading["answered"].eq(leading.groupby(key)["answered"].transform("min"))]
         yield from find_episodes(arrived, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
@@ -380,8 +380,7 @@ def _server_errors(traffic: Traffic) -> list[Incident]:
         meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
         share = run["count"].sum() / meanwhile["count"].sum()
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
-        many = share >= rule.share and run["client"].nunique() > 1
-        return incident(run, text if many else "", "high")
+        return incident(run, text if share >= rule.share and run["client"].nunique() > 1 else "", "high")
 
     def of_client(run: pd.DataFrame) -> Incident:
         return incident(run, f"{run['count'].sum()} server errors", rule.severity)
@@ -402,6 +401,7 @@ def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str,
     facts: dict[str, Any] = {
         "count": int(events["count"].sum()) if "count" in events else len(events),
         "clients": frozenset(events["client"]) - {""},
+        "network": str(events["network"].iloc[0]) if "network" in events else "",
         "first_at": times.min() if len(times) else None,
         "last_at": times.max() if len(times) else None,
         "evidence": places(events),

@@ -100,8 +100,8 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says of each.
 
     refused: 401, 403 or declared. let_in: a login that succeeds, or an answer on a protected route. added:
-    let in by what audit.toml alone declares, which excuses no failure. doubtful: let in, but not by that.
-    there: on a route that was answered, or is named; a refusal alone shows none, as gateways refuse any.
+    only by what audit.toml declares, which excuses no failure of another route. doubtful: let in, but not by
+    that. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
@@ -301,7 +301,8 @@ class Traffic:
             protected=are_protected(frame["route"], set(routes), policy),
             on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
         )
-        return _with_successes(frame, self.let_in[~self.let_in["added"]], policy)
+        good = self.let_in[~self.let_in["added"] | self.let_in["route"].isin(frame["route"])]
+        return _with_successes(frame, good, policy)
 
     @cached_property
     def let_in(self) -> pd.DataFrame:

@@ -206,7 +206,8 @@ def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
     spans = seen.dropna(subset=["first_at", "last_at"])
     if spans.empty:
         return "audit-lib investigate --project ."
-    until = spans["last_at"].max() + timedelta(seconds=1)  # which is written without its fraction
+    # A day more shows what who got in did next; the last second is written without its fraction.
+    until = spans["last_at"].max() + timedelta(days=int(spans["detection"].eq("let-in").any()), seconds=1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"
 
 

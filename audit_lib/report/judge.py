@@ -237,7 +237,6 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     reasons += [f"not seen: {need.words}" for need in seen.needs if {*need.tables} & {*tables}]
     # Of a rule that reaches further nothing but a failure can be known.
     passed = PASS if population or EVENTS & {*tables} else "not applicable"
-    more = [f"and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else []
     return {
         "verdict": FAIL if exceptions else UNKNOWN if reasons or rule.beyond else passed,
         "decided_by": ", ".join(decided_by),
@@ -246,7 +245,7 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
         "tested": population - not_known,
         "exceptions": exceptions,
         "not_known": not_known,
-        "evidence": (*shown[:_SHOWN], *more),
+        "evidence": (*shown[:_SHOWN], *([f"and {len(shown) - _SHOWN} more"] if len(shown) > _SHOWN else [])),
         "reason": "; ".join(reasons),
     }
 
