@@ -113,9 +113,9 @@ def with_logged(leaked: Rows, tables: Tables) -> Rows:
 
 
 def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents without guessing that led to a success of the same client: it begins and ends within."""
-    let_in = detections.loc[detections["detection"].eq("let-in"), ["subject", "first_at", "last_at"]]
-    both = detections.reset_index().merge(let_in, on="subject", suffixes=("", "_in"))
+    """The incidents without guessing that led to a success of the same network: it begins and ends within."""
+    let_in = detections.loc[detections["detection"].eq("let-in"), ["network", "first_at", "last_at"]]
+    both = detections.reset_index().merge(let_in, on="network", suffixes=("", "_in"))
     within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"])
     return detections.drop(index=both.loc[within & both["detection"].eq("guessing"), "index"].tolist())
 
@@ -207,14 +207,14 @@ def _known_by(*sides: str) -> Predicate:
 
 
 # Secrets in force that no policy lists have a check of their own, which names each of them.
-UNDECLARED = has("declared", False) & ~(has("group", "secrets") & has("supplied", "yes") & ~_known_by("code"))
+UNDECLARED = has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~_known_by("code"))
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
     # Logins
     "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing")),
+    "scan-or-flood": when(_found("probing") & ~has("severity", "critical"), _found("probing")),
     # Database and start have checks of their own.
     "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
     # Leaks
@@ -304,7 +304,7 @@ CONDITIONS = {
     ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
     "read-supplied-nowhere": when(
-        has("supplied", "no"), has("supplied", "unknown"), about=_known_by("code") & has("group", "secrets")
+        has("supplied", "no"), has("supplied", "unknown"), about=_known_by("code") & UNDECLARED
     ),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(

@@ -223,8 +223,7 @@ def _cut_off(case: Case) -> Explanation:
 
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
-    """A public variable that holds the value shows it; a secret in a URL of the window hints at it, and names
-    whoever sent it."""
+    """A public variable with the value shows it; a secret in a URL hints at it, and names whoever sent it."""
     one, secret, urls = Explanation(EXPOSED), case.secret, case.found(URLS)
     one.hinted += [f"a value stands in the URL of requests: {_in_words(urls)}"] if urls else []
     sent = case.said.query(f"message == '{SECRET_IN_URL}' and client > ''").sort_values("at")

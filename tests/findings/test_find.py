@@ -211,7 +211,8 @@ def test_one_action_closes_what_hangs_together() -> None:
     rows = [{"tracked": True, "environment": "development", "source": f"{name}.env"} for name in "AB"]
     assert _find(sources=rows)["action"].nunique() == 1
     names = (("let-in", "192.0.2.1"), ("probing", "192.0.2.1"), ("guessing", "192.0.2.9"))
-    seen = [{"detection": name, "subject": subject, "verdict": "found"} for name, subject in names]
+    shown = {"verdict": "found", "severity": "critical"}
+    seen = [{"detection": name, "subject": subject, "network": subject, **shown} for name, subject in names]
     found = _find(detections=seen).set_index("subject")["action"]
     assert found["let-in 192.0.2.1"] == found["probing 192.0.2.1"] != found["guessing 192.0.2.9"]
     assert _find(**CASES["in URLs"])["subject"].tolist() == ["secret in a url"]
