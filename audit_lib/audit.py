@@ -244,8 +244,7 @@ def open_audit(  # noqa: PLR0917  so that a cell of a notebook is one line
     identities: str = "masked",
     logs: str = "",
 ) -> Audit:
-    """The audit of a project, or of the bundled sample for ""; no frame of it is computed yet. From now on no
-    output of the process holds a value of its env files.
+    """The audit of a project, or of the bundled sample for ""; no frame of it is computed yet.
 
     Raises `BadInput` with one fault for each parameter that cannot be used, all at once.
     """

@@ -118,7 +118,8 @@ def _each(
 
 
 def _attack() -> Iterator[Line]:
-    """Forty wrong passwords within ten minutes, then the right one, and what it was good for."""
+    """Forty wrong passwords within ten minutes, then the right one, and what it was good for: the attack that
+    the sample's review puts first."""
     yield from _each(_json, "2026-08-20", 3, 15, [(ATTACKER, LOGIN, 401)] * 40)
     answered = [(ATTACKER, LOGIN, 200), *((ATTACKER, f"GET {route}", 200) for route in ROUTES[:3])]
     yield from _each(_json, "2026-08-20", 3.2, 20, answered)
@@ -144,7 +145,8 @@ def _scan() -> Iterator[Line]:
 
 
 def _outage() -> Iterator[Line]:
-    """A deploy with the wrong token: for a quarter of an hour every client is refused."""
+    """A deploy with the wrong token: for a quarter of an hour every client is refused, which is an outage and
+    no attack."""
     asks = [(client, "GET /api/positions", 401) for _ in range(15) for client in CLIENTS[:3]]
     return _each(_json, "2026-09-24", 10, 20, asks)
 
