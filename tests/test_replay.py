@@ -38,18 +38,15 @@ def test_parameters_and_text_may_differ(tmp_path: Path) -> None:
     check_code(*_pair(tmp_path, given, lambda cells: cells.append(said)))
 
 
-@pytest.mark.parametrize(
-    ("change", "fault"),
-    [
-        (lambda cells: cells.append(new_code_cell("import os")), "has 4 code cells"),
-        (lambda cells: cells.pop(), "has 2 code cells"),
-        (lambda cells: cells[2].update(source="1 + 2"), "code cell 3: differs"),
-        (_with("project = __import__('os').system('true')"), "more than set names"),
-        (_with("print = 1"), "sets print, which"),
-        (_with("project = ''", ""), "2 cells of injected"),
-        (_with("import os"), "more than set names"),
-    ],
-)
+@pytest.mark.parametrize(("change", "fault"), [
+    (lambda cells: cells.append(new_code_cell("import os")), "has 4 code cells"),
+    (lambda cells: cells.pop(), "has 2 code cells"),
+    (lambda cells: cells[2].update(source="1 + 2"), "code cell 3: differs"),
+    (_with("project = __import__('os').system('true')"), "more than set names"),
+    (_with("print = 1"), "sets print, which"),
+    (_with("project = ''", ""), "2 cells of injected"),
+    (_with("import os"), "more than set names"),
+])  # fmt: skip
 def test_other_code_is_refused(tmp_path: Path, change: Change, fault: str) -> None:
     """A cell more, a cell less, another cell, and parameters that do something."""
     with pytest.raises(BadInput, match=fault):

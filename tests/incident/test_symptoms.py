@@ -69,13 +69,10 @@ def test_a_failed_start_names_what_the_env_file_lacks(told: tuple[Any, Any, list
     assert "in no env file that was read" in diagnosis or "missing in" in diagnosis
 
 
-@pytest.mark.parametrize(
-    ("policy", "line", "unknown"),
-    [
-        ("generic", "INFO: x", [*LINES][:3]),  # a policy that does not say that the wording is known
-        ("paiid", "INFO: x\n?? -", ["the database cannot be used"]),  # a line that is not understood
-    ],
-)
+@pytest.mark.parametrize(("policy", "line", "unknown"), [
+    ("generic", "INFO: x", [*LINES][:3]),  # a policy that does not say that the wording is known
+    ("paiid", "INFO: x\n?? -", ["the database cannot be used"]),  # a line that is not understood
+])  # fmt: skip
 def test_what_was_not_understood_rules_nothing_out(
     policy: str, line: str, unknown: list[str], tmp_path: Path
 ) -> None:

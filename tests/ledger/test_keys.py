@@ -69,13 +69,10 @@ def test_a_ledger_written_here_is_reviewed_under_its_key(project: Path, environ:
 NO_KEYS = (b"", b"not hexadecimal", b"00" * 31, b"00" * 33, b"\xff" * 64, b"zz" * 32)
 
 
-@pytest.mark.parametrize(
-    ("content", "mode", "fault"),
-    [
-        *((b"00" * 32, mode, rf"mode {mode:04o}\): chmod 600") for mode in (0o640, 0o604, 0o660, 0o644)),
-        *((content, 0o600, "is not a key of this tool") for content in NO_KEYS),
-    ],
-)
+@pytest.mark.parametrize(("content", "mode", "fault"), [
+    *((b"00" * 32, mode, rf"mode {mode:04o}\): chmod 600") for mode in (0o640, 0o604, 0o660, 0o644)),
+    *((content, 0o600, "is not a key of this tool") for content in NO_KEYS),
+])  # fmt: skip
 def test_a_file_that_others_read_or_that_is_no_key_is_refused(
     project: Path, environ: dict[str, str], content: bytes, mode: int, fault: str
 ) -> None:

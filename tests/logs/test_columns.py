@@ -37,15 +37,12 @@ def test_a_header_that_does_not_fit_its_rows_names_nobody(header: str, row: str)
     assert _read(HEAD + HEADERS[header] + ROWS[row]) == {"requests": [], "not understood": 1}
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "#Fields: date time s-ip cs-method cs-uri-stem\n",
-        DEFAULT.replace("s-ip", "c-ip"),
-        DEFAULT.replace("\n", " x" * 5000 + "\n"),
-        "".join(f"#Fields: date time x-{number}\n" for number in range(MOST_CHANGES)) + DEFAULT,
-    ],
-)
+@pytest.mark.parametrize("header", [
+    "#Fields: date time s-ip cs-method cs-uri-stem\n",
+    DEFAULT.replace("s-ip", "c-ip"),
+    DEFAULT.replace("\n", " x" * 5000 + "\n"),
+    "".join(f"#Fields: date time x-{number}\n" for number in range(MOST_CHANGES)) + DEFAULT,
+])  # fmt: skip
 def test_columns_that_tell_no_client_name_nobody(header: str) -> None:
     """One is missing or named twice, there are too many, or they change too often: no row is a request."""
     assert _read(HEAD + header + ROWS["default"])["requests"] == []

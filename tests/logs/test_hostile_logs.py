@@ -38,14 +38,11 @@ def test_thousands_of_false_times_end_nothing() -> None:
     assert read_line(f"203.0.113.7 - x{false}").at is None
 
 
-@pytest.mark.parametrize(
-    "far",
-    [
-        *("2149-06-05T10:00:00Z", "2149-06-07T10:00:00Z", "2150-01-01T10:00:00Z", "2262-04-12T10:00:00Z"),
-        *("9999-12-31T10:00:00Z", "0001-01-01T10:00:00Z"),
-        *("@4fffffffffffffff00000000", "@400000000000000000000000"),
-    ],
-)
+@pytest.mark.parametrize("far", [
+    *("2149-06-05T10:00:00Z", "2149-06-07T10:00:00Z", "2150-01-01T10:00:00Z", "2262-04-12T10:00:00Z"),
+    *("9999-12-31T10:00:00Z", "0001-01-01T10:00:00Z"),
+    *("@4fffffffffffffff00000000", "@400000000000000000000000"),
+])  # fmt: skip
 def test_a_line_of_a_far_day_is_counted_like_any_other(far: str, tmp_path: Path) -> None:
     """No line is lost, and the far day is not taken for another one."""
     line = '{at} INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'

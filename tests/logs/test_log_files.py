@@ -82,16 +82,13 @@ def test_the_same_bytes_on_stdin_are_the_same_frames(app: Path) -> None:
     assert read_logs(project, None).sources.equals(read.sources)
 
 
-@pytest.mark.parametrize(
-    ("options", "fault"),
-    [
-        (["x"], "--log: must have the form"),
-        (["prod/api=-", "prod/web=-"], "--log: stdin (-) can be given for one service only"),
-        (["prod/api=/nowhere"], "--log production/api: names a file that does not exist"),
-        (["prod/api=/tmp"], "--log production/api: is not a regular file"),
-        (["prod/api=A", "prod/api=A"], "is given twice"),
-    ],
-)
+@pytest.mark.parametrize(("options", "fault"), [
+    (["x"], "--log: must have the form"),
+    (["prod/api=-", "prod/web=-"], "--log: stdin (-) can be given for one service only"),
+    (["prod/api=/nowhere"], "--log production/api: names a file that does not exist"),
+    (["prod/api=/tmp"], "--log production/api: is not a regular file"),
+    (["prod/api=A", "prod/api=A"], "is given twice"),
+])  # fmt: skip
 def test_what_is_no_log_is_told(app: Path, options: list[str], fault: str) -> None:
     """Every fault names its option; the option's text is not quoted."""
     texts = [option.replace("=A", f"={app.parent}/outside/a.log") for option in options]

@@ -117,17 +117,14 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
     assert read.sources["lines"].tolist() == [9]
 
 
-@pytest.mark.parametrize(
-    ("content", "state", "reason"),
-    [
-        (b"", "empty", ""),
-        (b"\n\n", "read", "no line was understood"),
-        (b"\x89PNG\r\n\x1a\n\0\0", "read", f"no line was understood; {ODD}"),
-        (UNAUTHORIZED, "read", "no line carries a date"),
-        (TIMED.replace(b"2026", b"2025") % 1 + TIMED.replace(b"2026", b"2025") % 4, "read", EARLIER),
-        (TIMED % 1, "read", ""),
-    ],
-)
+@pytest.mark.parametrize(("content", "state", "reason"), [
+    (b"", "empty", ""),
+    (b"\n\n", "read", "no line was understood"),
+    (b"\x89PNG\r\n\x1a\n\0\0", "read", f"no line was understood; {ODD}"),
+    (UNAUTHORIZED, "read", "no line carries a date"),
+    (TIMED.replace(b"2026", b"2025") % 1 + TIMED.replace(b"2026", b"2025") % 4, "read", EARLIER),
+    (TIMED % 1, "read", ""),
+])  # fmt: skip
 def test_a_file_says_what_it_could_not_give(tmp_path: Path, content: bytes, state: str, reason: str) -> None:
     """Empty, not understood, without a date, outside the quarter: each is a row that says so."""
     row = _logs(tmp_path, "2026Q3", a_log=content).sources.iloc[0]

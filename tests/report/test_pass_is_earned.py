@@ -86,20 +86,17 @@ def test_each_check_has_a_need() -> None:
 EXEMPT, CLOSED = AGES.query("status == 'exempt'"), NONE["findings"]
 
 
-@pytest.mark.parametrize(
-    ("changed", "expected"),
-    [
-        ({}, "pass"),
-        ({"findings": FOUND.query("status == 'open'")}, "fail"),
-        ({"findings": FOUND.query("status == 'unknown'")}, "unknown"),
-        ({"findings": FOUND.query("status == 'open'").assign(severity="info")}, "pass"),
-        ({"freshness": AGES.query("status == 'unknown'")}, "unknown"),
-        ({"sources": frames.sources()}, "unknown"),
-        ({"sources": NONE["sources"], "freshness": NONE["freshness"], "findings": CLOSED}, "unknown"),
-        ({"freshness": NONE["freshness"], "findings": CLOSED}, "unknown"),
-        ({"freshness": EXEMPT, "findings": CLOSED}, "unknown"),
-    ],
-)
+@pytest.mark.parametrize(("changed", "expected"), [
+    ({}, "pass"),
+    ({"findings": FOUND.query("status == 'open'")}, "fail"),
+    ({"findings": FOUND.query("status == 'unknown'")}, "unknown"),
+    ({"findings": FOUND.query("status == 'open'").assign(severity="info")}, "pass"),
+    ({"freshness": AGES.query("status == 'unknown'")}, "unknown"),
+    ({"sources": frames.sources()}, "unknown"),
+    ({"sources": NONE["sources"], "freshness": NONE["freshness"], "findings": CLOSED}, "unknown"),
+    ({"freshness": NONE["freshness"], "findings": CLOSED}, "unknown"),
+    ({"freshness": EXEMPT, "findings": CLOSED}, "unknown"),
+])  # fmt: skip
 def test_the_unknown_is_never_good(changed: dict[str, pd.DataFrame], expected: str) -> None:
     """Fail needs an open finding; pass needs everything known, and then the score has no width."""
     audit = frames.audit(**{**WHOLE, **changed})

@@ -74,21 +74,18 @@ def _write(content: bytes) -> Callable[[Path], object]:
     return lambda path: path.write_bytes(content)
 
 
-@pytest.mark.parametrize(
-    ("make", "state", "reason"),
-    [
-        (lambda _: None, "missing", "does not exist"),
-        (_write(b""), "empty", "holds nothing"),
-        (_write(b"\n\n"), "empty", "holds nothing"),
-        (_write(b"\x7fELF" + b"\0" * 20), "refused", "is binary"),
-        (_write("A=1\n".encode("utf-16-le")), "refused", "is binary"),
-        (Path.mkdir, "refused", "is a directory"),
-        (lambda path: path.symlink_to("/etc/hostname"), "refused", "symbolic link"),
-        (os.mkfifo, "refused", "FIFO"),
-        (_write(b"\n" * 20_001), "refused", "20,000 lines"),
-        (_write(b" " * (2 * 1024 * 1024 + 1)), "refused", "2,097,152 bytes"),
-    ],
-)
+@pytest.mark.parametrize(("make", "state", "reason"), [
+    (lambda _: None, "missing", "does not exist"),
+    (_write(b""), "empty", "holds nothing"),
+    (_write(b"\n\n"), "empty", "holds nothing"),
+    (_write(b"\x7fELF" + b"\0" * 20), "refused", "is binary"),
+    (_write("A=1\n".encode("utf-16-le")), "refused", "is binary"),
+    (Path.mkdir, "refused", "is a directory"),
+    (lambda path: path.symlink_to("/etc/hostname"), "refused", "symbolic link"),
+    (os.mkfifo, "refused", "FIFO"),
+    (_write(b"\n" * 20_001), "refused", "20,000 lines"),
+    (_write(b" " * (2 * 1024 * 1024 + 1)), "refused", "2,097,152 bytes"),
+])  # fmt: skip
 def test_a_source_that_cannot_be_read_says_why_and_what_would_supply_it(
     root: Path, keeper: Keeper, make: Callable[[Path], object], state: str, reason: str
 ) -> None:
