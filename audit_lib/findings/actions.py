@@ -7,7 +7,7 @@ import pandas as pd
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Tables
 from audit_lib.findings.find import Finding
-from audit_lib.leaks.tables import COMMON, ELSEWHERE
+from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
 from audit_lib.secrets.inventory import knows_production
 
@@ -66,7 +66,7 @@ def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, bl
     action, where = finding.check.action, finding.where[0] if finding.where else ""
     about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:]), "tracked": ""}
     placeless = finding.check.id == UNDECIDED and not finding.covers
-    if finding.item.subject in (COMMON, ELSEWHERE):
+    if finding.item.subject in (COMMON, *GATHERED):
         yield (finding.item.subject,)
     elif placeless or (blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES)):
         yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known

@@ -12,7 +12,7 @@ from audit_lib.base.in_words import few
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import COMMON, ELSEWHERE
+from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
@@ -220,7 +220,7 @@ CONDITIONS = {
     # Leaks
     "leaked-in-force": when(has("status", "emergency")),
     "leak-undecided": when(
-        has("status", "unknown") & has("secret", ELSEWHERE),
+        has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown"),
         about=no("logged"),
         prepare=with_logged,

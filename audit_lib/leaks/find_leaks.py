@@ -210,7 +210,6 @@ def with_found(
         if shape.fingerprint not in (everywhere if shape.text else known) and shape.text not in everywhere:
             found[shape.text or shape.fingerprint].append(shape)
             names[shape.fingerprint].add(shape.name)
-
     shown, made = shown_names({name for some in names.values() for name in some}, keeper, held), []
     for fingerprint, some in sorted(found.items()):
         named, rules = names[some[0].fingerprint] & shown, sorted({one.rule for one in some})

@@ -122,7 +122,6 @@ class Values:
                         f"has a value {MOST_HITS:,} times or more: not all places are listed",
                     )
                 )
-
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
         return sorted(one for one in found if one.origin.opened or one.fingerprint not in packed)
@@ -304,7 +303,6 @@ def tabulate_sightings(
         search.objects.faults.append(str(failed))
         located = [(one, {"place": "git object"}) for one in in_git]
     located += [(one, {"place": one.place}) for one in found if one.origin.place != "git"]
-
     lines: dict[str, set[int]] = defaultdict(set)  # of logs
     for one in found:
         if one.place == "log" and one.line and not one.origin.member:

@@ -23,7 +23,7 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-ELSEWHERE = "tests, examples and documents"
+ELSEWHERE, UNHELD = GATHERED = ("tests, examples and documents", "commits on no branch")
 COMMON = "passwords that many choose"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
@@ -99,7 +99,7 @@ class Exposure(Contract):
 class LeakedSecrets(Contract):
     """One row for each secret of which a value leaked, the most urgent first: what that means, and where."""
 
-    secret: Series[str]  # "tests, examples and documents" for all that nobody has and that is in nothing else
+    secret: Series[str]  # one of GATHERED for all that nobody has and that is in nothing else
     environment: Series[str]  # the most urgent in which a leaked value is in force; "" for none
     status: Series[str] = Field(isin=STATUSES)
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
@@ -270,7 +270,8 @@ def tabulate_leaked_secrets(
     leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
-    only tests hold and nobody names is one row, with passwords chosen there: it may be made for them."""
+    only tests hold and nobody names is one row, with passwords chosen there: it may be made for them. So is
+    what only commits on no branch hold and is not in force: they may be anybody's."""
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])
     used = places.loc[list(map(deploys, places["path"], named)), "leak_id"]
@@ -280,9 +281,12 @@ def tabulate_leaked_secrets(
         & exposure["leak_id"].isin({*places["leak_id"]} - {*used})
     )
     exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
+    unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
+    held = {*places.loc[places["place"].ne("unreachable"), "leak_id"]}
+    lost = exposed["status"].ne(STATUSES[0]) & exposed["leak_id"].isin({*places["leak_id"]} - held)
+    exposed.loc[lost, ["secret", *unsaid]] = [UNHELD, *unsaid.values()]
     if unused.any():
         chosen = leaks[leaks["kind"].eq("possible") & ~leaks["leak_id"].isin(used)]
-        unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
         exposed = pd.concat([exposed, chosen[["leak_id", "first_at"]].assign(secret=ELSEWHERE, **unsaid)])
     ranked = exposed.assign(
         rank=exposed["status"].map(STATUSES.index),
@@ -413,7 +417,6 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     whole = sorted(path for path in held if path in env_files or path not in head)
     texts, tracked = sorted(held.difference(whole)), [path for path in whole if path in head]
     messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
-
     commands = [
         *(
             [f"{git} rm --cached -- {shlex.join(tracked)}", f'{git} commit -m "Stop tracking env files"']

@@ -14,7 +14,7 @@ from audit_lib.base.in_words import SEVERITIES, few
 from audit_lib.findings.actions import NO_VALUES, UNDECIDED
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
-from audit_lib.leaks.tables import ELSEWHERE, PRODUCTION
+from audit_lib.leaks.tables import GATHERED, PRODUCTION
 from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
@@ -193,7 +193,7 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
-    if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject != ELSEWHERE:
+    if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
     detected = BY_ID[worst.check].table == "detections"
     command = _investigate({one.subject for one in group}, tables["detections"]) if detected else ""

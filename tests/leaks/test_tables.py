@@ -12,6 +12,7 @@ from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
     ELSEWHERE,
+    UNHELD,
     Exposure,
     LeakPlaces,
     Leaks,
@@ -206,6 +207,8 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(leaks, places, exposure)
     assert list(table["secret"]) == [name if deploys else ELSEWHERE]
+    lost = tabulate_leaked_secrets(leaks, places.assign(place="unreachable"), exposure)
+    assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
 
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
