@@ -54,9 +54,7 @@ def test_the_first_review_compares_with_what_init_guesses(tmp_path: Path) -> Non
     for edited in (text, text.replace(named, "")):
         path.write_text(edited)
         assert reviewed(project).settings_changes["setting"].tolist() == guessed
-    path.write_text(
-        text + '[[logins]]\nname = "in"\nroute = "/in"\nmethod = "POST"\nfailed_statuses = [401]\n'
-    )
+    path.write_text(text + '[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n')
     assert "1 declared login" in set(reviewed(project).settings_changes.query("~known")["setting"])
     block = text.partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
     path.write_text(text.replace(block, block.replace('kind = "secret"', 'kind = "setting"')))

@@ -17,9 +17,7 @@ from audit_lib.logs.tally import OTHER_CLIENTS, read_log, tabulate
 from audit_lib.logs.times import YEARLESS
 from tests.support.log_lines import FORMATS, events_of, read_folder, read_line, read_text, requests_of
 
-PIECES = [
-    line for block in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in block.examples
-]
+PIECES = [line for one in (*FORMATS.prefixes, *FORMATS.bodies, *FORMATS.messages) for line in one.examples]
 REQUEST = '{} - - [{:02}/Aug/2026:{:02}:{:02}:00 +0000] "GET {} HTTP/1.1" {} 1 "-" "x"'
 
 

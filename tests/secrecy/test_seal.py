@@ -124,9 +124,7 @@ def test_every_value_is_searched_for() -> None:
     that are secrets by name or by shape also in parts."""
     cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     backup = fake_value("an old value in a backup")
-    rows = [
-        row | {"value": fake_value(row["fake"]) if "fake" in row else row["value"]} for row in cases["row"]
-    ]
+    rows = [it | {"value": fake_value(it["fake"]) if "fake" in it else it["value"]} for it in cases["row"]]
     keeper, classes = _known(
         *({name: cell for name, cell in row.items() if name != "fake"} for row in rows),
         public="the policy says a-secret-of-the-policy of Bookshelf",
