@@ -86,7 +86,6 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
         return False
     if expression("password's name").search(name):
         return not _names_itself(value, name)
-
     if _KEY.search(name.lower()) and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)):
         return False
     mixed = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d.*\d)[A-Za-z0-9%]{10,}={0,2}", value)

@@ -138,7 +138,6 @@ def leak_targets(
         found[fingerprint].append(
             (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
         )
-
     made = []
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
@@ -334,7 +333,6 @@ def search_staged(
     real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
-
     hits: dict[tuple[str, int], set[StagedHit]] = defaultdict(set)
     for source in sources:
         here = values.search(source, reading)
@@ -349,7 +347,6 @@ def search_staged(
                 )
                 if one.matched == "exact" and not (pattern and (path, one.fingerprint) in old):
                     hits[hit.path, hit.line].add(hit)
-
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read")

@@ -83,7 +83,6 @@ class Rules:
             shown = by_name and expression("label of an example").search(before)
             if value and not (bare or shown) and not _is_data(text, finding, rule):
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare")
-
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
                 yield value, name, rule
@@ -98,7 +97,6 @@ class Rules:
         structured = is_kind("rule for a format", rule)
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
-
         parts = url_parts(value)
         if parts and parts.password:
             bits = strength_bits(parts.password)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -26,6 +26,7 @@ from audit_lib.logs.files import line_times, outside_logs
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Policy, Project
+from audit_lib.settings.variables import is_deployment
 
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginning of another
@@ -67,8 +68,8 @@ class Values:
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
         strong = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
         # Keys and words that rules found begin alike, and parts of words are names in code.
-        known = strong.intersection(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
-        parts = {one for one in known if not keeper.ask(one, reads_as_words)}
+        self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
+        parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}
         beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
@@ -175,12 +176,20 @@ class Search:
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
+    def _deploys_alone(self, origin: Origin) -> bool:
+        """Whether a file is a compose file that no commit has: a value in force belongs there."""
+        deploys = origin.place == "working tree" and is_deployment(PurePosixPath(origin.path))
+        committed = (path for places in self.history.places.values() for _, path in places)
+        return deploys and self.history.there and origin.path not in committed
+
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
         found, marked = list[Found](), set[str]()
         for source, reading in self._sources("git objects", values.digest, marked):
             origin = source.origin
             here = [] if origin.path in self._homes else values.search(source, reading)
+            if here and self._deploys_alone(origin):
+                here = [one for one in here if one.fingerprint not in values.known]
             marked |= {origin.oid} if here else set()
             found += [*here, *(values.find_in_path(origin) if origin.path else ())]
         if any(one.origin.kind == "tree" for one in found):
@@ -326,7 +335,6 @@ def tabulate_sightings(
             # The same content at two commits is one occurrence.
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
         })  # fmt: skip
-
     frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])
     frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})
     for name in _TIMES:

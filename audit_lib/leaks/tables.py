@@ -146,7 +146,6 @@ def tabulate_leaks(
     seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
-
     # A line of a log is dated, too: what it shows was there before any commit.
     dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].drop_duplicates("fingerprint")
     first = dated.set_index("fingerprint")[list(_FIRST)].rename(columns=_FIRST)
@@ -160,7 +159,6 @@ def tabulate_leaks(
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
-
     # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
     about = ["fingerprint"] if keyed else ["kind", "variable", "path", "number"]
     found["number"] = found.groupby(["kind", "variable", "path"], sort=False).cumcount() + 1

@@ -96,9 +96,7 @@ def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(tmp_path: Path) 
         "shopUrl": f'const shopUrl = "{url}";',
         "url-password": f"see {url}",
     }
-    plot.commit(
-        "app/settings.txt", "\n\n".join(line.format(fake_value(name)) for name, line in lines.items())
-    )
+    plot.commit("a/b.txt", "\n\n".join(line.format(fake_value(name)) for name, line in lines.items()))
     leaks = audit(plot.root, tmp_path)[0].leaks
     assert set(leaks.loc[leaks["kind"] == "pattern", "variable"]) == {*lines}
 

@@ -141,6 +141,18 @@ def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tm
     assert set(found.sightings["matched"]) == matched
 
 
+@pytest.mark.parametrize(("name", "commits", "expected"), [
+    ("compose.prod.yaml", False, False), ("compose.prod.yaml", True, True), ("notes.yaml", False, True),
+])  # fmt: skip
+def test_a_compose_file_may_hold_values(name: str, commits: bool, expected: bool, tmp_path: Path) -> None:
+    """A value in force belongs where the deployment reads it; once it is committed it has leaked."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("README.md", "Begin\n")
+    (plot.commit if commits else plot.file)(name, f"services:\n  db:\n    environment:\n      A: {VALUE}\n")
+    found, keeper = search(plot.root, {"DB_PASSWORD": VALUE}, tmp_path)
+    assert (name in set(met(found, keeper, VALUE)["path"])) == expected
+
+
 def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     """A guessable value counts only in `NAME=value`, and not as the beginning of another."""
     repo = tmp_path / "repo"
@@ -257,9 +269,7 @@ def test_what_is_left_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for _ in range(2):
         found, keeper = search(root, {"TOKEN": VALUE}, tmp_path)
         told = found.coverage[found.coverage["state"] == "not searched"].set_index("place")["reason"]
-        assert [
-            name for name, _, reason in LEFT_OUT if reason not in " ".join(told[told.index == name])
-        ] == []
+        assert [one for one, _, reason in LEFT_OUT if reason not in " ".join(told[told.index == one])] == []
         assert list(found.coverage.loc[found.coverage["place"] == ".", "state"]) == ["partly"]
         assert list(met(found, keeper, VALUE)["path"]) == ["notes.txt"]
 
@@ -293,9 +303,7 @@ def test_a_text_that_is_packed_wide_or_in_a_table_is_read(tmp_path: Path) -> Non
     found = {}
     for name, content in contents.items():
         source = Source(Origin("working tree", name), len(content), partial(io.BytesIO, content))
-        found[name] = [
-            member for member, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)
-        ]
+        found[name] = [part for part, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)]
     whole = {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "f.txt": [""], "g.docx": ["word/document.xml"]}
     assert found == whole | {"d.bin": [], "e.txt": [], "h.docx": []}
 
