@@ -84,10 +84,9 @@ def test_no_kernel_outlives_a_killed_review(command: list[str], tmp_path: Path) 
 
 @pytest.mark.long
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [(1, "No space left on device; nothing was published"), (2, "cannot be written: Read-only file system")],
-)
+@pytest.mark.parametrize(("code", "said"), [
+    (1, "No space left on device; nothing was published"), (2, "cannot be written: Read-only file system"),
+])  # fmt: skip
 def test_a_bad_disk_is_one_line(command: list[str], tmp_path: Path, code: int, said: str) -> None:
     """A small disk that fills up, or that is read-only from the start: one line, the old report stands."""
     disk = tmp_path / "disk"

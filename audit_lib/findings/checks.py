@@ -77,7 +77,7 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 def without_settings(sources: Rows, tables: Tables) -> Rows:
     """The files without those of settings and made-up values alone; a line not understood may be a secret."""
     held, blank = tables["inventory"], has("state", "missing", "empty")
-    known = (has("kind", "setting") | blank | yes("template") & GUESSABLE)(held)
+    known = (has("kind", "setting") | blank | yes("placeholder") | yes("template") & GUESSABLE)(held)
     others = held.loc[~known, "source"]
     bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
     return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]

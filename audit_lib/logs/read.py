@@ -282,7 +282,8 @@ def tabulate_log_coverage(
 def read_all(
     formats: LogFormats, files: Sequence[LogFile], size: int, scheduler: str = ""
 ) -> Iterator[LogSums]:
-    """What each log holds, in their order; they have so many bytes in all. `BadInput` for no scheduler."""
+    """What each log holds, in their order; they have so many bytes in all. Large ones are read in pieces, by
+    as many processes as there are cores. `BadInput` for no scheduler."""
     count = min(_MOST_PROCESSES, len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
     if scheduler:
         with workers(scheduler) as run:

@@ -193,7 +193,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
     unknown = int(leaks["force"].eq("not known").sum())
-    note = f"{unknown} more not decided, {note}" if unknown else note
+    note = f"{note}; {unknown} more not decided" if unknown else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
@@ -220,7 +220,7 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     if asked:
         # One that is declared is a request, and among the refused.
         said = audit.failed_logins.query("kind == 'login_failed'")["count"]
-        note = f"{counted(int(said.sum()), 'failed login')} beside them in the application's own words"
+        note = f"{counted(int(said.sum()), 'failed login')} in the application's own words"
         shares = ((BAD, refused), (OK, asked - refused))
         yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", shares, note)
     else:

@@ -138,7 +138,8 @@ def _tokens() -> Iterator[Line]:
 
 
 def _scan() -> Iterator[Line]:
-    """The scanner again: a burst that was answered 429, and files that nobody has to see."""
+    """The scanner again: a burst that was answered 429, and files that nobody has to see, of which none was
+    answered."""
     yield from _each(_json, "2026-09-09", 4, 5, [(SCANNER, "GET /api/market/indices", 429)] * 12)
     files = ("/.env", "/.git/config", "/backend/.env", "/wp-login.php", "/.aws/credentials")
     yield from _each(_json, "2026-09-15", 1, 7, [(SCANNER, f"GET {path}", 404) for path in files])

@@ -145,9 +145,7 @@ def together() -> dict[str, Found]:
 def test_what_a_source_does(case: str, together: dict[str, Found]) -> None:
     """What is found of each source and route, by severity, and what is left alone."""
     expected = SOURCES.get(case, ((), NOTHING))[1]
-    assert together.get(case, set()) == {
-        (name, _own(case, who), severity) for name, who, severity in expected
-    }
+    assert together.get(case, set()) == {(name, _own(case, who), grave) for name, who, grave in expected}
 
 
 @pytest.mark.parametrize("case", ALONE)
@@ -186,9 +184,8 @@ def _deployed(at: float) -> pd.DataFrame:
 def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
     """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
     change = HOUR - 120
-    given = {"rotation": {"ledger": _rotated(change)}, "deploy": {"deploys": _deployed(change)}}.get(
-        cause, {}
-    )
+    evidence = {"rotation": {"ledger": _rotated(change)}, "deploy": {"deploys": _deployed(change)}}
+    given = evidence.get(cause, {})
     found = found_in([*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
@@ -263,8 +260,7 @@ def test_who_fails_may_be_unknown(reason: str) -> None:
 
 def test_only_what_fails_on_a_login_is_a_failed_login() -> None:
     """A burst on routes that are no login is one of refused requests."""
-    both = found_in([*fails(20, 6, route=LOGIN), *fails(20, 6, PERSON)]).set_index("subject")[
-        "classification"
-    ]
+    found = found_in([*fails(20, 6, route=LOGIN), *fails(20, 6, PERSON)])
+    both = found.set_index("subject")["classification"]
     assert "20 failed logins" in both[STRANGER]
     assert "20 refused requests" in both[PERSON]

@@ -131,7 +131,7 @@ def test_a_failed_login_is_counted_once() -> None:
     audit = frames.audit(log_counts=pd.concat([counts, declared], ignore_index=True))
     figure = next(other_figures(audit))
     assert (figure.count, figure.unit) == ("25", "of 65")
-    assert figure.note.startswith("3 failed logins beside them")
+    assert figure.note.startswith("3 failed logins in the application's own words")
 
 
 def test_days_without_lines_are_not_known() -> None:
