@@ -105,7 +105,6 @@ class Rules:
             if bits < _WEAK_PASSWORD or idle or looks_made_up(parts.password, self._markers):
                 return ""
             return parts.password if bits >= WEAKEST_BITS else value
-
         if is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers):
             return ""
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
@@ -119,7 +118,6 @@ class Rules:
         found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
-
         # What begins and ends a text of several lines.
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
         for finding in scanner(CHOSEN).scan(content):

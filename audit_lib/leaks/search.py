@@ -16,7 +16,7 @@ import pandas as pd
 from audit_lib.base.cache import Cache
 from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, rows
-from audit_lib.base.git import GitFailed, run_git
+from audit_lib.base.git import GitFailed, run_git, tracked
 from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_kind, is_others, reads_as_words
@@ -177,10 +177,12 @@ class Search:
         return shapes
 
     def _deploys_alone(self, origin: Origin) -> bool:
-        """Whether a file is a compose file that no commit has: a value in force belongs there."""
+        """Whether a file is a compose file that git does not track: a value in force belongs there."""
         deploys = origin.place == "working tree" and is_deployment(PurePosixPath(origin.path))
-        committed = (path for places in self.history.places.values() for _, path in places)
-        return deploys and self.history.there and origin.path not in committed
+        try:
+            return deploys and self.history.there and origin.path not in tracked(self.project.root)
+        except GitFailed:
+            return False
 
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
