@@ -165,8 +165,9 @@ def _asked(column: str) -> Predicate:
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
 SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding about its file names it
-# What an example shows and anybody would guess is what development is meant to have; no period limits it.
-SHARED_BY_ALL = yes("template") & GUESSABLE & IN_DEVELOPMENT | SHOWN_BY_GIT
+# What an example shows and anybody would guess, or is to replace, is what development is meant to have; no
+# period limits it.
+SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
@@ -253,7 +254,6 @@ CONDITIONS = {
     # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
-        PRESENT & yes("placeholder") & yes("template") & IN_DEVELOPMENT,
         PRESENT & yes("placeholder"),
         PRESENT & no("default_ok"),
         OWN & SECRET & yes("template"),

@@ -62,7 +62,7 @@ def test_the_first_screen_counts_the_findings(report: dict[str, Any], html: str)
     assert figures["Requests refused"]["count"] == str(report["auth_failures"]["refused"])
     force = Counter(leak["force"] for leak in report["leaks"] if leak["kind"] not in NO_SECRETS)
     assert figures["Leaked, still in use"]["count"] == str(force["in force"])
-    assert figures["Leaked, still in use"]["note"].startswith(f"{force['not known']} more not decided, ")
+    assert figures["Leaked, still in use"]["note"].endswith(f"; {force['not known']} more not decided")
     actions = report["actions"]
     assert sum(one["closes"] for one in actions) == len(open_)
     first = actions[:5]
