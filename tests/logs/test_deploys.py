@@ -49,20 +49,16 @@ ANSWER = [{"deploy": deploy(2), "cursor": "b"}, {"deploy": deploy(1), "cursor": 
 PAGES = "".join(json.dumps([entry]) + "\n" for entry in ANSWER)
 
 
-@pytest.mark.parametrize(
-    ("text", "evidence"),
-    [
-        (json.dumps(ANSWER), ["1 (dep-1)", "1 (dep-2)"]),
-        (json.dumps(ANSWER, indent=0), None),
-        (json.dumps([deploy(2), deploy(1)]), ["1 (dep-1)", "1 (dep-2)"]),
-        (f"{json.dumps(deploy(2))}\n\n{json.dumps(deploy(1))}", ["3", "1"]),
-        (PAGES, ["2", "1"]),
-        ("[\n" + ",\n".join(map(json.dumps, ANSWER)) + "\n]", ["3", "2"]),
-        ("\ufeff" + json.dumps(ANSWER), ["1 (dep-1)", "1 (dep-2)"]),
-        (json.dumps(ANSWER).encode("utf-16"), ["1 (dep-1)", "1 (dep-2)"]),
-    ],
-    ids=["answer", "pretty", "bare", "lines", "pages", "one a line", "bom", "utf-16"],
-)
+@pytest.mark.parametrize(("text", "evidence"), [
+    (json.dumps(ANSWER), ["1 (dep-1)", "1 (dep-2)"]),
+    (json.dumps(ANSWER, indent=0), None),
+    (json.dumps([deploy(2), deploy(1)]), ["1 (dep-1)", "1 (dep-2)"]),
+    (f"{json.dumps(deploy(2))}\n\n{json.dumps(deploy(1))}", ["3", "1"]),
+    (PAGES, ["2", "1"]),
+    ("[\n" + ",\n".join(map(json.dumps, ANSWER)) + "\n]", ["3", "2"]),
+    ("\ufeff" + json.dumps(ANSWER), ["1 (dep-1)", "1 (dep-2)"]),
+    (json.dumps(ANSWER).encode("utf-16"), ["1 (dep-1)", "1 (dep-2)"]),
+], ids=["answer", "pretty", "bare", "lines", "pages", "one a line", "bom", "utf-16"])  # fmt: skip
 def test_each_form_gives_the_same_deploys(
     tmp_path: Path, text: str | bytes, evidence: list[str] | None
 ) -> None:
@@ -131,19 +127,15 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
     assert secret not in found.sources.to_csv() + found.deploys.to_csv()
 
 
-@pytest.mark.parametrize(
-    ("text", "state", "entries"),
-    [
-        ("", "empty", 0),
-        ("[]", "empty", 0),
-        ('{"message": "Unauthorized"}', "unreadable", 1),
-        ("<html>", "unreadable", 1),
-        ("[" * 5000, "unreadable", 1),
-        (json.dumps(ANSWER)[:-200], "read", 2),
-        (json.dumps(ANSWER)[:-1], "read", 3),
-    ],
-    ids=["nothing", "no deploy", "an error", "a page", "deep", "cut", "without an end"],
-)
+@pytest.mark.parametrize(("text", "state", "entries"), [
+    ("", "empty", 0),
+    ("[]", "empty", 0),
+    ('{"message": "Unauthorized"}', "unreadable", 1),
+    ("<html>", "unreadable", 1),
+    ("[" * 5000, "unreadable", 1),
+    (json.dumps(ANSWER)[:-200], "read", 2),
+    (json.dumps(ANSWER)[:-1], "read", 3),
+], ids=["nothing", "no deploy", "an error", "a page", "deep", "cut", "without an end"])  # fmt: skip
 def test_a_file_that_is_no_whole_list_is_said(tmp_path: Path, text: str, state: str, entries: int) -> None:
     """An empty list proves nothing; of one that was cut short what is whole is read."""
     row = read(tmp_path, text).sources.iloc[0]

@@ -77,10 +77,9 @@ def test_the_closing_code_finds_what_the_cells_made(tmp_path: Path) -> None:
     assert closing not in saved.read_text("utf-8")
 
 
-@pytest.mark.parametrize(
-    ("cell", "code", "said"),
-    [("error", 2, "shop.toml: has no owner"), ("crash", 1, "cell 4: stopped with ZeroDivisionError")],
-)
+@pytest.mark.parametrize(("cell", "code", "said"), [
+    ("error", 2, "shop.toml: has no owner"), ("crash", 1, "cell 4: stopped with ZeroDivisionError"),
+])  # fmt: skip
 def test_an_error_of_a_cell_is_ours(tmp_path: Path, cell: str, code: int, said: str) -> None:
     """Our own error comes whole, any other by its place and name alone; nothing is saved."""
     source = _notebook(tmp_path / "a.ipynb", "value", cell)

@@ -223,10 +223,9 @@ def test_an_outage_comes_with_what_production_has() -> None:
     assert tabulated(found)["closes"].tolist() == [1, 2]
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [*CASES["plain"], ("\ud800", "\\ud800"), ("z" + "\u0301" * 50, "z" + "\u0301" * 3)],
-)
+@pytest.mark.parametrize(("text", "shown"), [
+    *CASES["plain"], ("\ud800", "\\ud800"), ("z" + "\u0301" * 50, "z" + "\u0301" * 3),
+])  # fmt: skip
 def test_what_could_act_or_hide_is_written_as_its_escape(text: object, shown: str) -> None:
     """Control, bidi, zero-width and unencodable characters become visible; letters of all scripts stay."""
     assert inert.plain(text) == shown

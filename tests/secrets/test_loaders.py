@@ -127,10 +127,9 @@ LETTERS, DIGITS = string.ascii_letters, string.digits
 SHORT = [(length, LETTERS + DIGITS, 300 // (12 if length < 12 else 20)) for length in range(8, 20)]
 
 
-@pytest.mark.parametrize(
-    ("length", "alphabet", "most"),
-    [*((40, letters, 0) for letters in (HEXADECIMAL, BASE_32, LETTERS)), *SHORT],
-)
+@pytest.mark.parametrize(("length", "alphabet", "most"), [
+    *((40, letters, 0) for letters in (HEXADECIMAL, BASE_32, LETTERS)), *SHORT,
+])  # fmt: skip
 def test_names_and_values_are_told_apart(length: int, alphabet: str, most: int) -> None:
     """Long names of words are names; of 300 values none passes for one, of their beginnings hardly any."""
     assert not any(map(looks_like_value, CASES["names"]))

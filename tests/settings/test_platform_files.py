@@ -49,15 +49,11 @@ def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -
     assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00",
-        "a: &a {envVars: [" + "{key: A}," * 900 + "]}\nservices: [" + "*a," * 900 + "]",
-        "services: [{previews: {}}]\nx: " + "y" * (1 << 18),
-    ],
-    ids=["list", "number", "open", "deep", "text", "NUL", "aliases", "large"],
-)  # fmt: skip
+@pytest.mark.parametrize("text", [
+    "- a", "services: 3", "a: [", "{" * 5000, "services: [3]", "\x00",
+    "a: &a {envVars: [" + "{key: A}," * 900 + "]}\nservices: [" + "*a," * 900 + "]",
+    "services: [{previews: {}}]\nx: " + "y" * (1 << 18),
+], ids=["list", "number", "open", "deep", "text", "NUL", "aliases", "large"])  # fmt: skip
 def test_a_blueprint_that_is_none_is_not_known(tmp_path: Path, text: str) -> None:
     """A file that cannot be understood has said nothing."""
     write(tmp_path, {"render.yaml": text})
