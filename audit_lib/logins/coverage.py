@@ -247,7 +247,7 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
 
 
 def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
-    """The silences like which, half as telling or more, the log has none on three other days."""
+    """The silences of a log, but for those that it has on three other days, too, half as telling or more."""
     every, day = list(silences(traffic)), DAY.total_seconds()
     for first, last, missed in every:
         alike = {began // day for began, _, count in every if count >= missed / 2} - {first // day}

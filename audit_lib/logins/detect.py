@@ -210,10 +210,11 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     # A network that was let in shortly before is one of people.
     before = next_login(shared.assign(seconds=first), traffic.let_in, "network", "backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
-    for key, leading in (("client", own.drop(shared.index, errors="ignore")), ("network", shared)):
-        # What it does after its first success is its own doing.
-        arrived = leading[leading["answered"].eq(leading.groupby(key)["answered"].transform("min"))]
-        yield from find_episodes(arrived, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
+    # What either does after its first success is its own doing.
+    arrived = shared[shared["answered"].eq(shared.groupby("network")["answered"].transform("min"))]
+    own = own[own["answered"].eq(own.groupby("client")["answered"].transform("min"))]
+    for key, leading in (("client", own.drop(arrived.index, errors="ignore")), ("network", arrived)):
+        yield from find_episodes(leading, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
 
 
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -109,6 +109,17 @@ def found_in(asks: Iterable[Ask | str], **more: object) -> pd.DataFrame:
     return found[found["verdict"].eq("found")]
 
 
+def test_each_success_of_a_network_is_one_incident() -> None:
+    """What its addresses do until one is let in is told once; one that guesses itself in later is apart."""
+    asks, clients = people(9, *range(0, 5 * DAY, 3600)), list[str]()
+    for day, client in enumerate(("203.0.113.10", "203.0.113.30")):
+        start = 3.0 * day * DAY
+        asks += [*fails(40, 20, "203.0.113.{}", start), *fails(12, 20, client, start + 800)]
+        asks, clients = [*asks, *answers(client, start + 1200)], [*clients, client]
+        found = found_in(asks).query("detection == 'let-in'")
+        assert found["subject"].tolist() == clients
+
+
 def _incidents(found: pd.DataFrame) -> Found:
     return set(zip(found["detection"], found["subject"], found["severity"], strict=True))
 
