@@ -192,7 +192,7 @@ class Audit(ProjectRead):
     def checked(self) -> Mapping[str, pd.DataFrame]:
         """The frames by the names that checks have for them."""
         logs, leaks, places = self.logs, self.leaks, self.leak_places
-        leaked = tabulate_leaked_secrets(leaks, places, self.exposure)
+        leaked = tabulate_leaked_secrets(leaks, places, self.exposure, self._rotating.stays)
         return {name: getattr(self, name) for name in CHECKED} | {
             "freshness": self.ages,
             "detections": self._detections,

@@ -176,7 +176,7 @@ class Search:
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
-    def _deploys_alone(self, origin: Origin) -> bool:
+    def _is_local_compose(self, origin: Origin) -> bool:
         """Whether a file is a compose file that git does not track: a value in force belongs there."""
         deploys = origin.place == "working tree" and is_deployment(PurePosixPath(origin.path))
         try:
@@ -190,7 +190,7 @@ class Search:
         for source, reading in self._sources("git objects", values.digest, marked):
             origin = source.origin
             here = [] if origin.path in self._homes else values.search(source, reading)
-            if here and self._deploys_alone(origin):
+            if here and self._is_local_compose(origin):
                 here = [one for one in here if one.fingerprint not in values.known]
             marked |= {origin.oid} if here else set()
             found += [*here, *(values.find_in_path(origin) if origin.path else ())]

@@ -265,11 +265,11 @@ def tabulate_exposure(
 
 
 def tabulate_leaked_secrets(
-    leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame
+    leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold and nobody names is one row, with passwords chosen there: it may be made for them. So is
-    what only commits on no branch hold and is not in force: they may be anybody's."""
+    what only commits on no branch hold, if nobody gave it and no ledger saw it: it may be anybody's."""
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])
     used = places.loc[list(map(deploys, places["path"], named)), "leak_id"]
@@ -280,7 +280,8 @@ def tabulate_leaked_secrets(
     )
     exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
     unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
-    held = {*places.loc[places["place"].ne("unreachable"), "leak_id"]}
+    ours = leaks["kind"].eq("leak") | leaks["fingerprint"].isin([stay.fingerprint for stay in stays])
+    held = {*places.loc[places["place"].ne("unreachable"), "leak_id"], *leaks.loc[ours, "leak_id"]}
     lost = exposed["status"].ne(STATUSES[0]) & exposed["leak_id"].isin({*places["leak_id"]} - held)
     exposed.loc[lost, ["secret", *unsaid]] = [UNHELD, *unsaid.values()]
     if unused.any():
@@ -379,8 +380,7 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
     """3 if a leak is in force, not known or possible, as `stops` says; else 2 if part was not searched."""
-    forces = leaks["force"].str.replace(" ", "-").isin(stops)
-    if (forces & ~leaks["kind"].isin(NO_SECRETS)).any() or (
+    if (leaks["force"].str.replace(" ", "-").isin(stops) & ~leaks["kind"].isin(NO_SECRETS)).any() or (
         "possible" in stops and leaks["kind"].isin(("possible", "hash")).any()
     ):
         return FOUND

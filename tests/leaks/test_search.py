@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.find_leaks import LeakTargets
+from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -139,6 +140,19 @@ def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tm
     (tmp_path / "repo" / "app.log").write_text(shown)
     found, _ = search(tmp_path / "repo", {"TOKEN": value, "CLIENT_SECRET": WORDS}, tmp_path)
     assert set(found.sightings["matched"]) == matched
+
+
+def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
+    """A signature is drawn, too; what else a commit says is searched, its message as well."""
+    plot, (signed, said) = new_plot(tmp_path / "repo"), map(fake_value, ("signed", "said"))
+    plot.commit("a.txt", "x\n")
+    head, message = plot.git("cat-file", "commit", "HEAD").split("\n\n", 1)
+    text = f"{head}\ngpgsig -----BEGIN\n api_token={signed}\n -----END\n\n{message}\napi_token={said}\n"
+    oid = plot.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).strip()
+    plot.git("update-ref", "refs/heads/signed", oid)
+    keeper = Keeper(Key(b"k" * 32, "file"))
+    shapes = SearchOf(Project("p", plot.root), keeper.key, LeakOptions()).by_rules(Rules(keeper, ()))
+    assert {one.fingerprint for one in shapes} == {keeper.fingerprint(said)}
 
 
 @pytest.mark.parametrize(("name", "commits", "expected"), [

@@ -209,6 +209,8 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     assert list(table["secret"]) == [name if deploys else ELSEWHERE]
     lost = tabulate_leaked_secrets(leaks, places.assign(place="unreachable"), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
+    known = tabulate_leaked_secrets(leaks.assign(kind="leak"), places.assign(place="unreachable"), exposure)
+    assert UNHELD not in set(known["secret"])
 
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
