@@ -27,12 +27,10 @@ from tests.support.sample_copy import write_sample
 AS_OF, DAY = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC), timedelta(days=1)
 REQUEST = re.compile(r'"[A-Z]+ \S+ HTTP/1\.1" (\d{3})')
 WORDS = {
-    "login_failed": "Failed login attempt for",
-    "csrf_blocked": "[CSRF] Blocked request",
-    "jwt_invalid": "JWT auth failed",
-    "secret_validation_failed": "SECRET VALIDATION FAILED",
+    "login_failed": "Failed login attempt for", "csrf_blocked": "[CSRF] Blocked request",
+    "jwt_invalid": "JWT auth failed", "secret_validation_failed": "SECRET VALIDATION FAILED",
     "startup_failed": "Application startup failed. Exiting.",
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

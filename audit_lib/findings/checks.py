@@ -114,7 +114,7 @@ def with_logged(leaked: Rows, tables: Tables) -> Rows:
 
 def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
     """The incidents without guessing that led to a success of the same network: it begins and ends within."""
-    let_in = detections.loc[detections["detection"].eq("let-in"), ["network", "first_at", "last_at"]]
+    let_in = detections.loc[_found("let-in")(detections), ["network", "first_at", "last_at"]]
     both = detections.reset_index().merge(let_in, on="network", suffixes=("", "_in"))
     within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"])
     return detections.drop(index=both.loc[within & both["detection"].eq("guessing"), "index"].tolist())

@@ -216,9 +216,8 @@ def with_addresses(
     def marked(client: str) -> str:
         return f"{client if full else label(client)}{' (known)' if known(client) else ''}"
 
-    masked = {"client": shown.mask_client, "subject": shown.mask_text}
-    masks = {name: partial(mask, label=marked) for name, mask in masked.items()}
-    return shown.map_texts(table, **({"client": marked} if full else masks))
+    client, subject = (partial(mask, label=marked) for mask in (shown.mask_client, shown.mask_text))
+    return shown.map_texts(table, **({"client": marked} if full else {"client": client, "subject": subject}))
 
 
 @dataclass(frozen=True)

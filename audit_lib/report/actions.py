@@ -21,6 +21,7 @@ from audit_lib.settings import ENVIRONMENTS
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
 ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap", "source-not-read"
+_OUTAGE = "unusual-traffic"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
@@ -70,7 +71,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
     Who may have got in comes first, then leaks in force and broken pairs of production, then the rest, of
-    one severity what happened first. What can wait comes last, however grave it is. What is not known makes
+    one severity outages first. What can wait comes last, however grave it is. What is not known makes
     an action only where logs, the ledger or values of production are missing. `due_at` is the first of its
     findings, else 90 days after `as_of`.
     """
@@ -121,8 +122,7 @@ def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, 
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
     worst, checks = group[0], {one.check for one in group}
     # What happened to the application is in its production's logs.
-    happened = BY_ID[worst.check].table == "detections"
-    production = happened or PRODUCTION in {
+    production = BY_ID[worst.check].table == "detections" or PRODUCTION in {
         *(one.environment for one in group),
         *(place for _, place in about),
     }
@@ -135,7 +135,8 @@ def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, 
         not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
-    return ranks.index(True), -SEVERITIES.index(worst.severity), not production, not happened, -len(group)
+    grave = -SEVERITIES.index(worst.severity)
+    return ranks.index(True), grave, not production, worst.check != _OUTAGE, -len(group)
 
 
 def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime) -> dict[str, Any]:

@@ -101,8 +101,7 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
         missing = "; ".join(need.words for need in not_seen(audit)) or "nothing else"
         reasons = [f"{undecided} of this review could not be decided. Not seen: {missing}."]
     # Who was let in is named by the reasons.
-    use = [] if state == FAIL and len(entered) else [_use(audit)]
-    return sentence, (*doubt, *reasons, *use)
+    return sentence, (*doubt, *reasons, *([] if state == FAIL and len(entered) else [_use(audit)]))
 
 
 def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:

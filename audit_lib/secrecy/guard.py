@@ -45,8 +45,8 @@ class Guard:
         """The redactor for what is known now."""
         with self.lock:
             known = dict(pair for one in self._keepers for pair in one.values())
-            said = {value for name, value in known.items() if name in self._open}
-            secret = {name: value for name, value in known.items() if value not in said}
+            opened = {value for name, value in known.items() if name in self._open}  # under whatever key
+            secret = {name: value for name, value in known.items() if value not in opened}
             strong = [name for name in secret if self._strong is None or name in self._strong]
             # Compared by the values themselves: as many of another keeper are other values.
             if (built_from := (secret, strong, self._public)) != self._built_from:

@@ -21,11 +21,9 @@ API_KEY, SERVICES = fake_value("api key"), {"srv-back": "JWT_SECRET_KEY", "srv-f
 FILES = ("GITHUB_ENV", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")  # of commands that a runner hands to steps
 # What an expression such as `vars.NAME` is on a runner.
 CONTEXTS = {
-    "github.token": "token",
-    "secrets.AUDIT_KEY": (b"\1" * 32).hex(),
-    "secrets.RENDER_API_KEY": API_KEY,
-}
-CONTEXTS |= {"vars.RENDER_BACKEND": "srv-back", "vars.RENDER_FRONTEND": "srv-front"}
+    "github.token": "token", "secrets.AUDIT_KEY": (b"\1" * 32).hex(), "secrets.RENDER_API_KEY": API_KEY,
+    "vars.RENDER_BACKEND": "srv-back", "vars.RENDER_FRONTEND": "srv-front",
+}  # fmt: skip
 SNAPSHOT = "Take the snapshot, with values by pipe from the host"
 is_set_up = (ROOT / ".venv" / "runtime").exists() and shutil.which("jq")
 needs_setup = pytest.mark.skipif(not is_set_up, reason="needs make setup, and jq")

@@ -108,6 +108,7 @@ def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
     return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
 
 
+BLOCK = 'failed_statuses = [{}]\nsucceeded_statuses = [{}]\nmethod = "POST"\nroute = "{}"\n'
 SAID = "Invalid email or password for x"
 
 
@@ -164,6 +165,18 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
     assert _alert(policy, rules, logs) == "unknown"
     reasons = _detections(rules, logs).set_index("detection")["reason"]
     assert "audit.toml alone declares logins" in reasons["guessing"]
+
+
+@pytest.mark.parametrize(("route", "guessed"), [("/in", False), ("/shop", True)])
+def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: bool, tmp_path: Path) -> None:
+    """Who mistypes where audit.toml declares a login is no guesser; a success elsewhere excuses nobody."""
+    hours, log = range(0, 40 * 3600, 3600), _lines(range(0, 40 * 3600, 90), "GET /", 200, "192.0.2.9")
+    log += _lines([at + more for at in hours for more in (0, 20)], "POST /in", 422, "198.51.100.7")
+    log += _lines([at + 60 for at in hours], f"POST {route}", 302, "198.51.100.7")
+    statuses = ((422, 303, "/in"), (418, 302, route))
+    declared = "".join(_login(BLOCK.format(*each), f"l{each[0]}") for each in statuses)
+    _, rules, logs = _project(tmp_path / "app", log, declared)
+    assert (len(_found(_detections(rules, logs), "guessing")) > 0) == guessed
 
 
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])

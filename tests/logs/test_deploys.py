@@ -108,16 +108,10 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
     """Place, then fault, for each; what is good is read, and the sum is the number of entries."""
     secret = drawn("pasted into a deploy list", 43)
     bad = [
-        deploy(1, createdAt=secret, startedAt=None),
-        deploy(2, status=f"{secret} !"),
-        deploy(3, finishedAt="2026-08-01T00:00:00Z"),
-        {"message": secret},
-        [secret],
-        deploy(4, environment=secret),
-        deploy(5, commit={"id": secret}),
-        deploy(6, id=7),
-        deploy(7),
-    ]
+        deploy(1, createdAt=secret, startedAt=None), deploy(2, status=f"{secret} !"),
+        deploy(3, finishedAt="2026-08-01T00:00:00Z"), {"message": secret}, [secret],
+        deploy(4, environment=secret), deploy(5, commit={"id": secret}), deploy(6, id=7), deploy(7),
+    ]  # fmt: skip
     text = "\n".join(map(json.dumps, bad)) + f"\n{{{secret}\n"
     found = read(tmp_path, text)
     row = found.sources.iloc[0]

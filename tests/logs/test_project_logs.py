@@ -132,12 +132,9 @@ def test_a_file_says_what_it_could_not_give(tmp_path: Path, content: bytes, stat
 
 
 PACKERS = {
-    "a.log": bytes,
-    "a.log.1": bytes,
-    "a.log.gz": gzip.compress,
+    **dict.fromkeys(("a.log", "a.log.1"), bytes),
+    **{"a.log.gz": gzip.compress, "a.log.bz2": bz2.compress, "a.log.xz": lzma.compress},
     "a.log.zst": zstandard.ZstdCompressor().compress,
-    "a.log.bz2": bz2.compress,
-    "a.log.xz": lzma.compress,
     "a.log.16": lambda content: content.decode().encode("utf-16"),
     "a.log.be": lambda content: b"\xfe\xff" + content.decode().encode("utf-16-be"),
     "a.log.two": lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]),

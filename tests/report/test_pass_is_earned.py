@@ -16,13 +16,10 @@ from tests.support.rows import contract_of, filled, rows_of
 Change = Callable[[pd.DataFrame], pd.DataFrame]
 FOUND, AGES, READ = frames.findings(), frames.freshness(), frames.sources().query("state == 'read'")
 WHOLE = {
-    "sources": READ,
-    "freshness": AGES.query("status in ('fresh', 'due', 'exempt')"),
-    "findings": FOUND.query("status == 'accepted'"),
-    "detections": frames.detections(),
-    "leak_coverage": frames.leak_coverage(),
-    "population": rows_of("population", {}),
-}
+    "sources": READ, "freshness": AGES.query("status in ('fresh', 'due', 'exempt')"),
+    "findings": FOUND.query("status == 'accepted'"), "detections": frames.detections(),
+    "leak_coverage": frames.leak_coverage(), "population": rows_of("population", {}),
+}  # fmt: skip
 NONE = {name: table.head(0) for name, table in WHOLE.items()}
 
 

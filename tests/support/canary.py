@@ -21,11 +21,8 @@ BOTH = ("streams", "split", "displays", "encodings")
 CELLS = (
     "from tests.support import attempts",
     *(f"attempts.{way}({name})" for way in BOTH for name in ("SECRET", "PASSWORD")),
-    "attempts.raw(SECRET)",
-    "attempts.widget(SECRET)",
-    "SECRET",
-    "print('done')",
-)
+    "attempts.raw(SECRET)", "attempts.widget(SECRET)", "SECRET", "print('done')",
+)  # fmt: skip
 FAILING = ("int(SECRET)", "raise KeyError({'k': [PASSWORD]})", "attempts.chained(SECRET)")
 
 
