@@ -13,9 +13,9 @@ from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import Progress, quiet
 from audit_lib.findings import decisions, reviews
 from audit_lib.findings.documents import document_sources
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks import tables as leaked
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.tables import tabulate_chosen_passwords, tabulate_exposure, tabulate_leaked_secrets
 from audit_lib.ledger import Ledger, heads_of, read_ledger
 from audit_lib.logins import traffic
 from audit_lib.logins.detect import Verdict, judge, tabulate
@@ -166,7 +166,7 @@ class Audit(ProjectRead):
     _rotating = cached_property(lambda it: RotationRead(it.as_of, it.inventory, it.ledger))
 
     @cached_property
-    def _leaked(self) -> LeakAudit:
+    def _leaked(self) -> leaked.LeakAudit:
         options = LeakOptions(cache=user_cache(), progress=self.progress)
         search = partial(find_leaks, as_of=self.as_of, stays=self._rotating.stays, options=options)
         return search(self.project, self.keeper, self.policy, self.entries, self.inventory)
@@ -174,12 +174,12 @@ class Audit(ProjectRead):
     leaks = frame(lambda it: it._leaked.leaks)
     leak_places = frame(lambda it: it._leaked.places)
     leak_coverage = frame(lambda it: it._leaked.coverage)
-    exposure = frame(lambda it: tabulate_exposure(it.leaks, it.inventory, it._rotating.stays))
+    exposure = frame(lambda it: leaked.tabulate_exposure(it.leaks, it.inventory, it._rotating.stays))
     leak_lives = frame(lambda it: tabulate_leak_lives(it.leaks, it._rotating))
 
     # ---- What people decided, and what is wrong ----
     attestations = frame(lambda it: decisions.tabulate_attestations(it.policy, it.ledger, it.as_of))
-    ownership = frame(lambda it: decisions.tabulate_ownership(it.policy, it.ledger, it.as_of))
+    ownership = frame(lambda it: decisions.tabulate_ownership(it.policy, it.as_of))
     sign_offs = frame(lambda it: tables.with_lateness(reviews.tabulate_sign_offs(it.ledger)))
     settings = cached_property(lambda it: dump(it.policy, it.project))
     doubt = cached_property(lambda it: it._previous.doubt if it._previous else "")
@@ -190,20 +190,20 @@ class Audit(ProjectRead):
 
     @cached_property
     def checked(self) -> Mapping[str, pd.DataFrame]:
-        """The frames by the names that checks have for them."""
-        logs, leaks, places = self.logs, self.leaks, self.leak_places
-        leaked = tabulate_leaked_secrets(leaks, places, self.exposure, self._rotating.stays)
+        """The frames by the names that checks have for them. Addresses are masked, however they are shown: a
+        finding's text must not change with that."""
+        logs = self.logs
+        secrets = leaked.tabulate_leaked_secrets(self._leaked, self.exposure, self._rotating.stays)
+        events = traffic.with_addresses(logs.events, self._label, "masked", self._watch.is_known)
         return {name: getattr(self, name) for name in CHECKED} | {
             "freshness": self.ages,
             "detections": self._detections,
-            "log_events": logs.events,
+            "log_events": events,
             "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, self.quarter, self.as_of),
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
-            "leaked_secrets": leaked,
-            "chosen_passwords": tabulate_chosen_passwords(
-                leaks, places, self._leaked.defaults, {*leaked["secret"]}
-            ),
+            "leaked_secrets": secrets,
+            "chosen_passwords": leaked.tabulate_chosen_passwords(self._leaked, {*secrets["secret"]}),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 

@@ -16,7 +16,7 @@ from audit_lib import __version__
 from audit_lib.base import clock, errors
 from audit_lib.base.in_words import counted, instant_words, nearest
 from audit_lib.cli import open_project as cli
-from audit_lib.findings import contracts, decisions as findings, reviews
+from audit_lib.findings import decisions as findings, reviews
 from audit_lib.ledger import Entry, Ledger, all_heads, chain, keys, read_ledger
 from audit_lib.report import escape as inert, folder as published
 from audit_lib.secrecy.keeper import MANIFEST, Keeper, Key, signature_holds
@@ -49,17 +49,13 @@ _DUE = click.option("--due", "until", default="", callback=_later)
     of=decide,
 )
 def attest(context: cli.Opened, rule: str, no: bool, **given: Any) -> None:
-    """Record the answer to a question of the policy, or that a secret is still needed."""
-    longest, secrets = findings.QUARTER, context.policy.secrets
-    owned = [f"{contracts.PREFIX}{secret.name}" for secret in secrets if secret.kind == "secret"]
-    questions = [*context.policy.attestations, *owned]
-    late = rule in owned and clock.parse_instant(given["until"], "--until") > context.at + longest
-    hint = nearest(rule, questions)
-    cli.refuse(
-        (rule not in questions, "RULE", f"must be one that the policy asks about (decide list){hint}"),
-        (rule in owned and no, "--no", "is for the policy's questions: change the policy instead"),
-        (late, "--until", f"is over {longest.days} days from now: confirm it each quarter"),
-    )
+    """Record the answer to a question of the policy, and until when it holds.
+
+    Raises `BadInput`, with the nearest rule, for one that the policy does not ask about.
+    """
+    questions = context.policy.attestations
+    fault = f"must be one that the policy asks about (decide list){nearest(rule, questions)}"
+    cli.refuse((rule not in questions, "RULE", fault))
     _record(context, rule, "deny" if no else "attest", given)
 
 
@@ -94,7 +90,8 @@ for _verdict, _options in {  # each verdict on a finding with the options that i
 
 
 def _record(context: cli.Opened, subject: str, verdict: str, given: dict[str, Any]) -> None:
-    """Append a decision to the ledger, unless the last one of its kind says the same."""
+    """Append a decision to the ledger, and print its place. Raises `BadInput` if the last one of its kind
+    says the same."""
     body = {
         "subject": subject,
         "verdict": verdict,
@@ -136,7 +133,8 @@ def list_(context: cli.Opened, about: str, **_: Any) -> None:
     *(cli.shown("--role", default="reviewed", type=click.Choice(ROLES)), "--reason", "--ledger", "--writer"),
 )
 def sign(context: cli.Opened, report: Path, role: str, reason: str, **_: Any) -> None:
-    """Record a report's digest in the ledger, and write SIGNED.md beside it."""
+    """Record a report's digest in the ledger, and write SIGNED.md beside it. Raises `BadInput` for a report
+    that was edited since it was published."""
     cli.refuse(*((True, fault.place, fault.text) for fault in report_faults(report)))
     cli.refuse_values(context, {"DIR": report})
     signed, by = signatures(report, context.ledger(), context.key), context.by

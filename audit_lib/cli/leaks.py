@@ -39,7 +39,8 @@ _FORCES = {  # in words, and their colour
     click.option("--fail-on", type=click.Choice(FAIL_ON)),
 )
 def leaks(context: cli.Opened, paths: tuple[Path, ...], staged: bool, patterns: bool, **given: Any) -> None:
-    """Search the whole project, or only some paths, or what is staged."""
+    """Search the whole project, or only some paths, or what is staged. Raises `BadInput` if more than one of
+    these is asked for."""
     modes = [staged, paths, given["reports"] or given["also"] or given["fail_on"]]
     fault = "cannot combine --staged, PATHs and the options of a whole search (--import, --also, --fail-on)"
     cli.refuse((sum(map(bool, modes)) > 1, "leaks", fault))
@@ -97,7 +98,7 @@ def _search_project(
         sys.exit(tables.exit_code(found.leaks, found.coverage, FAIL_ON[: FAIL_ON.index(fail_on) + 1]))
 
 
-def _say_leaks(found: finder.LeakAudit) -> None:
+def _say_leaks(found: tables.LeakAudit) -> None:
     """The answer ("No leak" only if all was searched), each leak with some of its places, what was searched,
     and what to do first."""
     leaks, none = found.leaks, found.leaks["kind"].isin(tables.NO_SECRETS)

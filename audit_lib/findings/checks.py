@@ -1,5 +1,6 @@
 """The checks: the texts of each in checks.toml, its condition here; those of earlier ones come first."""
 
+import math
 import tomllib
 from collections import defaultdict
 from hashlib import sha256
@@ -8,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import few
+from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
-from audit_lib.findings.contracts import PREFIX
 from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED
+from audit_lib.logins.detect import EVERYONE
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
@@ -20,6 +21,9 @@ from audit_lib.secrets.inventory import DEVELOPMENT
 
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
+GUESSED = ("guessing", "spraying", "let-in")
+UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
+MINUTE = pd.Timedelta("1min")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
 REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
@@ -80,7 +84,9 @@ def without_settings(sources: Rows, tables: Tables) -> Rows:
     known = (has("kind", "setting") | blank | yes("placeholder") | yes("template") & GUESSABLE)(held)
     others = held.loc[~known, "source"]
     bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
-    return sources[~(bare & sources["not_understood"].eq(0).fillna(False).astype(bool))]
+    # A script of direnv has commands, too.
+    lost = sources["not_understood"].mask(sources["source"].str.endswith(".envrc"), 0)
+    return sources[~(bare & lost.eq(0).fillna(False).astype(bool))]
 
 
 def with_guessable(sources: Rows, tables: Tables) -> Rows:
@@ -103,21 +109,46 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
     )
 
 
-def with_logged(leaked: Rows, tables: Tables) -> Rows:
-    """The leaked secrets with `logged`: whether only lines of logs hold them that have their own finding."""
-    events, places = tables["log_events"], tables["leak_places"]
-    shown = events.loc[events["message"].isin(SHOWING_VALUES), ["file", "line"]]
-    here = pd.MultiIndex.from_frame(places[["path", "line"]]).isin(pd.MultiIndex.from_frame(shown))
-    logged = {*places.loc[here, "leak_id"]} - {*places.loc[~here, "leak_id"]}
-    return leaked.assign(logged=[logged.issuperset(ids.split(", ")) for ids in leaked["leak_ids"]])
+def with_senders(table: Rows, tables: Tables) -> Rows:
+    """The leaks, or lines that show values, with `senders`: who sent one in URLs, if several did, in words,
+    those first that fewest sent; `logged` says whether lines of logs alone have it, and a finding."""
+    events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
+    here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
+    shown = events[events["message"].isin(SHOWING_VALUES)].merge(here, "left", ["file", "line"])
+    logged = {*shown["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
+    sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
+    sent = sent.drop_duplicates(["leak_id", "client"])
+    sent = sent.assign(many=sent.groupby("leak_id")["client"].transform("size"))
+    text = ", one value sent by {} addresses, the last {} since {}"
+    told = {
+        one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
+        for one in rows(sent[sent["many"].gt(1)])  # the last counts
+    }
+    table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(""))
+    ids = [one.split(", ") for one in table["leak_ids"]]
+    few_first = [min((told[one] for one in some if one in told), default=(math.inf, "")) for some in ids]
+    table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in few_first])
+    return table.iloc[sorted(range(len(ids)), key=few_first.__getitem__)]
 
 
-def without_what_led_in(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents without guessing that led to a success of the same network: it begins and ends within."""
-    let_in = detections.loc[_found("let-in")(detections), ["network", "first_at", "last_at"]]
-    both = detections.reset_index().merge(let_in, on="network", suffixes=("", "_in"))
-    within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"])
-    return detections.drop(index=both.loc[within & both["detection"].eq("guessing"), "index"].tolist())
+def without_parts(detections: Rows, _tables: Tables) -> Rows:
+    """The incidents without what others tell: guessing that led to a success of its network, and failures to
+    connect during an outage."""
+    wide = detections[(_found("let-in") | has("subject", EVERYONE))(detections)]
+    both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))
+    within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"] + MINUTE)
+    guessed = both["detection"].eq("guessing") & both["network"].eq(both["network_in"])
+    part = within & (guessed & has("detection_in", "let-in")(both) | has("subject", "connection")(both))
+    return detections.drop(index=both.loc[part, "index"].tolist())
+
+
+def without_limit(detections: Rows, tables: Tables) -> Rows:
+    """The incidents of many failed logins an hour, while none of which a request was answered with 429."""
+    hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
+    many = detections[detections["count"].ge(UNLIMITED * hours) & _found(*GUESSED)(detections)]
+    at = tables["log_events"].query("status == 429")["at"]
+    spans = zip(many["first_at"], many["last_at"], strict=True)
+    return without_parts(many.loc[[not at.between(*span).any() for span in spans]], tables)
 
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
@@ -165,8 +196,7 @@ def _asked(column: str) -> Predicate:
 
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
 SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding about its file names it
-# What an example shows and anybody would guess, or is to replace, is what development is meant to have; no
-# period limits it.
+# What development is meant to have: an example shows it, and anybody would guess it or is to replace it.
 SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
 FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
 UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
@@ -182,13 +212,8 @@ ON_DISK = has("state", "read", "empty")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 LOG = has("kind", "log")
 
-OTHERS_MAY_READ = Predicate(
-    lambda rows: rows["mode"].fillna("0600").map(lambda mode: int(mode, 8) & 0o077 != 0)
-)
-MANY_NOT_UNDERSTOOD = Predicate(
-    lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True)
-)
-OF_A_RULE = ~Predicate(lambda rows: rows["rule"].str.startswith(PREFIX))  # another check is about the others
+OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
+MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
 
 
 def _compared(why: str, expected: str = "different") -> Predicate:
@@ -203,28 +228,29 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
-def _known_by(*sides: str) -> Predicate:
-    return Predicate(lambda rows: rows["known_by"].map(lambda known: not {*sides}.isdisjoint(known)))
-
-
 # Secrets in force that no policy lists have a check of their own, which names each of them.
-UNDECLARED = has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~_known_by("code"))
+UNDECLARED = (
+    has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
+)
+OF_POLICY = Predicate(lambda rows: rows["known_by"].map(lambda sides: "policy" in sides).astype(bool))
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
     # Logins
-    "attack-on-logins": when(_found("guessing", "spraying", "let-in"), prepare=without_what_led_in),
+    "tries-not-limited": when(every, prepare=without_limit),
+    "attack-on-logins": when(_found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing") & ~has("severity", "critical"), _found("probing")),
-    # Database and start have checks of their own.
-    "unusual-traffic": when(_found("application-failing") & ~has("subject", "database", "start")),
+    "scan-or-flood": when(_found("probing") & has("severity", "critical")),
+    "unusual-traffic": when(  # database and start have checks of their own
+        _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
+    ),
     # Leaks
-    "leaked-in-force": when(has("status", "emergency")),
+    "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown"),
         about=no("logged"),
-        prepare=with_logged,
+        prepare=with_senders,
     ),
     "leaked-before": when(has("status", "historic")),
     "password-in-file": when(has("variable", ELSEWHERE), has("variable", COMMON), more_than("values", 0)),
@@ -299,13 +325,8 @@ CONDITIONS = {
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
     ),
-    "undeclared-variable": when(
-        UNDECLARED, about=_known_by("code", "env files", "examples", "platform", "ledger")
-    ),
-    "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=_known_by("policy")),
-    "read-supplied-nowhere": when(
-        has("supplied", "no"), has("supplied", "unknown"), about=_known_by("code") & UNDECLARED
-    ),
+    "undeclared-variable": when(UNDECLARED),
+    "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=OF_POLICY),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(
         has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
@@ -365,7 +386,9 @@ CONDITIONS = {
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     # Logs
-    "value-in-log": when(has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES)),
+    "value-in-log": when(
+        has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES), prepare=with_senders
+    ),
     "start-up-failed": when(
         has("message", REPORTED_MISSING),
         has("kind", "secret_validation_failed"),
@@ -375,14 +398,13 @@ CONDITIONS = {
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
     "untimed-log-lines": when(more_than("untimed", 0)),
     "log-not-understood": when(
-        LOG & more_than("not_understood", 0) & ~MANY_NOT_UNDERSTOOD,
+        LOG & more_than("not_understood", 0) & ~MANY_LOST,
         LOG & (more_than("not_understood", 0) | TEXT_ONLY),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
-    # What a review rests on
     "ledger-fault": when(yes("lost"), every),
     "settings-changed": when(yes("known"), no("known")),
-    "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired"), about=OF_A_RULE),
+    "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired")),
 }
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))

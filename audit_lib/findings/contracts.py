@@ -8,7 +8,6 @@ from audit_lib.base.in_words import SEVERITIES
 STATUSES = ("open", "accepted", "unknown")
 CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")  # as a reader wants them
 DECISIONS = ("in force", "expired", "repeat", "no finding")
-PREFIX = "secret:"  # of the rule that an owner attests: that the secret is needed, owned and limited
 RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")
 
 
@@ -107,8 +106,7 @@ class Ownership(Contract):
     reach: Series[str]  # what it can do
     max_age_days: Series[pd.Int64Dtype] = Field(nullable=True)
     period_reason: Series[str]
-    reviewed_at: Series[Instant] = Field(nullable=True)  # the later of the policy's date and attestations
-    reviewed_by: Series[str]  # who attested; "" if the policy alone says so, or nobody did
+    reviewed_at: Series[Instant] = Field(nullable=True)  # by its owner, as the policy says
     review: Series[str] = Field(isin=("current", "late", "missing"))
 
 

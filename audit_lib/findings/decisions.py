@@ -15,18 +15,17 @@ from audit_lib.findings.actions import actions_of
 from audit_lib.findings.changes import Fault, compare, faults_of, gravity
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import SUCCESSORS
-from audit_lib.findings.contracts import PREFIX, Attestations, Decisions, Findings, LedgerFaults, Ownership
+from audit_lib.findings.contracts import Attestations, Decisions, Findings, LedgerFaults, Ownership
 from audit_lib.findings.find import Finding, find
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.chain import Decision, decisions
-from audit_lib.settings import Policy, SecretRule
+from audit_lib.settings import Policy
 
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
 ABOUT_FINDINGS = ("accept", "assign", "close")
 UNANSWERED = ("open", "expired")
 QUARTER = timedelta(days=92)  # CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
-_RECERTIFIED = "Is it still needed, owned, and limited as the policy says?"
 Row = dict[str, Any]
 
 
@@ -186,7 +185,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
     return Attestations.of(
         {
             "rule": rule,
-            "question": policy.attestations.get(rule) or (_RECERTIFIED if rule.startswith(PREFIX) else ""),
+            "question": policy.attestations.get(rule, ""),
             "status": _answer(answers.get(rule), as_of),
             "by": answers[rule].by if rule in answers else "",
             "reason": answers[rule].reason if rule in answers else "",
@@ -204,35 +203,21 @@ def _answer(made: Decision | None, as_of: datetime) -> str:
     return "answered no" if made.verdict == "deny" else "attested"
 
 
-def tabulate_ownership(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Ownership`: one row for each secret of the policy, in its order.
-
-    An attestation counts until its end, and for a quarter at most; a date of the policy for a quarter.
-    """
-    last = {made.subject: made for made in decisions(ledger, "attest", "deny")}
+def tabulate_ownership(policy: Policy, as_of: datetime) -> pd.DataFrame:
+    """`Ownership`: one row for each secret of the policy, in its order. A review counts for a quarter."""
+    dated = {rule.name: parse_instant(rule.reviewed, "policy") for rule in policy.secrets if rule.reviewed}
     return Ownership.of(
         {
             "secret": rule.name,
             **{key: getattr(rule, key) for key in ("service", "purpose", "owner", "reach", "max_age_days")},
             "period_reason": rule.reason,
-            **_review(rule, last.get(f"{PREFIX}{rule.name}"), as_of),
+            "reviewed_at": at if at and at <= as_of else None,
+            "review": "missing" if not at or at > as_of else "current" if at + QUARTER >= as_of else "late",
         }
         for rule in policy.secrets
         if rule.kind == "secret"
+        for at in [dated.get(rule.name)]
     )
-
-
-def _review(rule: SecretRule, attested: Decision | None, as_of: datetime) -> Row:
-    """When it was reviewed last, by whom, and whether that still counts; what is dated later is left out."""
-    stated = parse_instant(rule.reviewed, "policy") if rule.reviewed else None
-    reviews = [(stated, "", stated + QUARTER)] if stated and stated <= as_of else []
-    if attested and attested.until:
-        reviews.append((attested.at, attested.by, min(attested.until, attested.at + QUARTER)))
-    if not reviews:
-        return {"reviewed_at": None, "reviewed_by": "", "review": "missing"}
-    at, by, _ = max(reviews)
-    current = any(end >= as_of for _, _, end in reviews)
-    return {"reviewed_at": at, "reviewed_by": by, "review": "current" if current else "late"}
 
 
 def tabulate_ledger_faults(ledger: Ledger) -> pd.DataFrame:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from audit_lib.base.cache import user_cache
 from audit_lib.base.in_words import Progress, quiet
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.search import LeakOptions
+from audit_lib.leaks.tables import LeakAudit
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins import traffic as flow
 from audit_lib.logins.coverage import Coverage, cover

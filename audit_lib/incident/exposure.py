@@ -91,10 +91,9 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     shown = set(leaks.loc[leaks["kind"].isin(SECRETS), "fingerprint"].dropna())
     retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
-    rules = [(name, case.policy.rule(name)) for name in (*named, *retired)]
     found = [
         rule.name if rule else name
-        for name, rule in rules
+        for name, rule in ((name, case.policy.rule(name)) for name in (*named, *retired))
         if (rule.kind == "secret" if rule else name not in settings)
     ]
     return tuple(dict.fromkeys(found))

@@ -23,7 +23,7 @@ from audit_lib.leaks.candidates import deploys, reads_as_name, reads_as_words
 from audit_lib.leaks.rules import HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
-from audit_lib.leaks.tables import NO_SECRETS, tabulate_leaks
+from audit_lib.leaks.tables import NO_SECRETS, LeakAudit, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
@@ -50,16 +50,6 @@ class LeakTargets(Contract):
     kind: Series[str] = Field(isin=("leak", "pattern", *NO_SECRETS))
     searched: Series[str] = Field(isin=("everywhere", "beside its name"))
     reason: Series[str]
-
-
-@dataclass(frozen=True)
-class LeakAudit:
-    """Frames by the contracts Leaks, LeakPlaces and LeakCoverage."""
-
-    leaks: pd.DataFrame
-    places: pd.DataFrame
-    coverage: pd.DataFrame
-    defaults: frozenset[str] = frozenset()  # fingerprints of passwords that many choose
 
 
 def find_leaks(
@@ -100,7 +90,8 @@ def find_leaks(
     listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
     keyed = keeper.key.origin != "throw-away"
     tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
-    return LeakAudit(*tables, coverage, defaults)
+    active = {shape.fingerprint for shape in shapes if not shape.commented}
+    return LeakAudit(*tables, coverage, defaults, frozenset({shape.fingerprint for shape in shapes} - active))
 
 
 def leak_targets(

@@ -36,6 +36,7 @@ class Shape:
     rule: str
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
     default: bool = False  # many choose it: listed only where it may be in use
+    commented: bool = False  # it stands in a comment of code
 
 
 class Rules:
@@ -63,12 +64,12 @@ class Rules:
         values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
         return {
-            Shape(self.keeper.take(value), name, rule)
-            for value, name, rule in found
+            Shape(self.keeper.take(value), name, rule, commented=commented)
+            for value, name, rule, commented in found
             if value in values and value.partition(":")[2] not in values
         }
 
-    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, bool]]:
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
@@ -82,10 +83,11 @@ class Rules:
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             shown = by_name and expression("label of an example").search(before)
             if value and not (bare or shown) and not _is_data(text, finding, rule):
-                yield value, name or _name_at_end(before), rule.removesuffix("-bare")
+                commented = by_name and expression("comment").match(before.rpartition("\n")[2]) is not None
+                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), commented
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
-                yield value, name, rule
+                yield value, name, rule, False
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
@@ -115,7 +117,8 @@ class Rules:
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
         idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
-        found = {Shape(self.keeper.take(one), "", HASH) for one in password_hashes(content)}
+        hashed = expression("password hash").finditer(whole)
+        found = {Shape(self.keeper.take(at[0]), "", HASH) for at in hashed}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         # What begins and ends a text of several lines.
@@ -134,7 +137,6 @@ class Rules:
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
-
             core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
             near = whole[max(0, start - _NEAR) : start + _NEAR]
             default = (
@@ -257,11 +259,6 @@ def _name_at_end(before: str) -> str:
 def _in_public_address(text: str, place: int) -> bool:
     address = re.split(r"[\s\"'`()<>]", text[max(0, place - 300) : place])[-1]
     return address.endswith("=") and expression("public address").search(address) is not None
-
-
-def password_hashes(content: bytes) -> set[str]:
-    """The hashes of passwords at rest, as systems and frameworks write them, in one content."""
-    return {found[0] for found in expression("password hash").finditer(content.decode("latin-1"))}
 
 
 def key_line(text: str) -> str:

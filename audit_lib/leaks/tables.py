@@ -23,7 +23,7 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-ELSEWHERE, UNHELD = GATHERED = ("tests, examples and documents", "commits on no branch")
+ELSEWHERE, UNHELD = GATHERED = ("tests, documents and comments", "commits on no branch")
 COMMON = "passwords that many choose"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
@@ -123,6 +123,17 @@ class ChosenPasswords(Contract):
     leak_ids: Series[str]  # the first few, comma-separated
     digest: Series[str]  # of all of them, as of `LeakedSecrets`
     places: Series[str]  # the first few, and how many more
+
+
+@dataclass(frozen=True)
+class LeakAudit:
+    """Frames by the contracts Leaks, LeakPlaces and LeakCoverage."""
+
+    leaks: pd.DataFrame
+    places: pd.DataFrame
+    coverage: pd.DataFrame
+    defaults: frozenset[str] = frozenset()  # fingerprints of passwords that many choose
+    commented: frozenset[str] = frozenset()  # and of what stands in comments of code alone
 
 
 def tabulate_leaks(
@@ -265,18 +276,20 @@ def tabulate_exposure(
 
 
 def tabulate_leaked_secrets(
-    leaks: pd.DataFrame, places: pd.DataFrame, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
+    found: LeakAudit, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
-    only tests hold and nobody names is one row, with passwords chosen there: it may be made for them. So is
-    what only commits on no branch hold, if nobody gave it and no ledger saw it: it may be anybody's."""
+    only tests hold, or comments, and nobody names is one row, with passwords chosen there: it may be made
+    for them. So is what only commits on no branch hold, if nobody gave it and no ledger saw it."""
+    leaks, places = found.leaks, found.places
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])
-    used = places.loc[list(map(deploys, places["path"], named)), "leak_id"]
+    idle = leaks.loc[leaks["fingerprint"].isin(found.commented), "leak_id"]
+    used = {*places.loc[list(map(deploys, places["path"], named)), "leak_id"]} - {*idle}
     unused = (
         exposure["status"].eq("unknown")
         & exposure["service"].eq("")
-        & exposure["leak_id"].isin({*places["leak_id"]} - {*used})
+        & exposure["leak_id"].isin({*places["leak_id"]} - used)
     )
     exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
     unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
@@ -328,16 +341,15 @@ def _first_places(places: pd.DataFrame) -> str:
     return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
 
 
-def tabulate_chosen_passwords(
-    leaks: pd.DataFrame, places: pd.DataFrame, defaults: Collection[str] = (), leaked: Collection[str] = ()
-) -> pd.DataFrame:
+def tabulate_chosen_passwords(found: LeakAudit, leaked: Collection[str] = ()) -> pd.DataFrame:
     """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; what only others hold,
-    unless ELSEWHERE is among the `leaked` secrets, and what is among the `defaults`, in one row each."""
-    possible, used = leaks[leaks["kind"].eq("possible")], places[places["path"].map(deploys).astype(bool)]
-    names = possible["variable"].mask(possible["fingerprint"].isin(defaults), COMMON)
+    unless ELSEWHERE is among the `leaked` secrets, and what many choose, in one row each."""
+    possible, places = found.leaks[found.leaks["kind"].eq("possible")], found.places
+    used = places[places["path"].map(deploys).astype(bool)]
+    names = possible["variable"].mask(possible["fingerprint"].isin(found.defaults), COMMON)
     names = names.where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
     variables = possible.groupby(names)["variable"].unique()
-    found = [
+    listed = [
         {
             "variable": name,
             "names": few(variables[name], 3),
@@ -351,7 +363,7 @@ def tabulate_chosen_passwords(
         if name != ELSEWHERE or name not in leaked
         for there in [places if name == ELSEWHERE else used]
     ]
-    return ChosenPasswords.of(sorted(found, key=lambda row: row["variable"] == ELSEWHERE))
+    return ChosenPasswords.of(sorted(listed, key=lambda row: row["variable"] == ELSEWHERE))
 
 
 def searched_whole(coverage: pd.DataFrame) -> bool:

@@ -250,6 +250,5 @@ def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
     """The silences of a log, but for those that it has on three other days, too, half as telling or more."""
     every, day = list(silences(traffic)), DAY.total_seconds()
     for first, last, missed in every:
-        alike = {began // day for began, _, count in every if count >= missed / 2} - {first // day}
-        if len(alike) < 3:
+        if len({began // day for began, _, count in every if count >= missed / 2} - {first // day}) < 3:
             yield first, last, missed

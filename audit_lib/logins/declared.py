@@ -11,10 +11,9 @@ from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
 from audit_lib.settings.keys import TEXTS
 
-# What a login route answers to who got in, and by which method nobody logs in.
-REDIRECTS = (302, 303)
-READING = ("GET", "HEAD", "OPTIONS")
-_WRITING = {*TEXTS["words"]["method"]} - {*READING}
+REDIRECTS = (302, 303)  # what a login route answers to who got in
+READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
+WRITING = {*TEXTS["words"]["method"]} - {*READING}
 # Routes that log people or programs in, and those beside them that do something else.
 _LOGS_IN = re.compile(
     r"(log|sign)[-_ ]?(in|on)|(^|[/._-])(sessions?|auth|authenticat(e|ion)|tokens?|oauth|sso)($|[/._-])", re.I
@@ -72,7 +71,7 @@ def propose(
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
-    requests = requests[requests["method"].isin(_WRITING)].astype({"status": int})
+    requests = requests[requests["method"].isin(WRITING)].astype({"status": int})
     routes = filter(
         re.compile(TEXTS["patterns"]["route"]).fullmatch, filter(_LOGS_IN.search, requests["route"].unique())
     )

@@ -13,20 +13,18 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import SEVERITIES, counted, day_words, instant_words
+from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
+from audit_lib.logins.declared import WRITING
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-# Minutes after which who fails, who probes and what messages report begins anew.
-PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60
+PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
 PROBED = (400, 403, 404)
-# A file or folder whose name begins with a dot, but for that of RFC 8615.
-_DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")
-# Those that say nothing if a proxy stands for the callers.
-BY_SOURCE = ("guessing", "spraying", "let-in", "probing")
+_DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")  # or a folder; one is everybody's (RFC 8615)
+BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 # Of kinds of messages their subject, what they say, and how many within a while are failing.
 REPORTED = {
@@ -169,8 +167,9 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         "then let in": run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE).any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
-    is_high = len(run) >= rule.high and rule.severity != "critical"
-    return incident(run, clauses, "high" if is_high else rule.severity)
+    is_high, people = len(run) >= rule.high and rule.severity != "critical", traffic.rule("let-in").known
+    mistyped = run["known"].all() and len(run) < people  # they gave up
+    return incident(run, clauses, "low" if mistyped else "high" if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame) -> str:
@@ -239,11 +238,15 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     here = seconds[traffic.requests["network"].eq(answer["network"])]
     reached = begun - rule.days * DAY
     is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
+    mine = traffic.requests[traffic.requests["client"].eq(answer["client"]) & seconds.between(at, at + DAY)]
+    mine = mine[mine["method"].isin(WRITING) & mine["status"].lt(400) & mine["route"].ne(answer["route"])]
+    sent = dict.fromkeys(mine["method"] + " " + mine["route"])
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
+        f"what it sent within a day after: {few(sent, 3)}": sent,
     }
     severity = "high" if not sure and rule.severity == "critical" else rule.severity
     found = incident(run, clauses, severity, client=answer["client"])
@@ -278,11 +281,10 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
-    """Requests whose query names a secret: one for each route and parameter. The log has the value."""
+    """Requests whose URL has a secret: one for each route and parameter. The log has the value."""
     hits, severity = traffic.events["message"].eq(SECRET_IN_URL), traffic.rule("secret-in-url").severity
     for (route, name), own in traffic.events[hits].groupby(["route", "subject"]):
-        text = f"the query parameter {name} is in the log with its value"
-        yield incident(own, text, severity, subject=route)
+        yield incident(own, f"{name} of the URL is in the log with its value", severity, subject=route)
 
 
 def find_onsets(traffic: Traffic) -> Iterator[Onset]:

@@ -290,14 +290,14 @@ class LineReader:
 
     def _events_of(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         bare_path, _, query = path.partition(b"?")
-        if not query or not (self.by.answers or self.by.secret_of(query)):
+        if not query or not (self.by.answers or self.by.secret_of(path)):
             path = bare_path  # the same for whatever query
         if len(path) > LONGEST_KEPT:
             return self.request(path, method, status)
         return self._request_of(path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
-        """A request as an event without its client, and another if its query has a secret."""
+        """A request as an event without its client, and another if its URL has a secret."""
         bare_path, _, query = path.partition(b"?")
         route, number = clean_route(bare_path), int(status)
         if isinstance(method, bytes):  # of letters alone, by each format
@@ -308,7 +308,7 @@ class LineReader:
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, number, "", method, route, subject)
-        if not query or not (parameter := self.by.secret_of(query)):
+        if not (parameter := self.by.secret_of(path)):
             return (request,)
         return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
 

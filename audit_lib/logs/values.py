@@ -131,15 +131,14 @@ def mask_email(raw: bytes) -> str:
 
 
 def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
-    """A function that names the first of these secrets which a query has a value of; "" for none.
-
-    The names are in small letters; `*` at the beginning of one is any text. A switch, such as true or 0, is
-    no value.
+    """A function that names the first of these secrets of which a URL has a value, or a JSON Web Token; else
+    "". `*` before a name, in small letters, is any text; a switch, such as true or 0, is no value.
     """
-    known = (f"([^&=]*{re.escape(name[1:])})" if name[0] == "*" else f"({re.escape(name)})" for name in names)
-    switch = "true|false|yes|no|on|off|null|none|undefined|[01]"
-    search = re.compile(f"(?i)(?:\\A|&)(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))".encode()).search
-    return lambda query: names[found.lastindex - 1] if (found := search(query)) and found.lastindex else ""
+    known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
+    switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
+    named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
+    search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
+    return lambda url: shown[at - 1].lstrip("*") if (found := search(url)) and (at := found.lastindex) else ""
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:

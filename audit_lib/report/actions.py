@@ -24,7 +24,7 @@ ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap"
 _OUTAGE = "unusual-traffic"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
-_MOST_NAMES, _MOST_SIGNS = 2, 150  # signs of a reason
+_MOST_NAMES, _MOST_SIGNS = 2, 200  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
@@ -86,7 +86,9 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
-    given, groups = _given_files(tables["sources"]), dict[str, list[Any]]()
+    # Who reviews knows of the files that values were given by: their lines count as what was given.
+    left = tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")
+    given, groups = set(left["source"]), dict[str, list[Any]]()
     for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
         groups.setdefault(finding.action, []).append(finding)
     made = []
@@ -98,12 +100,6 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
         made.append((_order(group, about, can_wait), _row(group, about, tables, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
-
-
-def _given_files(sources: pd.DataFrame) -> set[str]:
-    """The files that values were given by: who reviews knows of them. Their lines count as what was given."""
-    left = sources["kind"].eq("export") & sources["state"].eq("read") & sources["lines"].isna()
-    return set(sources.loc[left, "source"])
 
 
 def _path(finding: Any) -> str:
@@ -191,7 +187,8 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
     if target == "file":
         is_copy = "values-on-disk" in checks and worst.subject != "env file"
-        return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
+        if is_copy or checks != {"values-on-disk"}:
+            return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
@@ -206,7 +203,7 @@ def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
     seen = detections[detections["verdict"].eq("found") & names.isin(subjects)]
     spans = seen.dropna(subset=["first_at", "last_at"])
     if spans.empty:
-        return "audit-lib investigate --project ."
+        return "audit-lib investigate --project ." if len(seen) else ""
     # A day more shows what who got in did next; the last second is written without its fraction.
     until = spans["last_at"].max() + timedelta(days=int(spans["detection"].eq("let-in").any()), seconds=1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"

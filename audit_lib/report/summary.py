@@ -264,18 +264,23 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
     blind = audit.detections.query("verdict == 'unknown'")
     if audit.log_counts.empty:
         yield "all days", "have no log line about requests.", "Name or export logs."
-    elif len(blind):
-        share = f"{blind['detection'].nunique()} of {audit.detections['detection'].nunique()}"
-        yield share, f"detections could not decide: {blind['reason'].mode()[0].partition('; ')[0]}.", ""
+    else:
+        for reason, count in blind["reason"].str.partition("; ")[0].value_counts().head(2).items():
+            share = f"{count} of {audit.detections['detection'].nunique()}"
+            yield share, f"detections could not decide: {reason}.", ""
     gaps = audit.coverage.query("days_with_lines < days").sort_values("days_with_lines", kind="stable")
     for row in rows(gaps):
         place = "/".join(filter(None, (row.environment, row.service)))
         share = f"{row.days - row.days_with_lines} of {row.days}"
         yield share, f"days of {place} have no request or message.", "Export them."
     unknown = ages.loc[ages["status"].eq("unknown"), "next_evidence"]
-    if len(unknown):
+    for step, count in unknown.map(next_step).value_counts().head(1).items():
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
-        yield share, "ages are not known.", next_step(unknown.mode()[0])
+        yield (
+            share,
+            "ages are not known.",
+            f"For {count} of them: {step}" if count < len(unknown) else str(step),
+        )
     if len(silent):
         names = few(sorted(silent["source"]), MOST_NAMES)
         yield f"{len(silent)} of {len(audit.sources)}", f"sources were not read: {names}.", "Supply them."

@@ -15,9 +15,9 @@ from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
-from audit_lib.leaks.find_leaks import LeakAudit, find_leaks
+from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.tables import SECRETS, Purge, purge_of
+from audit_lib.leaks.tables import SECRETS, LeakAudit, Purge, purge_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrets.read_project import ProjectRead

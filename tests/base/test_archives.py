@@ -49,31 +49,22 @@ def _nested(depth: int) -> bytes:
 
 
 OPENED = {
-    "gzip": gzip.compress(SOUGHT),
-    "a second gzip member": gzip.compress(b"x") + gzip.compress(SOUGHT),
-    "bz2": bz2.compress(SOUGHT),
-    "xz": lzma.compress(SOUGHT),
-    "zstd": zstandard.compress(SOUGHT),
-    "tar": _tar(),
-    "tar, pax, a long name": _tar(tarfile.PAX_FORMAT, "long/" * 40),
-    "tar.gz": gzip.compress(_tar()),
-    "a name in a tar": _tar(name=SOUGHT.decode()),
+    "gzip": gzip.compress(SOUGHT), "a second gzip member": gzip.compress(b"x") + gzip.compress(SOUGHT),
+    "bz2": bz2.compress(SOUGHT), "xz": lzma.compress(SOUGHT), "zstd": zstandard.compress(SOUGHT),
+    "tar": _tar(), "tar, pax, a long name": _tar(tarfile.PAX_FORMAT, "long/" * 40),
+    "tar.gz": gzip.compress(_tar()), "a name in a tar": _tar(name=SOUGHT.decode()),
     "a link in a tar": _tar(content=b"", target=SOUGHT.decode()),
-    "a name in a zip": zipped(b"x", SOUGHT.decode()),
-    "a prefixed zip": b"#!/bin/sh\nexit\n" + zipped(SOUGHT),
-    "zip four deep": _nested(4),
-    "tar.gz in a zip": zipped(gzip.compress(_tar()), "a.tgz"),
+    "a name in a zip": zipped(b"x", SOUGHT.decode()), "a prefixed zip": b"#!/bin/sh\nexit\n" + zipped(SOUGHT),
+    "zip four deep": _nested(4), "tar.gz in a zip": zipped(gzip.compress(_tar()), "a.tgz"),
     "png, tEXt": zipped(_png(b"tEXt", b"Comment\0" + SOUGHT), "a.png"),
     "png, zTXt": _png(b"zTXt", b"Comment\0\0" + zlib.compress(SOUGHT)),
     "png, iTXt": _png(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(SOUGHT)),
     "pdf": _pdf(zlib.compress(SOUGHT), b"/Filter /FlateDecode"),
     "pdf, cut apart": _pdf(zlib.compress(b"[(what is) -20 ( sought)] TJ"), b"/Filter [/FlateDecode]"),
-}
+}  # fmt: skip
 NOT_OPENED = {
-    "a 7z archive": b"7z\xbc\xaf\x27\x1c",
-    "a lz4 file": b"\x04\x22\x4d\x18",
-    "a git bundle": b"# v2 git bundle\n",
-    "7z in a zip": zipped(b"7z\xbc\xaf\x27\x1c" * 9),
+    "a 7z archive": b"7z\xbc\xaf\x27\x1c", "a lz4 file": b"\x04\x22\x4d\x18",
+    "a git bundle": b"# v2 git bundle\n", "7z in a zip": zipped(b"7z\xbc\xaf\x27\x1c" * 9),
     "zip five deep": _nested(5),
     "an encrypted zip": zipped(SOUGHT).replace(b"PK\1\2\x14\x03\x14\0\0\0", b"PK\1\2\x14\x03\x14\0\1\0"),
     "a zip packed with lzma": zipped(SOUGHT, method=zipfile.ZIP_LZMA),
@@ -81,18 +72,14 @@ NOT_OPENED = {
     "a pdf by LZW": _pdf(b"x", b"/Filter /LZWDecode"),
     "a gzip that is cut": gzip.compress(SOUGHT * 999)[:-30],
     "a zstd that is cut": zstandard.compress(bytes(range(256)) * 999)[:-30],
-    "a tar that is cut": _tar()[:700],
-    "a zip without its list": zipped(SOUGHT)[:60],
+    "a tar that is cut": _tar()[:700], "a zip without its list": zipped(SOUGHT)[:60],
     "a long pax header": tar_block("x", b"x", 9 * MB) + b"1" * (9 * MB),
     "many headers in a row": (tar_block("x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")) * 9,
-}
+}  # fmt: skip
 TEXTS = {
-    "empty": b"",
-    "an empty zip": b"PK\5\6" + bytes(18),
-    "text": b"text",
-    "magic": b"see PK\5\6 for zips",
+    "empty": b"", "an empty zip": b"PK\5\6" + bytes(18), "text": b"text", "magic": b"see PK\5\6 for zips",
     "a program": b"\x7fELF" + bytes(600),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [*OPENED, *NOT_OPENED, *TEXTS])

@@ -21,9 +21,8 @@ from wcwidth import wcswidth
 from audit_lib.__main__ import main
 from audit_lib.base.in_words import progress_bar
 from audit_lib.cli import leaks, review
-from audit_lib.leaks.find_leaks import LeakAudit
 from audit_lib.leaks.search import LeakCoverage
-from audit_lib.leaks.tables import LeakPlaces, Leaks
+from audit_lib.leaks.tables import LeakAudit, LeakPlaces, Leaks
 from tests.support import made_up_audit as frames
 from tests.support.paths import GOLDEN
 

@@ -174,15 +174,12 @@ def _since(days: float, line: str) -> bool:
 
 
 TAKEN: dict[str, Callable[[Path], object]] = {
-    "nothing": lambda at: None,
-    "the day itself": partial(rewrite_log, keep=lambda line: not _since(0, line)),
+    "nothing": lambda at: None, "the day itself": partial(rewrite_log, keep=lambda line: not _since(0, line)),
     "all but a week": partial(rewrite_log, keep=partial(_since, 7)),
     "understanding": lambda at: change(at / LOG, "", "?? POST /api/auth/login 401\n"),
-    "addresses": _behind_a_proxy,
-    "snapshots": lambda at: rmtree(at / ".audit/ledger"),
-    "values": _no_values,
+    "addresses": _behind_a_proxy, "snapshots": lambda at: rmtree(at / ".audit/ledger"), "values": _no_values,
     "one file": lambda at: (at / "frontend/.env.local").unlink(),
-}
+}  # fmt: skip
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 

@@ -75,7 +75,7 @@ def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     }
     counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
     assert list(counted["count"]) == [1]
-    table = tabulate_chosen_passwords(found.leaks, found.places, found.defaults)
+    table = tabulate_chosen_passwords(found)
     assert list(table["variable"]) == ["DB_PASSWORD", ELSEWHERE]
     assert keeper.fingerprint(one) not in keeper  # a word would stand in reports by chance
 
@@ -88,7 +88,7 @@ def test_what_many_choose_is_one_question(tmp_path: Path) -> None:
     alone, _ = audit(plot.root, tmp_path)
     plot.commit("deploy.yml", f"db:\n  DB_PASSWORD: {own}\n")
     found, _ = audit(plot.root, tmp_path)
-    tables = [tabulate_chosen_passwords(one.leaks, one.places, one.defaults) for one in (alone, found)]
+    tables = [tabulate_chosen_passwords(one) for one in (alone, found)]
     assert [list(table["variable"]) for table in tables] == [[COMMON], [COMMON, "DB_PASSWORD"]]
     first, second = (table.iloc[0] for table in tables)
     assert (first["values"], first["digest"]) == (2, second["digest"])

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa, x448, x25519
 
 from audit_lib.leaks.candidates import looks_secret
-from audit_lib.leaks.rules import Rules, password_hashes
+from audit_lib.leaks.rules import HASH, Rules
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import bundled_policy
 from tests.leaks.test_find_leaks import audit
@@ -79,6 +79,14 @@ def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None
     (found,) = shapes.find(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
     assert found.fingerprint == shapes.keeper.fingerprint(value)
     assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
+
+
+def test_a_comment_of_code_is_known(shapes: Rules) -> None:
+    """A value that is commented out was perhaps never in use; one behind a comment's sign may be."""
+    value = fake_value("comment", 32, MIXED)
+    for before, commented in (("  # ", True), ("", False), ("x = 1  # ", False)):
+        (found,) = shapes.find(f"{before}config.secret_key = '{value}'\n".encode(), ("devise.rb",))
+        assert found.commented == commented
 
 
 def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
@@ -166,12 +174,15 @@ HASHES = {
 
 
 @pytest.mark.parametrize("name", HASHES)
-def test_each_format_is_known(name: str) -> None:
+def test_each_format_is_known(name: str, shapes: Rules) -> None:
     """Alone, quoted, and after a user's name; not if it is cut short."""
     value = HASHES[name]
-    for text in (value, f'"{value}"', f"admin:{value}:19000:0:", f"PASSWORD_HASH={value}\n"):
-        assert password_hashes(text.encode()) == {value}
-    assert password_hashes(value[: len(value) // 3].encode()) == set()
+    texts = (value, f'"{value}"', f"admin:{value}:19000:0:", f"PASSWORD_HASH={value}\n")
+    found = [
+        shapes.find_chosen(text.encode(), "config.txt")[0] for text in (*texts, value[: len(value) // 3])
+    ]
+    hashes = [{shape.fingerprint for shape in some if shape.rule == HASH} for some in found]
+    assert hashes == [{shapes.keeper.fingerprint(value)}] * len(texts) + [set()]
 
 
 def test_a_hash_is_a_class_of_its_own(tmp_path: Path) -> None:

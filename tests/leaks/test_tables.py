@@ -14,6 +14,7 @@ from audit_lib.leaks.tables import (
     ELSEWHERE,
     UNHELD,
     Exposure,
+    LeakAudit,
     LeakPlaces,
     Leaks,
     exit_code,
@@ -187,7 +188,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
         {"leak_id": "KEY", "place": "commit", "path": f"f{n}", "line": n, "commit": "c" * 40, "encoding": ""}
         for n in range(7)
     )
-    table = tabulate_leaked_secrets(Leaks.of(given), places, Exposure.of(rows))
+    table = tabulate_leaked_secrets(LeakAudit(Leaks.of(given), places, places), Exposure.of(rows))
     key, found = table.to_dict("records")
     assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
     assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
@@ -205,11 +206,15 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
         for path in paths
     )
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
-    table = tabulate_leaked_secrets(leaks, places, exposure)
+    table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     assert list(table["secret"]) == [name if deploys else ELSEWHERE]
-    lost = tabulate_leaked_secrets(leaks, places.assign(place="unreachable"), exposure)
+    idle = LeakAudit(leaks, places, places, commented=frozenset(leaks["fingerprint"]))
+    commented = tabulate_leaked_secrets(idle, exposure)
+    assert list(commented["secret"]) == [name if service else ELSEWHERE]
+    away = places.assign(place="unreachable")
+    lost = tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
-    known = tabulate_leaked_secrets(leaks.assign(kind="leak"), places.assign(place="unreachable"), exposure)
+    known = tabulate_leaked_secrets(LeakAudit(leaks.assign(kind="leak"), away, away), exposure)
     assert UNHELD not in set(known["secret"])
 
 
@@ -223,9 +228,10 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
         for name in ids
     )
     exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
-    table = tabulate_leaked_secrets(leaks, places, Exposure.of(exposure)).set_index("secret")
+    found = LeakAudit(leaks, places, places)
+    table = tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
     assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", ELSEWHERE: "A, B, CHOSEN"}
-    assert tabulate_chosen_passwords(leaks, places, (), {*table.index}).empty
+    assert tabulate_chosen_passwords(found, {*table.index}).empty
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")

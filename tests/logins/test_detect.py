@@ -214,6 +214,16 @@ def test_one_client_that_misses_a_rotation_is_explained() -> None:
     assert set(found_in(asks)["detection"]) == {"guessing"}
 
 
+def test_what_was_sent_after_a_success_is_said() -> None:
+    """What is changed within a day, by its route; what was only read, refused, or sent later is not."""
+    asks: list[Ask] = [*people(9, *range(0, 5 * DAY, 3600)), *fails(6, 20, start=DAY)]
+    keys = [(at, "/api/keys", 201, "POST") for at in (260, 300)]
+    later = [(200, API, 200, "GET"), *keys, (400, "/api/a", 403, "POST"), (2 * DAY, "/api/b", 200, "POST")]
+    asks += [(DAY + at, STRANGER, route, status, method) for at, route, status, method in later]
+    text = found_in(asks).query("detection == 'let-in'")["classification"].item()
+    assert text.partition("; what it sent within a day after: ")[2] == "POST /api/keys"
+
+
 def test_a_network_that_is_new_is_said() -> None:
     """Of who is let in after failures it is said whether its network was seen before, if logs reach back."""
     usual = people(3, *range(0, 35 * DAY, DAY))

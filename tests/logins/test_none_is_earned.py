@@ -78,28 +78,21 @@ def _week_moved(ask: Ask) -> Ask | None:
 # How each precondition is taken away, and nothing else that its detections need more than it: requests are
 # changed or left out, lines come on top, or something else is given beside the log.
 REMOVED: dict[str, dict[str, Any]] = {
-    "lines understood": {"more": "?? POST /api/auth/login 401\n"},
-    "own words": {"more": OWN_WORDS},
+    "lines understood": {"more": "?? POST /api/auth/login 401\n"}, "own words": {"more": OWN_WORDS},
     "order": {"more": line((0, "198.51.1.1", ROUTES[0], 200))},
-    "clocks": {"more": line((40 * DAY, "198.51.1.1", ROUTES[0], 401))},
-    "whole logs": {"change": _week_moved},
-    "days": {"days": DAYS + 1},
-    "instances": {"source": NO_INSTANCES},
-    "zone": {"source": ZONE_UNSAID, "more": ZONELESS},
-    "an answer": {"change": lambda ask: None},
-    "a failed login declared": {"failure": None},
-    "times": {"more": UNTIMED.format(401)},
+    "clocks": {"more": line((40 * DAY, "198.51.1.1", ROUTES[0], 401))}, "whole logs": {"change": _week_moved},
+    "days": {"days": DAYS + 1}, "instances": {"source": NO_INSTANCES},
+    "zone": {"source": ZONE_UNSAID, "more": ZONELESS}, "an answer": {"change": lambda ask: None},
+    "a failed login declared": {"failure": None}, "times": {"more": UNTIMED.format(401)},
     "certain messages": {"more": UNTIMED_WORDS},
     "clients named": {"more": f'{iso(START)} INFO:     - "GET /api/news HTTP/1.1" 200 X\n'},
     "clients are callers": {"change": lambda ask: _with(ask, client=f"198.51.{sum(map(ord, ask[1])) % 3}.7")},
-    "routes": {"routes": 2},
-    "a login seen": {"change": lambda ask: _with(ask, route="/page", status=200)},
+    "routes": {"routes": 2}, "a login seen": {"change": lambda ask: _with(ask, route="/page", status=200)},
     "a success seen": {"change": lambda ask: _with(ask, status=500) if ask[3] == 200 else ask},
     "a failed login seen": {"change": lambda ask: None if ask[3] == 401 else ask},
     "a usual rate": {"change": lambda ask: ask if ask[3] != 200 or ask[2] == LOGIN else None},
-    "wording": {"known_messages": None, "started": ""},
-    "queries kept": {"logs_queries": None},
-}
+    "wording": {"known_messages": None, "started": ""}, "queries kept": {"logs_queries": None},
+}  # fmt: skip
 
 
 def _traffic(

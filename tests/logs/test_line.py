@@ -93,6 +93,16 @@ def test_a_secret_in_a_url_is_noted_by_its_name_alone() -> None:
     assert value not in repr(read)
 
 
+@pytest.mark.parametrize("url", ["/en/auth/{}", "/en/auth/{}/next?x=1", "/a?x=1&state={}", "/auth/{}?a=b"])
+def test_a_web_token_in_a_url_is_noted(url: str) -> None:
+    """It is a secret wherever it stands, in the path or under any parameter; half of one is none."""
+    token = ".".join(f"eyJ{fake_value(part, 24)}" for part in ("head", "claims", "mac"))
+    for value, noted in ((token, [(SECRET_IN_URL, "a JWT")]), (token.partition(".")[0], [])):
+        read = read_line(f'INFO:  1.1.1.1:1 - "GET {url.format(value)} HTTP/1.1" 200 OK')
+        assert [(event.message, event.subject) for event in read.events[1:]] == noted
+        assert value not in repr(read)
+
+
 @pytest.mark.parametrize(("name", "noted"), CASES["parameters"])
 def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str) -> None:
     """What ends like a secret's name, or is a variable of the policy, is noted by what says so."""

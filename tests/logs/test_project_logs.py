@@ -208,15 +208,10 @@ def test_requests_with_a_time_are_counted_by_the_minute(tmp_path: Path) -> None:
 
 HOSTILE = b"".join(
     [
-        UNAUTHORIZED.replace(b"\n", b"\r\n"),
-        b"\r\r" + UNAUTHORIZED,
-        b"\0\0\n",
-        b"x" * 10_000_000 + b"\n",
-        b"\xff\xfe\xfd\n\x01\n\n",
-        b"\xef\xbb\xbf" + UNAUTHORIZED,
-        UNAUTHORIZED.rstrip(),
+        UNAUTHORIZED.replace(b"\n", b"\r\n"), b"\r\r" + UNAUTHORIZED, b"\0\0\n", b"x" * 10_000_000 + b"\n",
+        b"\xff\xfe\xfd\n\x01\n\n", b"\xef\xbb\xbf" + UNAUTHORIZED, UNAUTHORIZED.rstrip(),
     ]
-)
+)  # fmt: skip
 
 
 def test_every_line_of_a_hostile_file_ends_in_one_state(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audit_lib.leaks.find_leaks import LeakAudit
-from audit_lib.leaks.tables import LeakPlaces, Leaks
+from audit_lib.leaks.tables import LeakAudit, LeakPlaces, Leaks
 from audit_lib.ledger import Draft, append, read_ledger
 from audit_lib.ledger.keys import demo_key
 from audit_lib.rotation.change import planned

@@ -59,14 +59,10 @@ def test_forms_are_distinct_and_long_enough() -> None:
 def test_twelve_characters_of_a_strong_value_are_a_part() -> None:
     """Every run that is equal comes out as far as it goes; eleven characters are none."""
     runs: dict[str, list[tuple[int, int]]] = {
-        VALUE[5:16]: [],
-        VALUE[5:17]: [(0, 12)],
-        VALUE[:12]: [(0, 12)],
-        VALUE[-12:]: [(0, 12)],
-        f"{VALUE[3:30]} {VALUE[3:14]}": [(0, 27)],
-        f"x{VALUE[:20]}{VALUE[20:32]}y": [(1, 33)],
+        VALUE[5:16]: [], VALUE[5:17]: [(0, 12)], VALUE[:12]: [(0, 12)], VALUE[-12:]: [(0, 12)],
+        f"{VALUE[3:30]} {VALUE[3:14]}": [(0, 27)], f"x{VALUE[:20]}{VALUE[20:32]}y": [(1, 33)],
         f"{VALUE[:12]}\n{VALUE[20:40]}": [(0, 12), (13, 33)],
-    }
+    }  # fmt: skip
     for content, found in runs.items():
         hits = [Hit(start, end, "v", PART) for start, end in found]
         assert Matcher({"v": VALUE}, ["v"]).find(content.encode()) == hits

@@ -31,14 +31,13 @@ def _redactor(*values: str, strong: bool = False, public: str = "") -> Redactor:
 DISGUISED = {
     "colour codes": f"\x1b[31m{VALUE[:20]}\x1b[0m{VALUE[20:]}",
     "wrapped lines": f"{VALUE[:15]}\n    {VALUE[15:]}",
-    "a colour code and a line break": f"{VALUE[:10]}\x1b[0m\n{VALUE[10:]}",
-    "print(*value)": " ".join(VALUE),
+    "a colour code and a line break": f"{VALUE[:10]}\x1b[0m\n{VALUE[10:]}", "print(*value)": " ".join(VALUE),
     "print(*bytes)": " ".join(map(str, VALUE.encode())),
     "twice escaped for a URL": "%25" + "%25".join(f"{byte:02x}" for byte in VALUE.encode()),
     "escaped for JSON": "".join(f"\\u{ord(sign):04x}" for sign in VALUE),
     "as HTML numbers": "".join(f"&#{ord(sign)};" for sign in VALUE),
     "behind an HTML number of 5,000 digits": f"&#{'1' * 5000};{VALUE[:9]}&#{ord(VALUE[9])};{VALUE[10:]}",
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("disguised", DISGUISED.values(), ids=DISGUISED.keys())

@@ -15,7 +15,7 @@ from tests.support.paths import rows_beside
 
 CASES = rows_beside(__file__)
 FILES: dict[str, str] = CASES["files"]
-CHECKS = ("undeclared-variable", "declared-read-nowhere", "read-supplied-nowhere")
+CHECKS = ("undeclared-variable", "declared-read-nowhere")
 
 
 def _audit(root: Path, changed: dict[str, str]) -> Audit:

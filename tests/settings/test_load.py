@@ -270,12 +270,10 @@ def mutated(text: str, seed: int) -> str:
         at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
         cut = rng.randrange(len(lines[at]) + 1)
         changes = [
-            [],
-            [lines[other]],
-            [lines[at], lines[other]],
+            [], [lines[other]], [lines[at], lines[other]],
             [f"{lines[at].split('=')[0]}= {rng.choice(ROWS['odd'])}"],
             [lines[at][:cut] + rng.choice("\"'[]{}=#\\\t\x00é") + lines[at][cut:]],
-        ]
+        ]  # fmt: skip
         lines[at : at + 1] = rng.choice(changes)
     return "\n".join(lines)
 

@@ -20,21 +20,15 @@ def encodings(value: str) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of a value in each encoding, those under 8 bytes left out."""
     raw = value.encode()
     found = {
-        "plain": raw,
-        "URL": quote(value, safe="").encode(),
+        "plain": raw, "URL": quote(value, safe="").encode(),
         "URL, lower case": quote(value, safe="").lower().encode() if "%" in quote(value, safe="") else raw,
-        "form": quote_plus(value).encode(),
-        "JSON": json.dumps(value)[1:-1].encode(),
+        "form": quote_plus(value).encode(), "JSON": json.dumps(value)[1:-1].encode(),
         "JSON, UTF-8": json.dumps(value, ensure_ascii=False)[1:-1].encode(),
-        "HTML": html.escape(value).encode(),
-        "repr": repr(value)[1:-1].encode(),
-        "hex": raw.hex().encode(),
-        "hex, upper case": raw.hex().upper().encode(),
-        "UTF-16 LE": value.encode("utf-16-le"),
-        "UTF-16 BE": value.encode("utf-16-be"),
-        "reversed": value[::-1].encode(),
+        "HTML": html.escape(value).encode(), "repr": repr(value)[1:-1].encode(), "hex": raw.hex().encode(),
+        "hex, upper case": raw.hex().upper().encode(), "UTF-16 LE": value.encode("utf-16-le"),
+        "UTF-16 BE": value.encode("utf-16-be"), "reversed": value[::-1].encode(),
         "first 16 characters": value[:16].encode(),
-    }
+    }  # fmt: skip
     for shift in range(3):
         # The first characters share bits with what stands before, the last with what follows.
         inner = raw[(3 - shift) % 3 :]

@@ -90,33 +90,26 @@ PLACES: dict[str, Callable[[Plot, str], None]] = {
 
 FORMS: dict[str, Callable[[str], bytes | str]] = {
     "url, capital hex": lambda v: f"/x?t={quote(v, safe='')}&y",
-    "url, small hex": lambda v: re.sub(
-        "%..", lambda escape: escape[0].lower(), f"/x?t={quote(v, safe='')}&y"
-    ),
-    "url, slash kept": lambda v: f"/x/{quote(v)}",
-    "form data": lambda v: f"t={quote_plus(v)}",
+    "url, small hex": lambda v: re.sub("%..", lambda at: at[0].lower(), f"/x?t={quote(v, safe='')}&y"),
+    "url, slash kept": lambda v: f"/x/{quote(v)}", "form data": lambda v: f"t={quote_plus(v)}",
     "json": lambda v: json.dumps({"t": v}, ensure_ascii=False),
     "json, escaped slash": lambda v: json.dumps({"t": v}, ensure_ascii=False).replace("/", r"\/"),
     "json within json": lambda v: json.dumps({"t": json.dumps({"u": v})}),
-    "html": lambda v: f"<td>{html.escape(v)}</td>",
-    "python repr": lambda v: f"Settings(token={v!r})",
+    "html": lambda v: f"<td>{html.escape(v)}</td>", "python repr": lambda v: f"Settings(token={v!r})",
     **{form: partial(_by_shell, *words) for form, words in _SHELL.items()},
     "two gzips, one after the other": lambda v: shell("gzip -c", "first\n") + shell("gzip -c", v),
-    "bzip2": lambda v: bz2.compress(v.encode()),
-    "xz": lambda v: lzma.compress(v.encode()),
+    "bzip2": lambda v: bz2.compress(v.encode()), "xz": lambda v: lzma.compress(v.encode()),
     "zip": lambda v: zipped(v.encode()),
     "zip behind a program": lambda v: b"#!/bin/sh\n" * 9 + zipped(v.encode()),
-    "pdf": lambda v: pdf(v.encode()),
-    "png": lambda v: png(v.encode()),
+    "pdf": lambda v: pdf(v.encode()), "png": lambda v: png(v.encode()),
     "name in a zip": lambda v: zipped(v.encode()) if "/" in v else zipped(b"x", f"{v}.txt"),
-    "tar": lambda v: tarred(v.encode()),
-    "tar.gz": lambda v: tarred(v.encode(), mode="w:gz"),
+    "tar": lambda v: tarred(v.encode()), "tar.gz": lambda v: tarred(v.encode(), mode="w:gz"),
     "tar.xz": lambda v: tarred(v.encode(), mode="w:xz"),
     "Buffer in JSON": lambda v: json.dumps({"type": "Buffer", "data": list(v.encode())}),
     "escaped byte by byte": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
     "every byte percent-encoded": lambda v: "".join(f"%{byte:02X}" for byte in v.encode()),
     "binary": lambda v: b"\x7fELF\0\0" + v.encode() + b"\0\xff",
-}
+}  # fmt: skip
 
 
 def new_plot(root: Path) -> Plot:

@@ -63,24 +63,18 @@ def schema() -> Schema:
     frames["sign_offs"] |= {"due_at": or_null(INSTANT), "on_time": or_null(TRUTH)}
     ages = columns("freshness", renamed_as="ages")
     properties = {
-        "schema": {"const": SCHEMA},
-        "project": TEXT,
-        "quarter": {"type": "string", "pattern": r"^\d{4}Q[1-4]$"},
-        "as_of": INSTANT,
-        "review": {"type": "object"},
-        "verdict": {"enum": ["fail", "unknown", "pass"]},
-        "score": row(low=COUNT, high=COUNT),
-        "summary": {"type": "object"},
-        "ledger": TEXTS,
+        "schema": {"const": SCHEMA}, "project": TEXT,
+        "quarter": {"type": "string", "pattern": r"^\d{4}Q[1-4]$"}, "as_of": INSTANT,
+        "review": {"type": "object"}, "verdict": {"enum": ["fail", "unknown", "pass"]},
+        "score": row(low=COUNT, high=COUNT), "summary": {"type": "object"}, "ledger": TEXTS,
         "freshness": rows(**ages, evidence=rows(**columns("evidence", *PLACE))),
         "auth_failures": row(**failures),
         "leaks": rows(**columns("leaks"), places=rows(**columns("leak_places", "leak_id"))),
         "drift": rows(secret=TEXT, component=TEXT, environments=TEXTS),
         "settings": row(changes=rows(**columns("settings_changes")), in_force=LIST),
         "not_ended": rows(**dict.fromkeys(ended, TEXT)),
-        **{name: rows(**found) for name, found in frames.items()},
-        "coverage": row(**coverage),
-    }
+        **{name: rows(**found) for name, found in frames.items()}, "coverage": row(**coverage),
+    }  # fmt: skip
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:{SCHEMA.replace('/', ':')}",
