@@ -85,8 +85,8 @@ def test_a_comment_of_code_is_known(shapes: Rules) -> None:
     """A value that is commented out was perhaps never in use; one behind a comment's sign may be."""
     value = fake_value("comment", 32, MIXED)
     for before, commented in (("  # ", True), ("", False), ("x = 1  # ", False)):
-        (found,) = shapes.find(f"{before}config.secret_key = '{value}'\n".encode(), ("devise.rb",))
-        assert found.commented == commented
+        found = shapes.find(f"{before}config.secret_key = '{value}'\n".encode(), ("devise.rb",))
+        assert {one.commented for one in found} == {commented}
 
 
 def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
