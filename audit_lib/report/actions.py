@@ -86,9 +86,8 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
-    # Who reviews knows of the files that values were given by: their lines count as what was given.
     left = tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")
-    given, groups = set(left["source"]), dict[str, list[Any]]()
+    given, groups = set(left["source"]), dict[str, list[Any]]()  # whose values who reviews gave
     for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
         groups.setdefault(finding.action, []).append(finding)
     made = []
@@ -185,10 +184,9 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
     if target == "tracked":
         paths = list(dict.fromkeys(map(_path, group)))
         return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
-    if target == "file":
-        is_copy = "values-on-disk" in checks and worst.subject != "env file"
-        if is_copy or checks != {"values-on-disk"}:
-            return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
+    is_copy = "values-on-disk" in checks and worst.subject != "env file"
+    if target == "file" and (is_copy or checks != {"values-on-disk"}):
+        return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
