@@ -13,9 +13,8 @@ Kind = TypeVar("Kind")
 Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 Several = tuple[Any, ...]  # a list in a cell: never a text that is parted again
 
-_INSTANT = pd.DatetimeTZDtype("us", "UTC")
 _TYPES: dict[Any, Any] = {
-    Instant: _INSTANT,
+    Instant: pd.DatetimeTZDtype("us", "UTC"),
     str: pd.StringDtype(na_value=np.nan),
     bool: np.dtype(bool),
     int: np.dtype("int64"),
@@ -61,9 +60,8 @@ class Contract:
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """A judged frame of the rows given, with its columns and types also if there is no row."""
-        if made := list(rows):
-            return cls.checked(pd.DataFrame(made, columns=list(cls.columns)))
-        return pd.DataFrame({name: pd.array([], column.type) for name, column in cls.columns.items()})
+        own = list(rows)
+        return cls._judge({name: np.fromiter([row.get(name) for row in own], object) for name in cls.columns})
 
     @classmethod
     def checked(cls, frame: pd.DataFrame) -> pd.DataFrame:
@@ -73,22 +71,23 @@ class Contract:
             odd = sorted({*map(str, frame)} ^ {*cls.columns}) or "their order"
             raise ContractBroken(f"{cls.__name__}: other columns than the contract's: {odd}")
         fresh = frame.reset_index(drop=True)
-        judged = {
-            name: _judged(f"{cls.__name__}: {name}", fresh[name], cls.columns[str(name)]) for name in fresh
-        }
-        return pd.DataFrame(judged, index=fresh.index, copy=False)
+        return cls._judge(fresh, fresh.index)
+
+    @classmethod
+    def _judge(cls, given: Any, index: pd.Index | None = None) -> pd.DataFrame:
+        judged = {name: _judged(f"{cls.__name__}: {name}", given[name], cls.columns[name]) for name in given}
+        return pd.DataFrame(judged, index, copy=False)
 
 
-def _judged(place: str, values: pd.Series, column: Column) -> Any:
-    cells: Any = values.array  # judged in a tenth of the time that a Series takes
+def _judged(place: str, values: Any, column: Column) -> Any:
+    cells = getattr(values, "array", values)  # judged in a tenth of the time that a Series takes
     # Before it is coerced: as a bool a missing value would be `False`.
-    if not column.nullable and cells.isna().any():
+    if not column.nullable and pd.isna(cells).any():
         raise ContractBroken(f"{place} may not be null")
     try:
         # By name: categories with words equal no categories without, and comparing types takes long.
         if cells.dtype.name != column.type.name:
-            known = pd.to_datetime(values, utc=True) if column.type == _INSTANT else cells
-            values = cells = known.astype(column.type)
+            values = cells = pd.array(cells, column.type)
     except (TypeError, ValueError):
         raise ContractBroken(f"{place} cannot be {column.type}") from None
     if column.unique and len(pd.unique(cells)) < len(cells):
