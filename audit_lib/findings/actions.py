@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-import pandas as pd
-
 from audit_lib.base.frames import rows
-from audit_lib.findings.check import Tables
+from audit_lib.findings.check import Rows, Tables
 from audit_lib.findings.find import Finding
 from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
@@ -34,7 +32,7 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     return [first.setdefault(root[keys[0]], id_) for id_, keys in named]
 
 
-def _values(inventory: pd.DataFrame) -> dict[Key, list[Key]]:
+def _values(inventory: Rows) -> dict[Key, list[Key]]:
     values: dict[Key, list[Key]] = {}
     for row in rows(inventory):
         key = ("value", row.fingerprint) if row.fingerprint else ("place", row.secret, row.environment)
@@ -47,12 +45,12 @@ def _of(values: Keys, secret: str, environment: str) -> list[Key]:
 
 
 def _lines(tables: Tables) -> dict[str, list[Key]]:
-    leaks = tables["leaks"].set_index("leak_id")
+    leaks = {row.leak_id: row for row in rows(tables["leaks"])}
     lines: dict[str, list[Key]] = {}
     for row in rows(tables["leak_places"]):
-        leak = leaks.loc[row.leak_id]
-        gone = leak["force"] == "not in force" or pd.isna(leak["fingerprint"])
-        key = ("history",) if gone else ("value", str(leak["fingerprint"]))
+        leak = leaks[row.leak_id]
+        gone = leak.force == "not in force" or leak.fingerprint is None
+        key = ("history",) if gone else ("value", leak.fingerprint)
         lines.setdefault(f"{row.path}:{row.line}", []).append(key)
     return lines
 

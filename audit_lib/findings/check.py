@@ -133,20 +133,20 @@ class Check:
         """The rows that it judges."""
         return self.condition.prepare(tables[self.table], tables)
 
-    def picked(self, rows: Rows) -> Iterator[tuple[Case, Rows]]:
-        """The rows of each case, without those of an earlier one."""
+    def picked(self, rows: Rows) -> Iterator[tuple[Case, Truths]]:
+        """Which rows are of each case, without those of an earlier one."""
         left = self.condition.about(rows)
         for case, holds in zip(self.cases, self.condition.cases, strict=True):
             here = left & holds(rows)
             left = left & ~here
-            yield case, rows[here] if here.any() else rows[:0]  # most pick none, and a slice copies nothing
+            yield case, here
 
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
     """Which rows are faults, and which of the others cannot be decided."""
     truths = {status: np.zeros(len(rows), bool) for status in ("open", "unknown")}
     for case, here in check.picked(rows):
-        truths[case.status] |= rows.index.isin(here.index)
+        truths[case.status] |= here
     return truths["open"], truths["unknown"]
 
 

@@ -63,8 +63,8 @@ def more_than(column: str, least: float) -> Predicate:
 def with_lines(table: Rows, tables: Tables) -> Rows:
     """The rows with `line_of`, and `other_line_of` if they compare: FILE:LINE of their secrets. Without a
     line in the inventory it is ENVIRONMENT/SERVICE, since no value was seen there."""
-    inventory, lines = tables["inventory"].dropna(subset="line"), defaultdict(list)
-    for row in rows(inventory[["secret", "environment", "service", "source", "line"]]):
+    columns, lines = ["secret", "environment", "service", "source", "line"], defaultdict(list)
+    for row in rows(tables["inventory"][columns].dropna(subset="line")):
         for service in {row.service, ""}:
             lines[row.secret, row.environment, service].append(f"{row.source}:{row.line}")
     for side in ("", "other_"):

@@ -74,14 +74,15 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
 
     A table that is absent raises `KeyError`: its checks would else pass in silence.
     """
-    found = [finding for check in checks for finding in _apply(check, check.rows(tables), policy)]
+    held = (check for check in checks if len(tables[check.table]))
+    found = [finding for check in held for finding in _apply(check, check.rows(tables), policy)]
     return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
 
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
     alike: dict[str, list[Finding]] = {}
-    for case, picked in check.picked(table) if len(table) else ():
-        for finding in _of_case(check, case, picked, policy) if len(picked) else ():
+    for case, here in check.picked(table):
+        for finding in _of_case(check, case, table[here], policy) if here.any() else ():
             alike.setdefault(finding.id, []).append(finding)
     yield from map(_merged, alike.values())
 

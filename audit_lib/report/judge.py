@@ -16,7 +16,7 @@ import pandas as pd
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.frames import Contract, Field, Series, Several, rows
-from audit_lib.findings.check import Check, Item, judged
+from audit_lib.findings.check import Check, Item, Truths, judged
 from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
@@ -169,9 +169,9 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     named = {name for rule in rules for name in rule.checks}
     truths = {check.id: _judge(check, audit.checked) for check in CHECKS if check.id in named}
     found = audit.findings[audit.findings["status"].isin(("open", "unknown"))]
-    names = [" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found)]
-    words = pd.Series([{*re.findall(r"\w+", text)} for text in names], found.index, dtype=object)
-    seen = _Seen(audit, truths, not_seen(audit), found.assign(words=words))
+    texts = (" ".join((row.subject, *(item[0] for item in row.covers))) for row in rows(found))
+    words = ({*re.findall(r"\w+", text)} for text in texts)
+    seen = _Seen(audit, truths, not_seen(audit), [*zip(found["check"], found["id"], words, strict=True)])
     return RuleResults.of(
         {"rule": rule.number, "says": rule.says, "guide_lines": rule.lines, "procedure": "", "evidence": ()}
         | _decided(rule, seen)
@@ -181,12 +181,12 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
 
 class _Seen(NamedTuple):
     audit: "Audit"
-    truths: Frames  # by check: which rows of its frame it is about, finds faulty, or cannot decide
+    truths: Mapping[str, Truths]  # by check: which rows of its frame it is about, finds faulty, cannot decide
     needs: tuple[Need, ...]
-    findings: pd.DataFrame  # that are open or unknown, with the words of their subjects
+    findings: list[tuple[str, str, set[str]]]  # check, id and words of the subjects of open and unknown ones
 
 
-def _judge(check: Check, frames: Frames) -> pd.DataFrame:
+def _judge(check: Check, frames: Frames) -> Truths:
     """For each row of the check's frame whether it is about it, finds a fault, or is not known. A row is also
     not known if its columns say so: one finding stands for all that were not supplied."""
     judgeable = check.rows(frames)
@@ -196,8 +196,8 @@ def _judge(check: Check, frames: Frames) -> pd.DataFrame:
     silent = judgeable[states].isin(["not supplied", "unknown"]).any(axis=1)
     if "placeholder" in judgeable:
         silent |= judgeable["state"].eq("present") & judgeable["placeholder"].isna()
-    truths = pd.DataFrame({"about": about, "fault": fault, "unknown": unknown | (about & ~fault & silent)})
-    return truths.reindex(frames[check.table].index, fill_value=False).astype(bool)
+    truths = pd.DataFrame(np.transpose((about, fault, unknown | (about & ~fault & silent))), judgeable.index)
+    return truths.reindex(frames[check.table].index, fill_value=False).to_numpy()
 
 
 def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
@@ -223,9 +223,8 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     decided_by, sought = [*rule.checks], [BY_ID[name].what.removesuffix(".") for name in rule.checks]
     tables = list(dict.fromkeys(BY_ID[name].table for name in rule.checks))
     tallies = [_tally_rows(table, rule, seen) for table in tables]
-    findings = seen.findings[seen.findings["check"].isin(rule.checks)]
-    pairs, secrets = zip(findings["id"], findings["words"], strict=True), {*rule.secrets}
-    shown = [id_ for id_, words in pairs if not secrets or words & secrets]
+    secrets, own = {*rule.secrets}, (one for one in seen.findings if one[0] in rule.checks)
+    shown = [id_ for _, id_, words in own if not secrets or words & secrets]
     if rule.leaks_in:
         leaked, searched = _tally_leaks(rule, seen.audit)
         tallies, shown = [*tallies, searched], [*shown, *leaked]
@@ -252,8 +251,7 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
 
 def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
     frame = seen.audit.checked[table]
-    several = [seen.truths[name].to_numpy() for name in rule.checks if BY_ID[name].table == table]
-    truths = np.asarray(np.stack(several).any(axis=0))
+    truths = np.any([seen.truths[name] for name in rule.checks if BY_ID[name].table == table], axis=0)
     names = [column for column in ("secret", "other_secret") if column in frame]
     if rule.secrets and names:
         truths = truths[frame[names].isin(rule.secrets).any(axis=1).to_numpy()]

@@ -74,10 +74,12 @@ def report_record(audit: "Audit") -> Row:
 
 
 def _summary(screen: Screen) -> Row:
-    said: Row = {name: getattr(screen, name) for name in ("sentence", "reasons")}
-    said |= {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
-    said |= {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
-    return {name: plain(part) for name, part in said.items()}
+    said: Row = plain(
+        {name: getattr(screen, name) for name in ("sentence", "reasons")}
+        | {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
+        | {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
+    )
+    return said
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:

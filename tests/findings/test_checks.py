@@ -22,7 +22,7 @@ def _verdicts(check: Check) -> Iterator[list[tuple[str, int]]]:
         tables = {name: rows_of(name, *change.get(name, ())) for name in TABLES}
         mine = {check.table: rows_of(check.table, change, *change.get(check.table, ()))}
         rows = check.rows(tables | mine)
-        spoke = [(at, case, picked) for at, (case, picked) in enumerate(check.picked(rows)) if len(picked)]
+        spoke = [(at, case, rows[here]) for at, (case, here) in enumerate(check.picked(rows)) if here.any()]
         said = [
             case.status
             if case.status == "unknown"
