@@ -188,8 +188,9 @@ def _between(stream: LogStream, first: int, end: int | None) -> Iterator[bytes]:
 
 def settled(formats: LogFormats, sums: LogSums) -> LogSums:
     """The sums with each login that was redirected counted as it ended."""
-    both = settle_logins(sums.requests, sums.events, formats.logins)
-    requests, events = (together([frame]) for frame in both)
+    requests, events = settle_logins(sums.requests, sums.events, formats.logins)
+    if events is not sums.events:
+        requests, events = together([requests]), together([events])
     return replace(sums, requests=requests, events=events)
 
 
@@ -242,6 +243,8 @@ class Tally:
             for number, before, event, client in self._waiting:
                 self._add_event(event, client, number, NONE, before, NONE, day_of(before))
             self._pack()
+            if len(self._frames) == 1:
+                return LogSums(*self._frames[0], self._facts)
             requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
             return LogSums(_grouped(requests), events, self._facts)
         finally:
