@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -128,14 +128,10 @@ class LogFormats:
     words: Mapping[str, Words]  # the other tables of the file
     declared_statuses: tuple[int, ...] = ()  # the policy's own, beside those of REQUEST_KINDS
     logins: tuple[Login, ...] = ()
+    origin: str = ""  # digest of the text that they are of, and the names of secrets beside it
 
     def __hash__(self) -> int:
         return hash((self.declared_statuses, self.logins, len(self.bodies)))  # all of it would take long
-
-    @cached_property
-    def digest(self) -> str:
-        """Names all that is read by them."""
-        return sha256(repr(self).encode("utf-8", "surrogateescape")).hexdigest()
 
     def declaring(self, statuses: Iterable[int], logins: Iterable[Login] = ()) -> "LogFormats":
         """The same formats, with these statuses, and what these logins declare, as failed logins."""
@@ -217,7 +213,8 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
     words = read.model_dump(include={"json_", "outcome", "possible", "refusal"}, by_alias=True)
     own = (name.lower() for name in secrets if name.isascii())
     parameters = tuple(dict.fromkeys((*own, *read.query.get("secret_parameters", ()))))
-    return LogFormats(prefixes, bodies, messages, words | {"query": {"secret_parameters": parameters}})
+    words |= {"query": {"secret_parameters": parameters}}
+    return LogFormats(prefixes, bodies, messages, words, origin=f"{sha256(content).hexdigest()} {parameters}")
 
 
 def _fault(error: Any, table: dict[str, Any], place: str) -> Fault:

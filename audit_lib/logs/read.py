@@ -76,7 +76,7 @@ class _Log(NamedTuple):
 def _kept_sums(
     cache: Cache, search: Redactor, logs: Sequence[_Log], formats: LogFormats, read: _Reader
 ) -> Iterator[LogSums]:
-    by = formats.digest, search.contents
+    by = formats.origin, formats.declared_statuses, formats.logins, search.contents
     names = [cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs]
     bodies = [cache.recall(name) for name in names]
     new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
