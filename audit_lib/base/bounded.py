@@ -58,7 +58,7 @@ def matches_glob(text: str, globs: Iterable[str]) -> bool:
     that someone masked, not any text."""
     folded = text.lower()
     return any(
-        folded == glob or (set(glob) != {"*"} and fnmatchcase(folded, re.sub(r"[\[?]", r"[\g<0>]", glob)))
+        folded == glob or (set(glob) > {"*"} and fnmatchcase(folded, re.sub(r"[\[?]", r"[\g<0>]", glob)))
         for glob in map(str.lower, globs)
     )
 

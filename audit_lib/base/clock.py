@@ -89,4 +89,4 @@ def since_instant(text: str, now: datetime) -> datetime:
 
 def iso(instant: datetime) -> str:
     """`2026-09-30T23:59:59Z`: how every artefact writes an instant."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

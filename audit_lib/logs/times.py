@@ -21,8 +21,8 @@ _MONTHS = {
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _FORMS = (
-    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
     rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
     rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
     rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
     # As Americans write it, and nobody else with these capitals: the month stands first.
