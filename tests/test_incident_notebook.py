@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import nbformat
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page
 
 from audit_lib.__main__ import main
 from audit_lib.sample import DEPLOYS
@@ -90,7 +90,7 @@ def test_a_stolen_value_in_requests_is_published_in_no_form(published: tuple[Pat
     assert not [form for form in stolen(STOLEN) for text in (published[1], *files) if form in text]
 
 
-def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str], chromium: Browser) -> None:
+def test_what_a_deploy_says_is_dead_on_the_page(published: tuple[Path, str], chromium: Any) -> None:
     """Commit messages of a deploy list are text: in Chromium nothing lives, and a phone does not scroll."""
     page, asked = new_page(chromium, viewport={"width": 400, "height": 900}), list[str]()
     page.on("request", lambda request: asked.append(request.url))
@@ -106,7 +106,7 @@ ELSEWHERE = "192.0.2.44"  # of the sample, in the window
 
 
 @pytest.fixture(scope="module")
-def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Page, str, Path]]:
+def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str, Path]]:
     """A page, the address of a notebook in JupyterLab by its name, and the folder that it serves."""
     work, scratch = (tmp_path_factory.mktemp(name) for name in ("work", "scratch"))
     with pytest.MonkeyPatch.context() as patch:
@@ -115,7 +115,7 @@ def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             yield new_page(chromium, viewport={"width": 1400, "height": 1200}), f"{address}&reset", work
 
 
-def _run_all(page: Page, address: str) -> None:
+def _run_all(page: Any, address: str) -> None:
     page.goto(address)
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
@@ -123,7 +123,7 @@ def _run_all(page: Page, address: str) -> None:
     page.get_by_text("Run All Cells", exact=True).click()
 
 
-def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Page, str, Path]) -> None:
+def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Any, str, Path]) -> None:
     """When each way of saying a value was run by hand, the page, the file and its checkpoint are clean."""
     page, address, work = lab
     canary = notebook(KNOW, *CELLS, *FAILING, "print('the end')", parameters=False)
@@ -142,7 +142,7 @@ def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Page, str, Path]) -> 
     assert disclosed("\n".join([shown, *saved])) == []
 
 
-def test_an_analyst_follows_the_timeline(lab: tuple[Page, str, Path], tmp_path: Path) -> None:
+def test_an_analyst_follows_the_timeline(lab: tuple[Any, str, Path], tmp_path: Path) -> None:
     """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
     (page, address, work), asked = lab, list[str]()
     write_sample(tmp_path / "sample")

@@ -14,7 +14,6 @@ from typing import Any
 import nbformat
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser
 
 from audit_lib.__main__ import main
 from audit_lib.ledger import Draft, append
@@ -128,7 +127,7 @@ def _commit(project: Path, messages: list[str]) -> None:
         (project / _file_name(message)).unlink()
 
 
-def test_the_page_is_dead_in_a_real_browser(attacked: Path, listener: Any, chromium: Browser) -> None:
+def test_the_page_is_dead_in_a_real_browser(attacked: Path, listener: Any, chromium: Any) -> None:
     """Opened in Chromium, the report makes no request, runs nothing and holds no element of an attacker's."""
     page = new_page(chromium)
     dialogs: list[str] = []

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
 
 from tests.support.browser import new_page
 from tests.support.paths import GOLDEN
@@ -15,14 +14,14 @@ HEIGHT, WIDTH = "document.documentElement.scrollHeight", "document.documentEleme
 LARGEST = 400 * 1024
 
 
-def _opened(chromium: Browser, wide: int = 1280, at: str = "", **more: Any) -> Page:
+def _opened(chromium: Any, wide: int = 1280, at: str = "", **more: Any) -> Any:
     page = new_page(chromium, viewport={"width": wide, "height": 900}, **more)
     page.goto(REPORT.as_uri() + at)
     return page
 
 
 @pytest.mark.parametrize(("wide", "tall"), [(1280, 2500), (390, 6000)])
-def test_folded_it_is_short_and_loads_nothing(chromium: Browser, wide: int, tall: int) -> None:
+def test_folded_it_is_short_and_loads_nothing(chromium: Any, wide: int, tall: int) -> None:
     """On a screen and on a phone: small, no taller than can be read, nothing beyond its width, no request."""
     assert REPORT.stat().st_size <= LARGEST
     page = new_page(chromium, viewport={"width": wide, "height": 900})
@@ -35,7 +34,7 @@ def test_folded_it_is_short_and_loads_nothing(chromium: Browser, wide: int, tall
     assert seen == [REPORT.as_uri()]
 
 
-def test_the_five_actions_are_on_the_first_screen(chromium: Browser) -> None:
+def test_the_five_actions_are_on_the_first_screen(chromium: Any) -> None:
     """Each with its owner and when it is due, above 900 pixels at 1280 wide."""
     actions = _opened(chromium).locator(".screen ol li")
     assert actions.count() == 5
@@ -46,7 +45,7 @@ def test_the_five_actions_are_on_the_first_screen(chromium: Browser) -> None:
         assert "overdue since" in action.inner_text() or "by " in action.inner_text()
 
 
-def test_without_scripts_it_is_whole(chromium: Browser) -> None:
+def test_without_scripts_it_is_whole(chromium: Any) -> None:
     """Each section opens, by keyboard too, and holds its tables."""
     folds = _opened(chromium, java_script_enabled=False).locator("details.section")
     assert folds.count() == 7
@@ -54,7 +53,7 @@ def test_without_scripts_it_is_whole(chromium: Browser) -> None:
     assert folds.first.locator("table").first.is_visible()
 
 
-def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Browser) -> None:
+def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Any) -> None:
     """What is typed must be in each row that is left; an action leads to the findings that it closes."""
     page = _opened(chromium, at="#do-1")
     section = page.locator("#what-must-be-done-by-whom-by-when")
@@ -69,7 +68,7 @@ def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Browser) -
 
 @pytest.mark.skipif(not AXE.exists(), reason="npm ci of tests/loaders into .cache/npm is needed")
 @pytest.mark.parametrize(("wide", "scheme"), [(1280, "light"), (390, "dark")])
-def test_axe_finds_nothing(chromium: Browser, wide: int, scheme: str) -> None:
+def test_axe_finds_nothing(chromium: Any, wide: int, scheme: str) -> None:
     """No violation, folded and with every fold open; each width and each scheme once."""
     page = _opened(chromium, wide, color_scheme=scheme, bypass_csp=True)
     page.evaluate(AXE.read_text("utf-8"))

@@ -14,23 +14,23 @@ from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, sliced
 
-POLICY = bundled_policy("paiid")
+
+def _read(root: Path, policy: Policy) -> ProjectRead:
+    """A project as of now."""
+    project = load_project(root)
+    keeper, now = Keeper(key_of(project)), datetime.now(UTC)
+    return ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> RotatingProject:
-    """The application; nothing is done to it here."""
-    return RotatingProject(tmp_path_factory.mktemp("app"))
+def app(tmp_path_factory: pytest.TempPathFactory) -> ProjectRead:
+    """The application, read once: nothing is done to it here."""
+    return _read(RotatingProject(tmp_path_factory.mktemp("app")).root, bundled_policy("paiid"))
 
 
-def planned(
-    app: RotatingProject, secret: str, *, policy: Policy = POLICY, compromised: bool = False
-) -> RotationPlan:
-    """The plan of a rotation as of now."""
-    project = load_project(app.root)
-    keeper, now = Keeper(key_of(project)), datetime.now(UTC)
-    found = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
-    return plan_rotation(secret, found, compromised=compromised)
+def planned(app: ProjectRead, secret: str, *, compromised: bool = False) -> RotationPlan:
+    """The plan of a rotation."""
+    return plan_rotation(secret, app, compromised=compromised)
 
 
 def names_of(plan: RotationPlan) -> list[str]:
@@ -39,9 +39,9 @@ def names_of(plan: RotationPlan) -> list[str]:
 
 
 @pytest.mark.parametrize("secret", sliced([*SECRETS, "STRICT_SECRET_VALIDATION"]))
-def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None:
+def test_every_variable_has_its_steps(app: ProjectRead, secret: str) -> None:
     """Each store is written, each service refreshed, in each environment; no command holds a value."""
-    held = "".join(path.read_text("utf-8") for path in app.root.rglob("*.env"))
+    held = "".join(path.read_text("utf-8") for path in app.project.root.rglob("*.env"))
     values = set(re.findall(r"(?m)^\w+=(.{8,})$", held))
     for compromised in (False, True):
         plan = planned(app, secret, compromised=compromised)
@@ -58,7 +58,7 @@ def test_every_variable_has_its_steps(app: RotatingProject, secret: str) -> None
         assert names_of(plan)[-1] == "check"
 
 
-def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None:
+def test_scheduled_and_compromised_differ_in_order(app: ProjectRead) -> None:
     """Scheduled announces, ends in production and revokes last; compromised the other way round."""
     scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", compromised=True)
     for plan, places in ((scheduled, ["staging", "production"]), (urgent, ["production", "staging"])):
@@ -73,7 +73,7 @@ def test_scheduled_and_compromised_differ_in_order(app: RotatingProject) -> None
     assert then.index("purge") > then.index("replace")
 
 
-def test_a_pair_gets_one_value_and_partners_their_own(app: RotatingProject) -> None:
+def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
     """One command for both halves of the token, one for each of the Alpaca pair. The database's role and
     GitHub get the value of the file: it is made first, and entered in both."""
     steps = [step for step in planned(app, "NEXT_PUBLIC_API_TOKEN").steps if step.name == "replace"]
@@ -88,14 +88,14 @@ def test_a_pair_gets_one_value_and_partners_their_own(app: RotatingProject) -> N
     assert "make" not in names_of(planned(app, "JWT_SECRET_KEY"))
 
 
-def test_a_stranger_has_steps_too(app: RotatingProject, tmp_path: Path) -> None:
+def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
     """A policy without any of the fields, and a variable that no policy knows; a wrong name is a fault."""
     text = "".join(f'[[secret]]\nname = "{name}"\nservice = "backend"\n' for name in BACKEND[:2])
     (tmp_path / "own.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
-    policy = load_policy(tmp_path / "own.toml")
+    other = _read(app.project.root, load_policy(tmp_path / "own.toml"))
     for secret in (BACKEND[0], "JWT_SECRET_KEY"):
-        plan = planned(app, secret, policy=policy)
+        plan = planned(other, secret)
         assert {"snapshot", "replace", "refresh", "compare", "revoke", "check"} <= set(names_of(plan))
         assert {one.service for one in plan.steps if one.name == "refresh"} == {"backend"}
     with pytest.raises(BadInput, match="did you mean API_TOKEN"):
-        planned(app, "API_TOKN", policy=policy)
+        planned(other, "API_TOKN")

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from audit_lib.audit import Audit
+from audit_lib.findings.checks import BY_ID
+from audit_lib.findings.find import find
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import load_project
 from tests.support.applications import write
@@ -29,8 +31,8 @@ def _audit(root: Path, changed: dict[str, str]) -> Audit:
 
 def _differences(audit: Audit) -> dict[tuple[str, str, str], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
-    found = audit.findings.query("check in @CHECKS").itertuples(index=False)
-    return {(r.check, r.status, r.severity): "; ".join(item.subject for item in r.covers) for r in found}
+    found = find({"population": audit.population}, audit.policy, map(BY_ID.get, CHECKS))
+    return {(r.check.id, r.status, r.severity): "; ".join(item.subject for item in r.covers) for r in found}
 
 
 def _row(audit: Audit, name: str) -> "pd.Series[object]":
