@@ -185,7 +185,7 @@ class Audit(ProjectRead):
     doubt = cached_property(lambda it: it._previous.doubt if it._previous else "")
     _signed = cached_property(lambda it: reviews.last_signed(it.ledger))
     settings_changes = frame(
-        lambda it: reviews.tabulate_settings_changes(it.project, it.policy, it._signed, it.doubt, it._code)
+        lambda it: reviews.tabulate_settings_changes(it.project, it.policy, it._signed, it.doubt)
     )
 
     @cached_property

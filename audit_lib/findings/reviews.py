@@ -1,7 +1,6 @@
 """The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,16 +20,12 @@ from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
-from audit_lib.settings.discover import discover, guess_variables
 from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
-from audit_lib.settings.variables import CodeRead
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
-# What `init` asks its reader for, and what hides nothing: a login, and that a variable is a secret.
-_ASKED = re.compile(r"\+ (?:login .*|secret [^:]+: (?:kind = secret|max_age_days = (?:[1-8]?\d|90)))")
-_NOUNS = {"secret": ("guess of `init`", "guesses of `init`"), "login": ("declared login", "declared logins")}
+_OWN = ("+ secret ", "+ login ")  # what a project declares
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 
 
@@ -100,11 +95,11 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
 
 
 def tabulate_settings_changes(
-    project: Project, policy: Policy, last: LastReview | None, doubt: str = "", code: CodeRead | None = None
+    project: Project, policy: Policy, last: LastReview | None, doubt: str = ""
 ) -> pd.DataFrame:
-    """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one.
-    Then what `init` guesses by the `code` is no change, but nothing shows that it is right, or where the
-    project's files were: rows say so, and of a doubt about the last report."""
+    """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one, and
+    nothing shows whether what the project declares is right, or where its files were: rows say so. They say
+    why the last report is in doubt, too."""
     since, unsigned = NEVER_SIGNED, list[str]()
     if last and last.settings is not None:
         since = f"the review as of {instant_words(last.as_of)} ({last.place})"
@@ -113,12 +108,10 @@ def tabulate_settings_changes(
         known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
         changed = difference(dump(bundled_policy(known)), dump(policy))
         changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
-        if code and known == GENERIC and changed:
-            own = {f"+ {line}" for line in _guesses(project, code)} | {*filter(_ASKED.fullmatch, changed)}
-            said = Counter(
-                line.split()[1] for line in own.intersection(changed) if line.endswith(": declared")
-            )
-            unsigned += [counted(said[kind], *nouns) for kind, nouns in _NOUNS.items() if said[kind]]
+        if known == GENERIC:  # which declares none of its own
+            own = [line for line in changed if line.startswith(_OWN)]
+            said = Counter(line.split()[1] for line in own if line.endswith(": declared"))
+            unsigned += [counted(count, f"declared {kind}") for kind, count in sorted(said.items())]
             changed = tuple(line for line in changed if line not in own)
         unsigned.append("the place of a file")
     digest = digest_of_difference(changed)
@@ -127,14 +120,6 @@ def tabulate_settings_changes(
     unknown = {"was": "not known", "now": "not known", "known": False}
     found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
     return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
-
-
-def _guesses(project: Project, code: CodeRead) -> Iterator[str]:
-    generic, there = bundled_policy(GENERIC), discover(project)  # whatever audit.toml names no more
-    for guess in guess_variables(there, generic, code, {source.path for source in there.env_sources}):
-        yield f"secret {guess['name']}: declared"
-        period = {"max_age_days": generic.default_max_age_days} if guess["kind"] == "secret" else {}
-        yield from (f"secret {guess['name']}: {key} = {value}" for key, value in (guess | period).items())
 
 
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:

@@ -216,11 +216,10 @@ def _homes_of(
     whether it is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
-    holding = {
-        place for place, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint
-    }
+    holding = {at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint}
     secrets = {place.secret for place in (*last, *holding)}
-    secrets |= {row.secret for row in inventory if row.variable == leak.variable}
+    named = leak.variable.rpartition(".")[2].upper()  # as code may write it
+    secrets |= {row.secret for row in inventory if row.variable.upper() == named}
     in_force, homes = {place.environment for place in holding}, []
     for place in dict.fromkeys((*held, *last)):
         row, gone = held.get(place), last[place].gone if place in last else None

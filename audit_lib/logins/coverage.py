@@ -209,8 +209,7 @@ def _hints(traffic: Traffic) -> list[str]:
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
     refusing = days.loc[days["count"].gt(0), "bad"].gt(0)
     longest = int((~refusing).groupby(refusing.cumsum()).sum().max())
-    # As usual is what the days outside of the stretch show; it may begin on any day.
-    usual = refusing.sum() / (len(refusing) - longest + 1)
+    usual = refusing.sum() / (len(refusing) - longest + 1)  # as the days outside of the stretch show
     rare = refusing.any() and len(refusing) * (1 - usual) ** longest < CHANCE
     hints = {
         "no route that the policy names was answered with 2xx: the log may be another application's": other,

@@ -238,15 +238,17 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     here = seconds[traffic.requests["network"].eq(answer["network"])]
     reached = begun - rule.days * DAY
     is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
-    mine = traffic.requests[traffic.requests["client"].eq(answer["client"]) & seconds.between(at, at + DAY)]
-    mine = mine[mine["method"].isin(WRITING) & mine["status"].lt(400) & mine["route"].ne(answer["route"])]
-    sent = dict.fromkeys(mine["method"] + " " + mine["route"])
+    theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & seconds.ge(at)]
+    sent = theirs[theirs["method"].isin(WRITING) & theirs["status"].lt(400) & theirs["seconds"].le(at + DAY)]
+    sent, last = sent[sent["route"].ne(answer["route"])], theirs["at"].max()
+    changed = dict.fromkeys(sent["method"] + " " + sent["route"])
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
-        f"what it sent within a day after: {few(sent, 3)}": sent,
+        f"what it changed within a day after: {few(changed, 3)}": changed,
+        f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     severity = "high" if not sure and rule.severity == "critical" else rule.severity
     found = incident(run, clauses, severity, client=answer["client"])

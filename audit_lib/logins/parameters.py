@@ -30,8 +30,7 @@ RENAMED = {  # what the policies of before name, and what has its place
 Count = Annotated[float, Field(ge=1, le=10_000)]
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
-# So many (of so many networks) within so many minutes.
-Rung = Annotated[tuple[Minutes, ...], Field(min_length=2, max_length=3)]
+Rung = Annotated[tuple[Minutes, ...], Field(min_length=2, max_length=3)]  # so many, of networks, in minutes
 Networks = tuple[IPvAnyNetwork, ...]
 Texts = tuple[str, ...]
 

@@ -28,8 +28,7 @@ START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a 
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 # What a server of ssh writes where only keys are allowed: no other line proves that such a login failed.
 PROVEN_BY_SSH = ("ssh session without a login",)  # of log_formats.toml
-# A server writes the refusal and the application its message within so many seconds: one login.
-_SAME_LOGIN = 5
+_SAME_LOGIN = 5  # seconds within which a server's refusal and the application's message are one login
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
@@ -113,7 +112,8 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual &= answered | status.isin(REDIRECTS)
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     named = [name for name in (*access.login, *access.protected) if "*" not in name]
-    is_shown = answered | let_in | ((by_own | route.isin(named)) & ~status.isin(_MISSING))
+    is_named = by_own | route.isin(named)
+    is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
     return requests.assign(
         network=mapped(requests["client"], network_of).astype("str"),
         refused=refused,
@@ -176,12 +176,12 @@ def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
 def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
     """One row for each client with requests that may be in the window, the most refused first.
 
-    Its columns: client, network, requests, failures, successes (2xx on protected routes), classification.
+    Its columns: client, network, requests, failures, successes (logins; 2xx if protected), classification.
     """
-    good = succeeded(requests)
     before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
     count = requests["count"]
-    sums = {"requests": count, "failures": count * requests["refused"], "successes": count * good}
+    good = count * (succeeded(requests) | requests["let_in"])
+    sums = {"requests": count, "failures": count * requests["refused"], "successes": good}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)
     frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
     client, answered = frame["client"], frame["successes"].gt(0)

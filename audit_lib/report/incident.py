@@ -153,9 +153,10 @@ def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Rep
 def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:
     addresses = best.addresses if best else ()
     every = case.here[case.here["client"].isin(addresses)] if addresses else case.here
-    asked, refused = (int(part["count"].sum()) for part in (every, every[every["refused"]]))
+    parts = (every, every[every["refused"]], every[every["status"].ge(500)])
+    asked, refused, failed = (int(part["count"].sum()) for part in parts)
     whose = f" of {few(addresses)}" if addresses else ""
-    yield f"Of {counted(asked, 'request')}{whose} in the window {refused:,} were refused."
+    yield f"Of {counted(asked, 'request')}{whose} in the window {refused:,} were refused, {failed:,} failed."
     if outage:
         yield f"{outage}."
     if case.address and not case.activity.requests["client"].eq(case.address).any():

@@ -157,12 +157,11 @@ def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     rules = guide_rules(audit.policy) or tuple(
         GuideRule(check.id, f"This is not so: {check.what}", checks=(check.id,)) for check in CHECKS
     )
-    known = {*BY_ID, *audit.attestations["rule"]}
     faults = [
         Fault(f"rule {rule.number}", f"names {name}, which is neither a check nor a question")
         for rule in rules
         for name in filter(None, (*rule.checks, rule.question))
-        if name not in known
+        if name not in {*BY_ID, *audit.attestations["rule"]}
     ]
     if faults:
         raise BadInput(faults)

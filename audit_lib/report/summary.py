@@ -265,9 +265,9 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
     if audit.log_counts.empty:
         yield "all days", "have no log line about requests.", "Name or export logs."
     else:
-        for reason, count in blind["reason"].str.partition("; ")[0].value_counts().head(2).items():
-            share = f"{count} of {audit.detections['detection'].nunique()}"
-            yield share, f"detections could not decide: {reason}.", ""
+        every = audit.detections["detection"].nunique()
+        for reason, count in blind["reason"].str.partition("; ")[0].value_counts().head(4).items():
+            yield f"{count} of {every}", f"detections could not decide: {reason}.", ""
     gaps = audit.coverage.query("days_with_lines < days").sort_values("days_with_lines", kind="stable")
     for row in rows(gaps):
         place = "/".join(filter(None, (row.environment, row.service)))

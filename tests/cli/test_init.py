@@ -45,21 +45,21 @@ def reviewed(project: Path) -> Audit:
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-def test_the_first_review_compares_with_what_init_guesses(tmp_path: Path) -> None:
-    """What `init` wrote nobody changed, and nobody signed: not known, also if a file is no longer named. What
-    was edited since is a finding, and so is what somebody declared otherwise, but for logins."""
+def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
+    """What a project declares of secrets and logins, where its files are; another threshold is a finding."""
     path = init(project := django_vue(tmp_path / "shop")) / "audit.toml"
-    text, guessed = path.read_text(), ["15 guesses of `init`", "the place of a file"]
+    text, guessed = path.read_text(), ["15 declared secrets", "the place of a file"]
     named = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
-    for edited in (text, text.replace(named, "")):
-        path.write_text(edited)
-        assert reviewed(project).settings_changes["setting"].tolist() == guessed
-    path.write_text(text + '[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n')
-    assert "1 declared login" in set(reviewed(project).settings_changes.query("~known")["setting"])
     block = text.partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
-    path.write_text(text.replace(block, block.replace('kind = "secret"', 'kind = "setting"')))
-    changed = reviewed(project).settings_changes
-    assert set(changed.loc[changed["known"], "setting"]) == {"secret LEGACY_TOKEN: kind"}
+    corrected = text.replace(block, block.replace('kind = "secret"', 'kind = "setting"'))
+    for edited in (text, text.replace(named, ""), corrected):
+        path.write_text(edited)
+        changes = reviewed(project).settings_changes
+        assert (changes["setting"].tolist(), changes["known"].any()) == (guessed, False)
+    path.write_text(f'{text}[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n')
+    assert "1 declared login" in set(reviewed(project).settings_changes.query("~known")["setting"])
+    path.write_text(f"{text}[detections.guessing]\nhigh = 900\n")
+    assert reviewed(project).settings_changes.query("known")["setting"].str.contains("high").any()
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:

@@ -221,7 +221,10 @@ def test_what_was_sent_after_a_success_is_said() -> None:
     later = [(200, API, 200, "GET"), *keys, (400, "/api/a", 403, "POST"), (2 * DAY, "/api/b", 200, "POST")]
     asks += [(DAY + at, STRANGER, route, status, method) for at, route, status, method in later]
     text = found_in(asks).query("detection == 'let-in'")["classification"].item()
-    assert text.partition("; what it sent within a day after: ")[2] == "POST /api/keys"
+    assert (
+        text.partition("; what it changed within a day after: ")[2]
+        == "POST /api/keys; last seen 4 Sep 2026 00:00"
+    )
 
 
 def test_a_network_that_is_new_is_said() -> None:

@@ -93,11 +93,8 @@ def _decided_by(rule: GuideRule) -> str:
 
 
 GENERATED: dict[str, Callable[[], Iterator[str]]] = {
-    "commands.md": _commands,
-    "checks.md": _checks,
-    "detections.md": _needs,
-    "rules.md": _rules,
-}
+    "commands.md": _commands, "checks.md": _checks, "detections.md": _needs, "rules.md": _rules,
+}  # fmt: skip
 
 
 if __name__ == "__main__":
