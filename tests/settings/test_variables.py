@@ -7,17 +7,7 @@ from typing import Any
 
 import pytest
 
-from audit_lib.settings import bundled_policy, load_project
-from audit_lib.settings.variables import (
-    dynamic_reads,
-    form_of,
-    in_code,
-    in_env_text,
-    is_issued,
-    likely_kind,
-    of_one_store,
-    read_code,
-)
+from audit_lib.settings import bundled_policy, load_project, variables
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
@@ -31,7 +21,7 @@ MADE = {"RANDOM": fake_value(1), "HEX": fake_value(4, 32, "0123456789abcdef")}
 @pytest.mark.parametrize(("path", "text", "expected"), ROWS["reads"])
 def test_code_is_read_for_names(path: str, text: str, expected: list[list[Any]]) -> None:
     """Each way of reading the environment gives the variable's name, its line, and whether it is needed."""
-    found = [(one.name, one.line, one.needed) for one in in_code(text, path)]
+    found = [(one.name, one.line, one.needed) for one in variables.in_code(text, path)]
     assert sorted(found) == [tuple(one) for one in expected]
 
 
@@ -39,9 +29,9 @@ def test_an_example_shows_optional_variables_in_comments() -> None:
     """A variable without a value in an example, or in a comment there, is not needed; in a live file a
     comment is a comment."""
     text = "# About this file\nA_KEY=\n\n# B_KEY=x\n#C_KEY=\n# a sentence with an = sign\nexport D_KEY='x'\n"
-    found = [(m.name, m.line, m.needed) for m in in_env_text(text, ".env.example", example=True)]
+    found = [(m.name, m.line, m.needed) for m in variables.in_env_text(text, ".env.example", example=True)]
     assert found == [("A_KEY", 2, False), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 7, True)]
-    assert [m.name for m in in_env_text(text, ".env", example=False)] == ["A_KEY", "D_KEY"]
+    assert [m.name for m in variables.in_env_text(text, ".env", example=False)] == ["A_KEY", "D_KEY"]
 
 
 def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
@@ -50,7 +40,7 @@ def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
     body = "\n".join(line[:-1] + "=" for line in lines)
     quoted = f'PEM_KEY="-----BEGIN-----\n{body}\n-----END-----"\n'
     for text in (quoted, quoted.replace('"', "")):
-        names = [m.name for m in in_env_text(text, ".env.example", example=True)]
+        names = [m.name for m in variables.in_env_text(text, ".env.example", example=True)]
         assert names == ["PEM_KEY"]
 
 
@@ -59,38 +49,42 @@ def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str
     """A default in code, no value in an example, or a line in its comments: the application runs without."""
     text = re.sub(r"\b([A-F])\b", r"\1_KEY", text).replace(" a:", " a_key:")
     text = text.replace(" b:", " b_key:").replace(" c:", " c_key:")
-    found = in_env_text(text, path, example=True) if path.startswith(".env") else in_code(text, path)
+    found = (
+        variables.in_env_text(text, path, example=True)
+        if path.startswith(".env")
+        else variables.in_code(text, path)
+    )
     assert sorted(one.name for one in found if one.optional) == [f"{name}_KEY" for name in optional.split()]
 
 
 def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
     """A Python file that cannot be parsed is named, so that nobody says that nothing there reads a name."""
     write(tmp_path, {"old.py": 'print "x"\n', "new.py": 'print("x")\n'})
-    unread = read_code(load_project(tmp_path)).unread
+    unread = variables.read_code(load_project(tmp_path)).unread
     assert [str(fault) for fault in unread] == ["old.py: is not Python that can be parsed"]
 
 
 @pytest.mark.parametrize(("path", "text", "lines"), ROWS["dynamic"])
 def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]) -> None:
     """A key in a variable, and the whole environment handed on, are lines; a name in the text is none."""
-    assert sorted(dynamic_reads(text, path)) == lines
+    assert sorted(variables.dynamic_reads(text, path)) == lines
 
 
 @pytest.mark.parametrize(("name", "values", "kind"), [*BY_NAME, *NAMES["kinds"]])
 def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: str) -> None:
     """A secret's word decides alone; of other names a value that can only be a setting does."""
-    forms = [form_of(MADE.get(value, value)) for value in values]
-    assert likely_kind(name, forms, bundled_policy("generic"))[0] == kind
+    forms = [variables.form_of(MADE.get(value, value)) for value in values]
+    assert variables.likely_kind(name, forms, bundled_policy("generic"))[0] == kind
 
 
 @pytest.mark.parametrize(("name", "other", "together"), NAMES["stores"])
 def test_two_names_may_be_of_one_store(name: str, other: str, together: bool) -> None:
     """A password and an address of one store belong together, whatever each is called."""
-    assert of_one_store(name, other) is of_one_store(other, name) is together
+    assert variables.of_one_store(name, other) is variables.of_one_store(other, name) is together
 
 
 def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
     """What another issues cannot be made here: a rotation gets it there."""
     issued = "OPENAI_API_KEY SHOP_STRIPE_API_KEY GOOGLE_CLIENT_SECRET AWS_SECRET_ACCESS_KEY"
     own = "SHOP_API_KEY INTERNAL_API_KEY API_KEY SECRET_KEY DB_PASSWORD"
-    assert [name for name in f"{issued} {own}".split() if is_issued(name, "shop")] == issued.split()
+    assert [name for name in f"{issued} {own}".split() if variables.is_issued(name, "shop")] == issued.split()
