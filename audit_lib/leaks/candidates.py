@@ -2,7 +2,6 @@
 
 import re
 import tomllib
-from collections import Counter
 from functools import cache, lru_cache
 from hashlib import sha256
 from math import log2
@@ -24,18 +23,14 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
     if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
         return False
-    (common, pairs), numbers = pairs_of(value), len(re.findall(r"\d+", value))
-    counts = Counter(value).values()
-    entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts)
     other = (
         (_KEY.search(name) and not expression("drawn").fullmatch(value))
         or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
         or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
         or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
-        or (expression("constant").fullmatch(value) and numbers <= 2 and common >= 0.6 * pairs)
         or (expression("name of a key").fullmatch(value) and name.lower().endswith("key_id"))
         or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
-        or (entropy < 3.0 if len(value) >= 16 else len(counts) < 6)
+        or len(set(value)) < (9 if len(value) >= 16 else 6)
     )
     return not other and strength_bits(unquote(value)) >= _WEAKEST_BITS
 
@@ -143,6 +138,11 @@ def reads_as_words(value: str) -> bool:
         or (mean and not numbers and len(text) < _LONG)
         or (few and (joined or (capitalised and mean >= _MEAN_OF_NAMES)) and not is_of_no_language(text))
     )
+
+
+def is_drawn(part: bytes) -> bool:
+    """Whether a part of a document is more than names and syntax: whether a generator may have made it."""
+    return any(map(values.could_be_a_piece, re.findall(r"[\w+-]+", part.decode("latin-1"))))
 
 
 def reads_as_name(text: str) -> bool:

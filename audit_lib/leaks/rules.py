@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64decode
-from binascii import Error
 from bisect import bisect
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -221,14 +220,13 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
     key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
     if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"
-    text = content.decode("utf-8", "replace") if b"kind: Secret" in content else ""
-    for document in re.split(r"(?m)^---.*$", text.replace("\r\n", "\n")) if text else ():
-        is_secret = re.search(r"(?m)^ *kind: Secret *$", document)
-        for block in expression("cluster data").finditer(document) if is_secret else ():
-            for name, encoded in expression("cluster entry").findall(block[2]):
-                value = _decoded(encoded).decode("utf-8", "replace")
-                if value.isprintable() and "\ufffd" not in value:
-                    yield value, name, "cluster"
+    text = content.decode("utf-8", "replace").replace("\r\n", "\n") if b"kind: Secret" in content else ""
+    documents = [one for one in re.split(r"(?m)^---.*$", text) if re.search(r"(?m)^ *kind: Secret *$", one)]
+    for _, block in expression("cluster data").findall("\n".join(documents)):
+        for name, encoded in expression("cluster entry").findall(block):
+            value = _decoded(encoded).decode("utf-8", "replace")
+            if value.isprintable() and "\ufffd" not in value:
+                yield value, name, "cluster"
 
 
 def _is_data(text: str, finding: Any, rule: str) -> bool:
@@ -237,15 +235,12 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
         after = text[start + len(finding.secret) : start + 800].split("\n", 2)
         return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
     if len(finding.secret) >= 40 and re.fullmatch("[0-9a-f]+", finding.secret):
-        near = [
-            *text[max(0, start - 600) : start].split("\n")[-3:-1],
-            *text[start : start + 600].split("\n")[1:3],
-        ]
-        sums = [
-            re.search(rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(finding.secret)}}}[\"']", line)
-            for line in near
-        ]
-        if sum(bool(one and not expression("secret's name").search(one[1])) for one in sums) >= 3:
+        above, below = text[max(0, start - 600) : start], text[start : start + 600]
+        near = "\n".join(above.split("\n")[-3:-1] + below.split("\n")[1:3])
+        sums = re.findall(
+            rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(finding.secret)}}}[\"']", near
+        )
+        if sum(not expression("secret's name").search(one) for one in sums) >= 3:
             return True  # of a table of sums
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
     mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{40}"
@@ -285,7 +280,7 @@ def key_line(text: str) -> str:
 
 
 def _decoded(base64: str) -> bytes:
-    with suppress(Error, ValueError):
+    with suppress(ValueError):
         return b64decode(base64 + "=" * (-len(base64) % 4), validate=True)
     return b""
 

@@ -19,7 +19,7 @@ from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, run_git, tracked
 from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
-from audit_lib.leaks.candidates import is_kind, is_others, reads_as_words
+from audit_lib.leaks.candidates import is_drawn, is_kind, is_others, reads_as_words
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
 from audit_lib.logs.files import line_times, outside_logs
@@ -70,6 +70,9 @@ class Values:
         # Keys and words that rules found begin alike, and parts of words are names in code.
         self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
         parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}
+        self._documents = {
+            one for one in parts if keeper.ask(one, lambda value: is_kind("structured", value))
+        }
         beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
@@ -92,6 +95,8 @@ class Values:
         inside = " in its name" if not line else f" in {origin.opened}" if origin.opened else ""
         for hit in self._matcher.find(data):
             if hit.form == BESIDE and _GOES_ON.match(data, hit.end - 1):
+                continue
+            if hit.form == PART and hit.name in self._documents and not is_drawn(data[hit.start : hit.end]):
                 continue
             line, at = line and line + data.count(b"\n", at, hit.start), hit.start
             form = "plain" if hit.form in (PART, BESIDE) else hit.form

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import os
 import random
 import tomllib
@@ -26,6 +27,7 @@ from tests.support.packed import zipped
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
 WORDS = "AppClientSecretForDevelopment"  # strong only by its length
+RING = json.dumps({"current_key_id": "k1", "ring": {"k1": fake_value("ring", 43)}})  # names, and a key
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SYMBOLS = "\"'\\<&> +%$/=é"
 
@@ -130,15 +132,16 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "matched"), [
     ("token {first}...", {"truncated"}), ("token ...{last}", {"truncated"}), ("token {whole}", {"exact"}),
     ("token {whole} and {first}", {"exact", "truncated"}), ("token {short}", set()),
-    ("class {words}Basic:", set()),
+    ("class AppClientSecBasic:", set()), ("{ring}", {"exact"}), (f"key {RING[-20:-4]}", {"truncated"}),
+    ('ring["current_key_id"] {{"k1": {{"k1"', set()),
 ])  # fmt: skip
 def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tmp_path: Path) -> None:
-    """Twelve characters alone are a truncated copy, but not of words; within the whole value they are not."""
+    """Twelve characters alone are a truncated copy, but not of words and syntax, nor within a whole one."""
     value = fake_value("cut", 43)
     (tmp_path / "repo").mkdir()
-    shown = text.format(first=value[:12], last=value[-12:], whole=value, short=value[:11], words=WORDS[:12])
+    shown = text.format(first=value[:12], last=value[-12:], whole=value, short=value[:11], ring=RING)
     (tmp_path / "repo" / "app.log").write_text(shown)
-    found, _ = search(tmp_path / "repo", {"TOKEN": value, "CLIENT_SECRET": WORDS}, tmp_path)
+    found, _ = search(tmp_path / "repo", {"TOKEN": value, "SECRET": WORDS, "KEYRING": RING}, tmp_path)
     assert set(found.sightings["matched"]) == matched
 
 

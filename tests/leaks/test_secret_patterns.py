@@ -124,10 +124,8 @@ def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes
     long = fake_value(path, 64, MIXED + "!#%&*+-.:=?@^_~")
     encoded = b64encode(value.encode()).decode()
     held = {shapes.keeper.fingerprint(one) for one in (value, long, digits)}
-    for content, is_held in (
-        (text.format(v=value, w=long, h=digits, b=encoded), True),
-        (other.format(b=encoded), False),
-    ):
+    texts = {True: text.format(v=value, w=long, h=digits, b=encoded), False: other.format(b=encoded)}
+    for is_held, content in texts.items():
         found = {one.fingerprint for one in shapes.find(content.encode(), (path,))}
         assert bool(found & held) == is_held
 
@@ -152,9 +150,6 @@ def test_a_token_within_base64_is_none(shapes: Rules) -> None:
     assert shapes.find(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))
 
 
-# ---- Hashes of passwords at rest: a class of their own, by their format ----
-
-
 def _random(length: int, letters: str = "./ABCxyz0189") -> str:
     return "".join(random.Random(f"hash {length}").choices(letters, k=length))
 
@@ -177,12 +172,11 @@ HASHES = {
 def test_each_format_is_known(name: str, shapes: Rules) -> None:
     """Alone, quoted, and after a user's name; not if it is cut short."""
     value = HASHES[name]
-    texts = (value, f'"{value}"', f"admin:{value}:19000:0:", f"PASSWORD_HASH={value}\n")
-    found = [
-        shapes.find_chosen(text.encode(), "config.txt")[0] for text in (*texts, value[: len(value) // 3])
-    ]
+    whole = (value, f'"{value}"', f"admin:{value}:19000:0:", f"PASSWORD_HASH={value}\n")
+    texts = (*whole, value[: len(value) // 3])
+    found = [shapes.find_chosen(text.encode(), "config.txt")[0] for text in texts]
     hashes = [{shape.fingerprint for shape in some if shape.rule == HASH} for some in found]
-    assert hashes == [{shapes.keeper.fingerprint(value)}] * len(texts) + [set()]
+    assert hashes == [{shapes.keeper.fingerprint(value)}] * len(whole) + [set()]
 
 
 def test_a_hash_is_a_class_of_its_own(tmp_path: Path) -> None:
