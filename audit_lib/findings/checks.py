@@ -23,7 +23,7 @@ from audit_lib.secrets.inventory import DEVELOPMENT
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
-MINUTE = pd.Timedelta("1min")
+MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
 REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
@@ -136,9 +136,11 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
     connect during an outage."""
     wide = detections[(_found("let-in") | has("subject", EVERYONE))(detections)]
     both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))
-    within = both["first_at"].ge(both["first_at_in"]) & both["last_at"].le(both["last_at_in"] + MINUTE)
-    guessed = both["detection"].eq("guessing") & both["network"].eq(both["network_in"])
-    part = within & (guessed & has("detection_in", "let-in")(both) | has("subject", "connection")(both))
+    begun, later = both["first_at"].ge(both["first_at_in"]), both["last_at"] - both["last_at_in"]
+    # What who got in is refused on the next day is no other attack.
+    guessed = has("detection", "guessing")(both) & has("detection_in", "let-in")(both) & later.le(DAY)
+    told = has("subject", "connection")(both) & has("subject_in", EVERYONE)(both) & later.le(MINUTE)
+    part = begun & (guessed & both["network"].eq(both["network_in"]) | told)
     return detections.drop(index=both.loc[part, "index"].tolist())
 
 
@@ -161,8 +163,10 @@ def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     return entries[~(pd.Series(of_setting, entries.index, dtype=bool) & not_known.astype(bool))]
 
 
-def with_lacking(ownership: Rows, _tables: Tables) -> Rows:
-    """The secrets with `lacking`: what the policy does not say of each, in words."""
+def with_lacking(ownership: Rows, tables: Tables) -> Rows:
+    """The secrets that a place may hold, with `lacking`: what the policy does not say of each, in words."""
+    held = tables["inventory"]
+    ownership = ownership[ownership["secret"].isin(held.loc[HELD(held), "secret"])]
     lacking = [
         [word for column, word in DESCRIBED.items()
          if not getattr(row, column) and not (column == "period_reason" and row.max_age_days is None)]

@@ -16,8 +16,7 @@ from audit_lib.logins.detect import in_windows, places
 from audit_lib.logins.traffic import Traffic, message_failures
 from audit_lib.settings.models import REQUESTS, AlertRule
 
-# What earns a "quiet", beside a line of the time; of failed logins, and of requests, more.
-NEEDS = (*READ_WHOLE, "zone")
+NEEDS = (*READ_WHOLE, "zone")  # of a "quiet", beside a line of the time; logins and requests need more
 NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.

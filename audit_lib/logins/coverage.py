@@ -236,11 +236,15 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
     rule, requests = traffic.rule("application-failing"), traffic.requests
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
-    by_hour = hours.groupby(pd.DatetimeIndex(hours.index).hour).median().reindex(range(24), fill_value=0)
-    is_long, usual = minutes.diff().gt(rule.silence_minutes), by_hour.to_numpy() / 60
+    of = pd.DatetimeIndex(hours.index)  # workdays are alike, and weekends; 1970 began on a Thursday
+    by_hour = hours.groupby([of.dayofweek > 4, of.hour]).median()
+    week = [
+        by_hour.get((day in (2, 3), hour), 0) / 60 for day in range(7) for hour in range(24)
+    ]  # Thursday on
+    is_long, usual = minutes.diff().gt(rule.silence_minutes), np.array(week)
     for last, pause in zip(minutes[is_long], minutes.diff()[is_long], strict=True):
         first = int(last - pause)
-        missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 24].sum())
+        missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 168].sum())
         if missed >= rule.expected:
             yield first * 60.0, last * 60.0, missed
 

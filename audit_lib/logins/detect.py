@@ -26,8 +26,7 @@ PROBED = (400, 403, 404)
 _DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")  # or a folder; one is everybody's (RFC 8615)
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
-# Of kinds of messages their subject, what they say, and how many within a while are failing.
-REPORTED = {
+REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
     ("database_failure",): ("database", "the database could not be used", 1),
     ("connection_failed",): ("connection", "connections failed, as messages report", 3),
     ("process_ended",): ("process", "processes ended, as messages report", 1),
@@ -209,7 +208,6 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     # A network that was let in shortly before is one of people.
     before = next_login(shared.assign(seconds=first), traffic.let_in, "network", "backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
-    # What either does after its first success is its own doing.
     arrived = shared[shared["answered"].eq(shared.groupby("network")["answered"].transform("min"))]
     own = own[own["answered"].eq(own.groupby("client")["answered"].transform("min"))]
     for key, leading in (("client", own.drop(arrived.index, errors="ignore")), ("network", arrived)):

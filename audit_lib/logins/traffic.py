@@ -26,8 +26,7 @@ from audit_lib.settings import LogSource
 
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
-# What a server of ssh writes where only keys are allowed: no other line proves that such a login failed.
-PROVEN_BY_SSH = ("ssh session without a login",)  # of log_formats.toml
+PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed, nothing else proves one
 _SAME_LOGIN = 5  # seconds within which a server's refusal and the application's message are one login
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
@@ -241,7 +240,7 @@ def recorded_changes(
         until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
     if deploys is not None:
-        # Those that may have put something in place: their callers may fail two days later.
+        # Callers may fail two days later.
         near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
         effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
         named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False, name=None)

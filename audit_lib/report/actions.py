@@ -24,7 +24,7 @@ ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap"
 _OUTAGE = "unusual-traffic"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
-_MOST_NAMES, _MOST_SIGNS = 2, 200  # signs of a reason
+_MOST_NAMES, _MOST_SIGNS = 2, 240  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
@@ -202,8 +202,8 @@ def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
     spans = seen.dropna(subset=["first_at", "last_at"])
     if spans.empty:
         return "audit-lib investigate --project ." if len(seen) else ""
-    # A day more shows what who got in did next; the last second is written without its fraction.
-    until = spans["last_at"].max() + timedelta(days=int(spans["detection"].eq("let-in").any()), seconds=1)
+    # A day more shows what who got in did next, an hour whether it is over.
+    until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].eq("let-in").any() else 1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"
 
 

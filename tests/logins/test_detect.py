@@ -98,6 +98,9 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "the pauses of a few people": (
         [ask for ask in people(9, *range(0, 29 * DAY, 900)) if (ask[0] / HOUR - ask[0] // DAY * 27) % 24 > 4],
         NOTHING),
+    "a pause on a weekend": (
+        [ask for ask in people(9, *range(0, 28 * DAY, 600)) if (START + timedelta(0, ask[0])).weekday() < 5]
+        + answers(PERSON, *(at for at in range(0, 28 * DAY, 3000) if not 25.4 < at / DAY < 25.6)), NOTHING),
     "long pauses on four days": (
         [ask for ask in people(9, *range(0, 26 * DAY, 600)) if ask[0] / DAY % 5.3 > 0.2], NOTHING),
 }  # fmt: skip

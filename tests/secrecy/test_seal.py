@@ -56,8 +56,7 @@ def _notebook(value: str) -> bytes:
 
 
 HIDDEN: dict[str, Callable[[str], bytes]] = {
-    "plain.txt": lambda value: value.encode(),
-    "metadata.ipynb": _notebook,
+    "plain.txt": lambda value: value.encode(), "metadata.ipynb": _notebook,
     "output.ipynb": lambda value: json.dumps({"text": [value[:10], value[10:]]}).encode(),
     "page.html": lambda value: f"<p title='{escape(value)}'>".encode(),
     "tags.html": lambda value: f"<b>{escape(value[:9])}</b>{escape(value[9:])}".encode(),
@@ -78,7 +77,7 @@ HIDDEN: dict[str, Callable[[str], bytes]] = {
     "deflated.txt": lambda value: b64encode(zlib.compress(value.encode())),
     "packed.txt": lambda value: b"A0" * 20 + b" " + b64encode(gzip.compress(value.encode())),
     "buffer.json": lambda value: json.dumps({"data": list(value.encode())}).encode(),
-}
+}  # fmt: skip
 CLOSED = (
     b"PK\x03\x04 damaged", b"7z\xbc\xaf\x27\x1c", b"# v2 git bundle\n", gzip.compress(b"x" * 99)[:20],
     b64encode(b"Rar!\x1a\x07" * 12),
