@@ -15,7 +15,7 @@ from audit_lib.base.cache import user_cache
 from audit_lib.leaks import candidates
 from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.strength import WEAKEST_BITS, strength_bits
+from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, strength_bits
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
@@ -111,7 +111,8 @@ class Rules:
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
         parted = re.split(r"[^A-Za-z0-9+/=]+", value) if rule in ("provider-token", "webhook") else [value]
         weak = structured and strength_bits(value) < WEAKEST_BITS
-        return "" if weak or looks_made_up(max(parted, key=len), self._markers) else value
+        words = rule == "otp" and value.isalpha() and not is_of_no_language(value, share=0.6)
+        return "" if weak or words or looks_made_up(max(parted, key=len), self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
@@ -154,7 +155,6 @@ class Rules:
             if placeholder or (default and unused):
                 idle += 1
                 continue
-
             # A weaker value is a word, which a report may hold by chance.
             if strength_bits(value) >= WEAKEST_BITS and not (
                 is_default(value) or candidates.reads_as_words(value)
@@ -270,7 +270,8 @@ def key_line(text: str) -> str:
     first = {"OPENSSH": rb"openssh-key-v1\x00", "PGP": rb"[\x80-\xff]"}.get(
         kind.partition(" ")[0], rb"\x30" if label else bare_key
     )
-    if length < 54 or not (re.match(first, start) or "ENCRYPTED" in body):
+    least = int.from_bytes(start[2:4]) if start[:2] == b"\x30\x82" else 54  # of a short one less is told
+    if length < least or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""
     # Of DSA the last line, on a curve the first without what all such begin with, else one past the public.
     if "DSA" in kind or _DSA in start:
