@@ -112,8 +112,7 @@ def collect_evidence(
     Rows are in order of environment, service, secret, role and kind.
     """
     timeline = Timeline(ledger)
-    held = inventory[inventory["state"].eq("present") & inventory["fingerprint"].notna()]
-    held = with_file_times(held, sources)
+    held = with_file_times(inventory.query("state == 'present'").dropna(subset="fingerprint"), sources)
     stays: list[Any] = [_before(value, timeline) for value in rows(held)]
     values = list(rows(held.assign(before=[stay[0] for stay in stays], returned=[stay[1] for stay in stays])))
     files: dict[str, dict[Any, Any]] = defaultdict(dict)  # of each value, each file once
@@ -126,8 +125,9 @@ def collect_evidence(
         if value.fingerprint in keeper and (seconds := keeper.ask(value.fingerprint, _issued)):
             at = datetime.fromtimestamp(seconds, UTC)
             text = f"the value itself contains its date of issue, {instant_words(at)}"
-            facts = {"lo_at": at, "hi_at": at, "source": value.source, "text": text}
-            pieces.append(_piece(value, "E19", "sighting", **facts))
+            pieces.append(
+                _piece(value, "E19", "sighting", lo_at=at, hi_at=at, source=value.source, text=text)
+            )
         for key, file in files[value.fingerprint].items():
             seen.append(_file_time(value, file, "bound" if key == _FILE(value) else "sighting"))
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.

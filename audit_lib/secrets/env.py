@@ -31,6 +31,7 @@ _WRITTEN = re.compile(  # A="x" # why, A=x # why
 # What an escape or a line end may become is no change of a value.
 _ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
+_REFERENCE = re.compile(r"\$\{?([A-Za-z_]\w*)")  # ${A}, $A
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 Statements = dict[str, Statement]  # by loader, of the same first line and name
 
@@ -45,6 +46,7 @@ class EnvLine:
     value: str | None = field(default=None, repr=False)
     faults: tuple[str, ...] = ()
     suspects: tuple[str, ...] = field(default=(), repr=False)
+    refers: str = ""  # to names of its file, by commas
     loader: str = ""  # whose reading the value is; "" if it is not known, or if there is no loader
 
 
@@ -80,6 +82,7 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     kept = ("#" + raw[at][len(bodies[at]) :] if why else raw[at] for at, why in enumerate(blocked))
     starting, taken = _by_first_line("".join(kept), loaders)
     comment, loader = (";" if loaders == ("systemd",) else "#"), (loaders[0] if len(loaders) == 1 else "")
+    names = {one.name for found in starting.values() for one in found.values()}
     lines: list[EnvLine] = []
     while (at := len(lines)) < len(bodies):
         found = starting.get(at + 1, {})
@@ -91,7 +94,8 @@ def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
         elif why or not found:
             line = _not_understood(at + 1, why or ["not-parsed"], text)
         else:
-            line = _set_line(text, found, taken, loader)
+            refers = ",".join(sorted(names.intersection(_REFERENCE.findall(text))))
+            line = replace(_set_line(text, found, taken, loader), refers=refers)
         lines.append(line)
         lines += (
             EnvLine(number, "read", faults=("continuation",))

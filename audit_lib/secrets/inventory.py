@@ -52,6 +52,7 @@ class Inventory(OfSecret):
     state: Series[str] = Field(isin=("present", "empty", "missing", "not supplied"))
     source: Series[str]
     line: Series[pd.Int64Dtype] = Field(nullable=True)
+    refers: Series[str]  # to names of its source, by commas
     origin: Series[str]  # env file | export | given values
     loader: Series[str]  # whose reading the value is; "" if all that may read it agree, or there is none
     whole: Series[str] = Field(nullable=True)  # the fingerprint of all of the value, such as a URL …
@@ -96,13 +97,12 @@ def tabulate_inventory(
         beside = [row for row in others if _differ(counts, row)]
         found += [counts, *(row | {"service": f"{row['service']} ({row['source']})"} for row in beside)]
     there = {(row["secret"], row["environment"], row["service"]) for row in found}
-    environments = {environment for environment, _ in supplied} | {*project.environments}
-    for environment, rule in product(environments, policy.secrets):
+    for environment, rule in product({one for one, _ in supplied} | {*project.environments}, policy.secrets):
         if rule.service and (rule.name, environment, rule.service) not in there:
             source = supplied.get((environment, rule.service))
             found.append(
                 _demands(rule, rule.name, environment, rule.service)
-                | {"state": "missing" if source else "not supplied", "origin": "", "loader": ""}
+                | {"state": "missing" if source else "not supplied", "origin": "", "loader": "", "refers": ""}
                 | {"source": source or f"--env {environment}/{rule.service}"}
             )
     # The policy's order, then names; the environments from development to production.
@@ -140,17 +140,18 @@ def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples
     shown = entries[entries["kind"].eq("example")]
     known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
     values = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
-    marks = frozenset(mark for held in values for mark in (held.whole, held.part or held.whole))
-    return None if shown.empty else marks
+    return (
+        None if shown.empty else frozenset(mark for it in values for mark in (it.whole, it.part or it.whole))
+    )
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
     """Each variable of each place: its rule, and its entries, one of each source, of which the last counts.
 
-    Of several names of one rule in a place the first takes it; others get a rule that demands nothing.
+    Of several names of one rule in a place the first takes it; others get a rule that demands nothing. The
+    order of the sources decides (so the sort is stable); given values come last and so count.
     """
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
-    # A stable sort: the order of the sources decides, given values come last and so count.
     ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
     held: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
     for entry in rows(ordered.drop_duplicates(["environment", "service", "name", "source"], keep="last")):
@@ -174,7 +175,7 @@ def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, exampl
         mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
     )
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
-        **{name: getattr(entry, name) for name in ("source", "line", "loader")},
+        **{name: getattr(entry, name) for name in ("source", "line", "refers", "loader")},
         "state": "empty" if empty else "present",
         "origin": entry.kind,
         "public": rule.public or entry.name.startswith(policy.public_prefixes),
@@ -244,14 +245,14 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
 
     A pair of which one value is not available is "unknown"; only what provably holds none cannot hold the
     same one. Pairs of different names are rows only if the values are the same.
+    One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
+    Two placeholders are a fault of each: they are no reuse of a secret.
     """
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
-    held = inventory[["secret", "environment", "service", "kind", "component", "fingerprint", "whole"]]
-    held = held.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(held)))
+    held = inventory.assign(own=np.array(own, dtype=bool), absent=absent, number=range(len(inventory)))
     secrets = held[held["kind"].isin(SECRET_KINDS)]
-    # One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
     apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]
     across = _pairs(apart, apart, "secret", "service").assign(expected="different", why="environments")
     found = [_demanded(held, policy), across, *_across_urls(across, keeper), _across_names(secrets, policy)]
@@ -261,7 +262,6 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     same = known & one.eq(other).fillna(False)
     differ = (known & ~same) | (~known & expected.ne("same") & absent)
     pairs["relation"] = np.select([same, differ], ["same", "different"], "unknown")
-    # Two placeholders are a fault of each: they are no reuse of a secret.
     placeholders = same & expected.eq("different") & ~pairs["own"] & ~pairs["other_own"]
     return Drift.checked(pairs.loc[~placeholders, list(Drift.columns)])
 
@@ -276,17 +276,10 @@ def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
     Two names of one variable in one place must be equal: with two values nobody knows which counts.
     """
-    both_names = {
-        (rule.name, name, *expected)
-        for rule in policy.secrets
-        for names, *expected in (
-            ((*rule.equals, *rule.aliases), "same", "pairing"),
-            (rule.differs, "different", "must differ"),
-        )
-        for name in names
-    }
-    pairs = both_names | {(other, name, *expected) for name, other, *expected in both_names}
-    demanded = pd.DataFrame(sorted(pairs), columns=["secret", "other_secret", "expected", "why"], dtype="str")
+    both = {(it.name, name, "same", "pairing") for it in policy.secrets for name in (*it.equals, *it.aliases)}
+    both |= {(it.name, name, "different", "must differ") for it in policy.secrets for name in it.differs}
+    both |= {(other, name, expected, why) for name, other, expected, why in both}
+    demanded = pd.DataFrame(sorted(both), columns=["secret", "other_secret", "expected", "why"], dtype="str")
     homes = {(name, rule.service) for rule in policy.secrets for name in (rule.name, *rule.aliases)}
     at_home = held.merge(pd.DataFrame(sorted(homes), columns=["secret", "service"], dtype="str"))
     return _pairs(at_home, at_home, "environment").merge(demanded).assign(component="whole")
@@ -309,9 +302,12 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
 def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """One value under two names, in one environment or in two (docs/rules.md#rule-64).
 
-    What the policy compares itself, or is seen of one name between two environments, is reported there.
+    What the policy compares, or one name has in two environments, is told there. ${NAME} repeats a line.
     """
     secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
+    named = secrets.assign(variable=secrets["refers"].str.split(",")).explode("variable")
+    again = named.merge(secrets, on=["source", "variable", "fingerprint"], suffixes=("", "_first"))
+    secrets = secrets[~secrets["number"].isin(again.loc[again["line_first"].lt(again["line"]), "number"])]
     alike = secrets.groupby("fingerprint")["number"]
     first = secrets[alike.cumcount().eq(0) | alike.transform("size").le(LARGE_GROUP)]
     both = _pairs(first, secrets, "fingerprint").assign(component="whole")

@@ -109,8 +109,7 @@ def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[s
     """Each read, as of the service whose env file names the variable and is nearest above the code. Else it
     is of the policy's service, else of the folder's. What a blueprint names it gives, and reads not."""
     project, policy, entries = read.project, read.policy, read.entries
-    paths = [source.path for source in project.env_sources]
-    named = entries[entries["name"].notna() & entries["source"].isin(paths)]
+    named = entries[entries["name"].notna() & entries["source"].isin([it.path for it in project.env_sources])]
     sizes = named["source"].value_counts().to_dict()
     files = named.groupby([rule_name(name, policy) for name in named["name"]])["source"].unique()
     for name, mentions in code.variables.items():

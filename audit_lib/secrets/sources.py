@@ -54,6 +54,7 @@ class EnvEntries(Contract):
     name: Series[str] = Field(nullable=True)  # null on a comment (read), a blank, a line not understood
     fingerprint: Series[str] = Field(nullable=True)  # null: no name, no value, or one of UNKNOWN_VALUES
     readings: Series[str]  # of a value that is not known: the fingerprints of all that it may be, by commas
+    refers: Series[str]  # to names of its source, by commas
     faults: Series[str]  # comma-separated, as secrets/env.py lists them
     loader: Series[str]  # whose reading the value is; "" if it is not known, or if there is no loader
 
@@ -155,7 +156,7 @@ def _entry(row: Row, line: env.EnvLine, keeper: Keeper) -> Row:
     suspects = [keeper.take(suspect) for suspect in line.suspects]
     return {
         **{name: row[name] for name in ("source", "kind", "environment", "service")},
-        **{name: getattr(line, name) for name in ("line", "state", "name", "loader")},
+        **{name: getattr(line, name) for name in ("line", "state", "name", "refers", "loader")},
         "fingerprint": keeper.take(line.value) if line.value else None,
         "readings": ",".join(suspects) if env.value_is_unknown(line.faults) else "",
         "faults": ",".join(line.faults),
