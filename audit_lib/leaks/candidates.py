@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from audit_lib.secrecy import strength as values
-from audit_lib.secrecy.strength import PARTS, is_of_no_language, pairs_of, range_of, strength_bits
+from audit_lib.secrecy.strength import PARTS, is_of_no_language, range_of, strength_bits
 
 _LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
@@ -37,8 +37,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
 
 def _names_other(name: str) -> bool:
     bare = expression("word like key").sub("", name)
-    like_key = bare != name and not expression("secret's name").search(bare)
-    return like_key or expression("name of no secret").search(name) is not None
+    return is_kind("name of no secret", name) or (bare != name and not is_kind("secret's name", bare))
 
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
@@ -147,12 +146,11 @@ def is_drawn(part: bytes) -> bool:
 
 def reads_as_name(text: str) -> bool:
     """Whether a text is what a variable is called, and no piece of a generated value."""
-    common, pairs = pairs_of(text)
     mixed = len(text) >= 8 and re.search("[a-z]", text) and re.search("[A-Z]", text)
     return bool(
         expression("variable").fullmatch(text)
         and reads_as_words(text)
-        and not (mixed and (_mean_word(text) < 2.3 or common < 0.5 * pairs))
+        and not (mixed and (_mean_word(text) < 2.3 or is_of_no_language(text, 0, 0.5)))
     )
 
 
@@ -163,20 +161,19 @@ def is_kind(kind: str, path: str) -> bool:
 
 
 def is_others(*paths: str) -> bool:
-    """Whether no file is written by the project's people: all are packages', git's, or lock files."""
-    return bool(paths) and all(is_kind("installed", path) or is_kind("lock file", path) for path in paths)
+    """Whether no file is the project's own: all are packages' or git's."""
+    return bool(paths) and all(is_kind("installed", path) for path in paths)
 
 
 def is_generated(path: str, content: bytes = b"") -> bool:
     """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes."""
-    return (
-        is_kind("generated", path)
-        or is_kind("translation", path)
-        or (is_kind("script", path) and len(content) > 10_000 and content.count(b"\n") * 500 < len(content))
+    return any(is_kind(kind, path) for kind in ("generated", "translation", "lock file")) or (
+        is_kind("script", path) and len(content) > 10_000 and content.count(b"\n") * 500 < len(content)
     )
 
 
 def deploys(path: str, name: str = "") -> bool:
     """Whether what a file says may be in use: no test, example or document, or a pipeline's own token."""
-    in_use = is_kind("pipeline", path) and expression("pipeline's token").search(name)
-    return bool(in_use) or not is_kind("test or document", path)
+    return not is_kind("test or document", path) or (
+        is_kind("pipeline", path) and is_kind("pipeline's token", name)
+    )

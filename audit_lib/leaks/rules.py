@@ -15,7 +15,7 @@ from audit_lib.base.cache import user_cache
 from audit_lib.leaks import candidates
 from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_chosen, looks_made_up
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, strength_bits
+from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, looks_generated, strength_bits
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
@@ -53,10 +53,10 @@ class Rules:
         return f"{__version__} {self._markers}"
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
-        """What looks like a secret in a content at these paths.
-
-        Of a generated file it is what is unmistakable, of a file that others wrote nothing.
-        """
+        """What looks like a secret in a content at these paths: of a lock file logins in its URLs, of another
+        generated one what is unmistakable, of a file that others wrote nothing."""
+        if paths and all(is_kind("lock file", path) for path in paths):
+            content = b"\n".join(re.findall(rb"https?://[^\s/@:]*:[^\s/@]+@[^\s\"'<>,)]+", content))
         found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
         # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
         values = {value for value, *_ in found}
@@ -100,19 +100,22 @@ class Rules:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
         parts = url_parts(value)
         if parts and parts.password:
-            bits = strength_bits(parts.password)
+            # A token as the user has words, such as x-oauth-basic, in the place of its password.
+            as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
+            secret = parts.user if as_user else parts.password
             # In capitals it is what is to be put there, such as APIKEY.
-            idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", parts.password)
-            if bits < _WEAK_PASSWORD or idle or looks_made_up(parts.password, self._markers):
+            idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", secret)
+            if strength_bits(secret) < _WEAK_PASSWORD or idle or looks_made_up(secret, self._markers):
                 return ""
-            return parts.password if bits >= WEAKEST_BITS else value
+            return secret if strength_bits(secret) >= WEAKEST_BITS else value
         if is_kind("rule by name", rule) and not candidates.looks_secret(value, name, self._markers):
             return ""
         # What a provider begins a token with are words, such as key: the part that a generator made counts.
         parted = re.split(r"[^A-Za-z0-9+/=]+", value) if rule in ("provider-token", "webhook") else [value]
-        weak = structured and strength_bits(value) < WEAKEST_BITS
-        words = rule == "otp" and value.isalpha() and not is_of_no_language(value, share=0.6)
-        return "" if weak or words or looks_made_up(max(parted, key=len), self._markers) else value
+        weak = (structured and strength_bits(value) < WEAKEST_BITS) or (
+            rule == "otp" and value.isalpha() and not is_of_no_language(value, share=0.6)
+        )
+        return "" if weak or looks_made_up(max(parted, key=len), self._markers) else value
 
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
