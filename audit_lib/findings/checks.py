@@ -78,6 +78,20 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
     return table
 
 
+def with_names(drift: Rows, tables: Tables) -> Rows:
+    """The rows of `with_lines`, with `names` (A=B=C) that hold one value: all by which the place of the first
+    has it, of what must differ the two. `others` are all but the first, as a list in audit.toml has them; of
+    many names the first 20 are there."""
+    marks = tables["inventory"].set_index(["secret", "environment", "service"])["fingerprint"].to_dict()
+    keys = [(it.why, *it[1:3], it if it.why == "must differ" else marks.get(it[:3])) for it in rows(drift)]
+    held: dict[object, dict[str, None]] = defaultdict(dict)
+    for key, it in zip(keys, rows(drift), strict=True):
+        held[key] |= {it.secret: None, it.other_secret: None}
+    names = [few(held[key], 20, "=", "=") for key in keys]
+    others = ['", "'.join([*held[key]][1:20]) for key in keys]
+    return with_lines(drift.assign(names=names, others=others), tables)
+
+
 def without_settings(sources: Rows, tables: Tables) -> Rows:
     """The files without those of settings and made-up values alone; a line not understood may be a secret."""
     held, blank = tables["inventory"], has("state", "missing", "empty")
@@ -202,8 +216,6 @@ GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fill
 SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding about its file names it
 # What development is meant to have: an example shows it, and anybody would guess it or is to replace it.
 SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
-FORMAT_UNKNOWN = ~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")
-UNMEASURED = SECRET & null("strength_bits") | ~null("min_length") & has("length", "")
 
 
 # ---- Other tables ----
@@ -274,7 +286,7 @@ CONDITIONS = {
         has("why", "coupled") & SAME,
         _compared("must differ") & UNKNOWN,
         about=has("why", "names", "must differ", "coupled"),
-        prepare=with_lines,
+        prepare=with_names,
     ),
     "half-done-rotation": when(has("relation", "apart"), UNKNOWN, prepare=with_lines),
     "not-rotated-since-event": when(
@@ -296,14 +308,14 @@ CONDITIONS = {
         LONG_ENOUGH & SECRET & GUESSABLE & ~yes("template"),
         LONG_ENOUGH & no("classes_ok"),
         OWN & has("length", "below good"),
-        KNOWN & UNMEASURED,
+        KNOWN & (SECRET & null("strength_bits") | ~null("min_length") & has("length", "")),
         about=HELD & ~SHOWN_BY_GIT & (SECRET | ~null("min_length") | _asked("classes_ok")),
     ),
     "forbidden-format": when(PRESENT & no("forbidden_format_ok"), about=_asked("forbidden_format_ok")),
     "wrong-format": when(
         LONG_ENOUGH & no("format_ok"),
         LONG_ENOUGH & no("usual_format_ok") & ~no("forbidden_format_ok"),
-        KNOWN & FORMAT_UNKNOWN,
+        KNOWN & (~has("format", "") & null("format_ok") | ~has("usual_format", "") & null("usual_format_ok")),
         about=HELD & ~(has("format", "") & has("usual_format", "")),
     ),
     "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),

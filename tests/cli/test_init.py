@@ -289,6 +289,15 @@ def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
     assert row["remedy"].startswith("If they are one credential, add equals = ")
 
 
+def test_names_of_one_value_are_one_question(tmp_path: Path) -> None:
+    """Three addresses with one password are one finding, which names all three."""
+    text = "".join(f"REDIS_{name}_URL=redis://:{DB}@cache:6379/{name}\n" for name in "ABC")
+    findings = reviewed(write(tmp_path / "app", {".env": text})).findings
+    (row,) = findings[findings["check"].eq("reused-across-names")].to_dict("records")
+    assert row["subject"] == "REDIS_A_URL=REDIS_B_URL=REDIS_C_URL"
+    assert 'equals = ["REDIS_B_URL", "REDIS_C_URL"] to REDIS_A_URL' in row["remedy"]
+
+
 def test_a_folder_of_a_larger_repository_is_searched_with_it(tmp_path: Path) -> None:
     """One service of a monorepo is ordinary: the history above its folder is searched for its values."""
     plot = new_plot(tmp_path / "shop")
