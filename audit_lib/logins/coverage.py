@@ -237,7 +237,7 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
     of = pd.DatetimeIndex(hours.index)  # workdays are alike, and weekends; 1970 began on a Thursday
-    by_hour = hours.groupby([of.dayofweek > 4, of.hour]).median()
+    by_hour = hours.groupby([of.day_of_week > 4, of.hour]).median()
     week = [
         by_hour.get((day in (2, 3), hour), 0) / 60 for day in range(7) for hour in range(24)
     ]  # Thursday on
