@@ -39,6 +39,7 @@ PART = "part"  # the form of a hit that is a part of a value
 BESIDE = "beside its name"
 MOST_HITS = 1_000  # of one form of a value in one content that are listed
 _HEAD = 16  # bytes by which a form is looked for
+_PLAIN_ADDRESS = re.compile(r"https?://[\w.:-]+(?:/(?:[a-z]{1,15}|v\d))*/?")  # parts of it are routes
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,8}[0-9]{0,2}[-_])+")  # with which all keys of a provider begin
 _MOST_PARTS = 300_000  # bytes of all strong values together: of many long ones only the beginning
 _AT_ONCE = 1 << 20  # bytes whose parts are listed at a time
@@ -144,8 +145,7 @@ class Matcher:
         most, said = max(_MOST_PARTS // max(1, len(strong)), 4 * WINDOW), encode(public)
         parts = [(name, PART, run) for name in strong for run in _runs(values[name], most) if run not in said]
         self.forms, self.runs = len(whole), len(parts)
-        # By its beginning, which is looked for: name, form and content.
-        known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)
+        known: dict[bytes, list[tuple[str, str, bytes]]] = defaultdict(list)  # by what each begins with
         for entry in (*whole, *texts, *parts):
             known[entry[2][:_HEAD]].append(entry)
         self._entries = list(known.values())
@@ -169,7 +169,8 @@ class Matcher:
         texts = [
             (name, BESIDE, one + encode(held[name])) for name, some in (beside or {}).items() for one in some
         ]
-        return cls(values, values if strong is None else sorted(strong), public, texts)
+        parted = [name for name in values if not _PLAIN_ADDRESS.fullmatch(held[name])]
+        return cls(values, parted if strong is None else sorted(strong), public, texts)
 
     def find(self, data: bytes, most: int = MOST_HITS) -> list[Hit]:
         """The places of each value in order, what overlaps as one; of each form no more than so many."""

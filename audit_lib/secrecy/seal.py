@@ -73,8 +73,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
 
 def _looks_drawn(value: str) -> bool:
-    # Of NAME=value the name may be shown.
-    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))
+    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))  # a NAME= may be shown
     return drawn and "://" not in value and len(value.split()) == 1
 
 

@@ -255,14 +255,12 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
 @pytest.mark.parametrize(("who", "said"), CASES["senders"])
 def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) -> None:
     """Of a leak and of the line that shows it: the last to begin; of what one sent nobody is."""
+    shown: Any = {"message": "secret in a url", "subject": "key", "status": None}
+    events = [shown | {"line": line, "client": client} for line, client in enumerate(who)]
     places = [{"line": line} for line in range(len(who))]
-    events: Any = [
-        {"line": line, "client": client, "message": "secret in a url", "subject": "key", "status": None}
-        for line, client in enumerate(who)
-    ]
     leaked = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
-    found = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
-    found = found.set_index("subject")["evidence"]
+    rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
+    found = dict(zip(rows["subject"], rows["evidence"], strict=True))
     assert found["API_TOKEN"].endswith(f"first seen there 30 Sep 2026 00:00{said}")
     assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{said}; ")
     assert found["OTHER"].endswith("30 Sep 2026 00:00")

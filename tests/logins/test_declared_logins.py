@@ -169,7 +169,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
 
 @pytest.mark.parametrize(("route", "guessed"), [("/in", False), ("/shop", True)])
 def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: bool, tmp_path: Path) -> None:
-    """Who mistypes where audit.toml declares a login is no guesser; a success elsewhere excuses nobody."""
+    """Who mistypes at a declared login is no guesser, and its route is there; a success elsewhere is neither."""
     hours, log = range(0, 40 * 3600, 3600), _lines(range(0, 40 * 3600, 90), "GET /", 200, "192.0.2.9")
     log += _lines([at + more for at in hours for more in (0, 20)], "POST /in", 422, "198.51.100.7")
     log += _lines([at + 60 for at in hours], f"POST {route}", 302, "198.51.100.7")
@@ -178,7 +178,6 @@ def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: b
     _, rules, logs = _project(tmp_path / "app", log, declared)
     found = _detections(rules, logs)
     assert (len(_found(found, "guessing")) > 0) == guessed
-    # A route that lets somebody in is one that the application has.
     assert found["reason"].str.contains("on a route that the application has").any() == guessed
 
 

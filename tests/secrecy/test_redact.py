@@ -128,6 +128,9 @@ def test_the_guard_takes_parts_of_strong_values_alone() -> None:
     ):  # fmt: skip
         guard.classify(strong, opened, public)
         assert list(map(guard.redactor().text, (part, VALUE))) == shown
+    address = "https://books.example.net/api/v1/auth"  # of words alone: its parts are routes
+    assert Redactor.of(_keeper(address)).text(f"{address[25:]} {address}") == f"/api/v1/auth {MARK}"
+    assert Redactor.of(_keeper(f"{address}/{VALUE}")).text(part) == MARK
 
 
 def test_a_stream_is_written_line_by_line(tmp_path: Path) -> None:
