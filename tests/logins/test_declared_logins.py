@@ -169,7 +169,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
 
 @pytest.mark.parametrize(("route", "guessed"), [("/in", False), ("/shop", True)])
 def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: bool, tmp_path: Path) -> None:
-    """Who mistypes at a declared login is no guesser, and its route is there; a success elsewhere is neither."""
+    """Who mistypes at a declared login is no guesser, and its route is there; of another neither holds."""
     hours, log = range(0, 40 * 3600, 3600), _lines(range(0, 40 * 3600, 90), "GET /", 200, "192.0.2.9")
     log += _lines([at + more for at in hours for more in (0, 20)], "POST /in", 422, "198.51.100.7")
     log += _lines([at + 60 for at in hours], f"POST {route}", 302, "198.51.100.7")
