@@ -13,7 +13,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import propose
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.traffic import Window
+from audit_lib.logins.traffic import Window, tabulate_clients
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
@@ -179,6 +179,8 @@ def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: b
     found = _detections(rules, logs)
     assert (len(_found(found, "guessing")) > 0) == guessed
     assert found["reason"].str.contains("on a route that the application has").any() == guessed
+    clients = tabulate_clients(traffic_of(logs, rules, WINDOW, PROJECT).activity.requests, WINDOW, rules)
+    assert clients.set_index("client").loc["198.51.100.7", "successes"] == len(hours)
 
 
 @pytest.mark.parametrize("place", ["audit.toml", "policy"])

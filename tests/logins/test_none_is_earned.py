@@ -156,8 +156,7 @@ QUIET = (
     f"{iso(START + timedelta(hours=9))} {VALID}",
 )
 BLIND: dict[str, tuple[dict[str, Any], set[str]]] = {
-    "every log read": ({"lines": ()}, EVERY),
-    "lines understood": ({"more": "?? 401\n"}, EVERY),
+    "every log read": ({"lines": ()}, EVERY), "lines understood": ({"more": "?? 401\n"}, EVERY),
     "own words": ({"more": OWN_WORDS}, EVERY),
     "clocks": ({"more": line((40 * DAY, "198.51.1.1", ROUTES[0], 200))}, EVERY),
     "instances": ({"source": NO_INSTANCES}, EVERY),
@@ -167,7 +166,7 @@ BLIND: dict[str, tuple[dict[str, Any], set[str]]] = {
     "certain_logins": ({"more": POSSIBLE_WORDS}, {"unauthorized"}),
     "an answer": ({"lines": QUIET[-1:]}, {"unauthorized", "rate_limited"}),
     "known_wording": ({"known_messages": None}, {"database_failure"}),
-}
+}  # fmt: skip
 
 
 def _states(lines: tuple[str, ...] = QUIET, more: str = "", **given: Any) -> dict[str, str]:
