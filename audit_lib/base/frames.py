@@ -59,7 +59,8 @@ class Contract:
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-        """A judged frame of the rows given, with its columns and types also if there is no row."""
+        """A judged frame of the rows given, with its columns and types also if there is no row. What a row
+        lacks is null; what the contract does not name is left out."""
         own = list(rows)
         return cls._judge({name: np.fromiter([row.get(name) for row in own], object) for name in cls.columns})
 

@@ -79,9 +79,8 @@ def with_lines(table: Rows, tables: Tables) -> Rows:
 
 
 def with_names(drift: Rows, tables: Tables) -> Rows:
-    """The rows of `with_lines`, with `names` (A=B=C) that hold one value: all by which the place of the first
-    has it, of what must differ the two. `others` are all but the first, as a list in audit.toml has them; of
-    many names the first 20 are there."""
+    """The rows of `with_lines`, with `names`: A=B=C for all that hold the value of the first in its place, or
+    the two that must differ. `others` are the next 19, quoted as in a list of audit.toml."""
     marks = tables["inventory"].set_index(["secret", "environment", "service"])["fingerprint"].to_dict()
     keys = [(it.why, *it[1:3], it if it.why == "must differ" else marks.get(it[:3])) for it in rows(drift)]
     held: dict[object, dict[str, None]] = defaultdict(dict)
@@ -124,8 +123,8 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
 
 
 def with_senders(table: Rows, tables: Tables) -> Rows:
-    """The leaks, or lines that show values, with `senders`: who sent one in URLs, if several did, in words,
-    those first that fewest sent; `logged` says whether lines of logs alone have it, and a finding."""
+    """The leaks, or log lines that show values, those that the fewest sent first. `senders` names the last of
+    several that sent one value; `logged` says whether logs alone hold it, in lines with their own finding."""
     events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
     here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
     shown = events[events["message"].isin(SHOWING_VALUES)].merge(here, "left", ["file", "line"])
@@ -134,24 +133,25 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     sent = sent.drop_duplicates(["leak_id", "client"])
     sent = sent.assign(many=sent.groupby("leak_id")["client"].transform("size"))
     text = ", one value sent by {} addresses, the last {} since {}"
-    told = {
+    told = {  # the last row of each leak counts
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
-        for one in rows(sent[sent["many"].gt(1)])  # the last counts
+        for one in rows(sent[sent["many"].gt(1)])
     }
     table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(""))
     ids = [one.split(", ") for one in table["leak_ids"]]
-    few_first = [min((told[one] for one in some if one in told), default=(math.inf, "")) for some in ids]
-    table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in few_first])
-    return table.iloc[sorted(range(len(ids)), key=few_first.__getitem__)]
+    fewest = [min((told[one] for one in some if one in told), default=(math.inf, "")) for some in ids]
+    table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in fewest])
+    return table.iloc[sorted(range(len(ids)), key=fewest.__getitem__)]
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents without what others tell: guessing that led to a success of its network, and failures to
-    connect during an outage."""
-    wide = detections[(_found("let-in") | has("subject", EVERYONE))(detections)]
+    """The incidents without those within another: guessing that led to a success of its network, with what it
+    was refused on the next day, and failures to connect during an outage."""
+    outage = has("detection", "application-failing") & has("subject", EVERYONE)
+    wide = detections[(_found("let-in") | outage)(detections)]
     both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))
-    begun, later = both["first_at"].ge(both["first_at_in"]), both["last_at"] - both["last_at_in"]
-    # What who got in is refused on the next day is no other attack.
+    begun = both["first_at"].between(both["first_at_in"], both["last_at_in"] + MINUTE)
+    later = both["last_at"] - both["last_at_in"]
     guessed = has("detection", "guessing")(both) & has("detection_in", "let-in")(both) & later.le(DAY)
     told = has("subject", "connection")(both) & has("subject_in", EVERYONE)(both) & later.le(MINUTE)
     part = begun & (guessed & both["network"].eq(both["network_in"]) | told)
@@ -248,6 +248,7 @@ def _line_fault(*faults: str) -> Predicate:
 UNDECLARED = (
     has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
 )
+UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
 OF_POLICY = Predicate(lambda rows: rows["known_by"].map(lambda sides: "policy" in sides).astype(bool))
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
@@ -418,9 +419,10 @@ CONDITIONS = {
         LOG & (more_than("not_understood", 0) | TEXT_ONLY),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
+    # What a review rests on
     "ledger-fault": when(yes("lost"), every),
     "settings-changed": when(yes("known"), no("known")),
-    "rule-not-met": when(has("status", "answered no"), has("status", "open", "expired")),
+    "rule-not-met": when(has("status", "answered no"), UNANSWERED),
 }
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("checks.toml").read_text("utf-8"))

@@ -1,7 +1,7 @@
 """The reviews before this one: what a report.json or a sign-off keeps, and how the settings changed since."""
 
 import json
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
-from audit_lib.base.in_words import SEVERITIES, counted, instant_words
+from audit_lib.base.in_words import SEVERITIES, instant_words
 from audit_lib.findings.check import Item
 from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
@@ -25,7 +25,8 @@ from audit_lib.settings.models import POLICIES
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
-_OWN = ("+ secret ", "+ login ")  # what a project declares
+# What a project declares, but for what frees a secret of a limit: that is a change at once.
+_OWN = re.compile(r"\+ (?:login .*|secret [^:]+: (?!exempt|shared|max_age_days = (?!(?:[1-8]?\d|90)$)).*)")
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 
 
@@ -97,9 +98,9 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
 def tabulate_settings_changes(
     project: Project, policy: Policy, last: LastReview | None, doubt: str = ""
 ) -> pd.DataFrame:
-    """`SettingsChanges` since the last signed review; without one, of the policy against the bundled one, and
-    nothing shows whether what the project declares is right, or where its files were: rows say so. They say
-    why the last report is in doubt, too."""
+    """`SettingsChanges` since the last signed review; else of the policy against the bundled one. Nothing
+    then shows whether what the project declares is right, or where its files were: a row says each, and one
+    why the last report is in doubt."""
     since, unsigned = NEVER_SIGNED, list[str]()
     if last and last.settings is not None:
         since = f"the review as of {instant_words(last.as_of)} ({last.place})"
@@ -108,12 +109,9 @@ def tabulate_settings_changes(
         known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
         changed = difference(dump(bundled_policy(known)), dump(policy))
         changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
-        if known == GENERIC:  # which declares none of its own
-            own = [line for line in changed if line.startswith(_OWN)]
-            said = Counter(line.split()[1] for line in own if line.endswith(": declared"))
-            unsigned += [counted(count, f"declared {kind}") for kind, count in sorted(said.items())]
-            changed = tuple(line for line in changed if line not in own)
-        unsigned.append("the place of a file")
+        own = {*filter(_OWN.fullmatch, changed)} if known == GENERIC else set()  # which declares none
+        changed = tuple(line for line in changed if line not in own)
+        unsigned = ["declared secrets and logins"] * bool(own) + ["the place of a file"]
     digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
     not_known = {"all settings": doubt} | dict.fromkeys(unsigned, NEVER_SIGNED)

@@ -232,15 +232,15 @@ def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
 
 
 def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
-    """Stretches without a request in which many were to be expected: first and last second, and how many."""
+    """Stretches without a request in which many were to be expected, by the hour of workdays or of weekends:
+    first and last second, and how many."""
     rule, requests = traffic.rule("application-failing"), traffic.requests
     minutes = requests["seconds"].drop_duplicates() // 60
     hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
-    of = pd.DatetimeIndex(hours.index)  # workdays are alike, and weekends; 1970 began on a Thursday
+    of = pd.DatetimeIndex(hours.index)  # workdays are alike, and weekends
     by_hour = hours.groupby([of.day_of_week > 4, of.hour]).median()
-    week = [
-        by_hour.get((day in (2, 3), hour), 0) / 60 for day in range(7) for hour in range(24)
-    ]  # Thursday on
+    weekend = (2, 3)  # days after a Thursday, with which 1970 began
+    week = [by_hour.get((day in weekend, hour), 0) / 60 for day in range(7) for hour in range(24)]
     is_long, usual = minutes.diff().gt(rule.silence_minutes), np.array(week)
     for last, pause in zip(minutes[is_long], minutes.diff()[is_long], strict=True):
         first = int(last - pause)

@@ -166,8 +166,8 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         "then let in": run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE).any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
-    is_high, people = len(run) >= rule.high and rule.severity != "critical", traffic.rule("let-in").known
-    mistyped = run["known"].all() and len(run) < people  # they gave up
+    is_high = len(run) >= rule.high and rule.severity != "critical"
+    mistyped = run["known"].all() and len(run) < traffic.rule("let-in").known  # by somebody who gave up
     return incident(run, clauses, "low" if mistyped else "high" if is_high else rule.severity)
 
 

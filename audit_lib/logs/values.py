@@ -131,8 +131,9 @@ def mask_email(raw: bytes) -> str:
 
 
 def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
-    """A function that names the first of these secrets of which a URL has a value, or a JSON Web Token; else
-    "". `*` before a name, in small letters, is any text; a switch, such as true or 0, is no value.
+    """A function that names the first of these secrets, or a JSON Web Token, that a URL shows; "" for none.
+
+    `*` before a name, in small letters, is any text; a switch, such as true or 0, is no value.
     """
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"

@@ -87,7 +87,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
     left = tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")
-    given, groups = set(left["source"]), dict[str, list[Any]]()  # whose values who reviews gave
+    given, groups = set(left["source"]), dict[str, list[Any]]()  # that the reviewer named
     for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
         groups.setdefault(finding.action, []).append(finding)
     made = []

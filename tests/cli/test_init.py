@@ -46,20 +46,20 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
-    """What a project declares of secrets and logins, where its files are; another threshold is a finding."""
+    """What is declared of secrets and logins, and where files are; what frees from a limit is a finding."""
     path = init(project := django_vue(tmp_path / "shop")) / "audit.toml"
-    text, guessed = path.read_text(), ["15 declared secrets", "the place of a file"]
-    named = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
-    block = text.partition('name = "LEGACY_TOKEN"')[2].partition("[[secret]]")[0]
-    corrected = text.replace(block, block.replace('kind = "secret"', 'kind = "setting"'))
-    for edited in (text, text.replace(named, ""), corrected):
+    text, named = path.read_text(), 'name = "LEGACY_TOKEN"'
+    file = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
+    corrected = re.sub(rf'({named}\n(?:.+\n)*?kind = )"secret"', r'\1"setting"', text)
+    login = '[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n'
+    for edited in (text, text.replace(file, ""), corrected, text + login):
         path.write_text(edited)
         changes = reviewed(project).settings_changes
-        assert (changes["setting"].tolist(), changes["known"].any()) == (guessed, False)
-    path.write_text(f'{text}[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n')
-    assert "1 declared login" in set(reviewed(project).settings_changes.query("~known")["setting"])
-    path.write_text(f"{text}[detections.guessing]\nhigh = 900\n")
-    assert reviewed(project).settings_changes.query("known")["setting"].str.contains("high").any()
+        assert changes["setting"].tolist() == ["declared secrets and logins", "the place of a file"]
+        assert not changes["known"].any()
+    for line in ("max_age_days = 3650", "exempt = true"):
+        path.write_text(text.replace(named, f"{named}\n{line}"))
+        assert reviewed(project).settings_changes.query("known")["setting"].item().endswith(line.split()[0])
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
