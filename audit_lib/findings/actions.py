@@ -1,16 +1,17 @@
 """Which findings one action closes: about a value, an address, a file, what a place lacks, the history."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Rows, Tables
-from audit_lib.findings.find import Finding
+from audit_lib.findings.find import Finding, finding_id
 from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
 from audit_lib.secrets.inventory import knows_production
 
-WHOLE = ("guide", "policy", "history", "logs", "questions", "ledger", "records", "settings", "passwords")
-UNDECIDED, NO_VALUES = "leak-undecided", "given values"  # a check, and what another is about
+LEAKED, UNDECIDED, NO_VALUES = "leaked-in-force", "leak-undecided", "given values"  # checks, and a subject
 Key = tuple[str, ...]
 Keys = Mapping[Key, list[Key]]
 
@@ -19,9 +20,9 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     """For each finding the id of the first that the same action closes: a new value closes all that are about
     one value, about values that one finding names, or that must be rotated together. What is not known joins
     nothing: it names many secrets that have only their missing evidence in common."""
-    values, joined = _values(tables["inventory"]), _lines(tables) | _addresses(tables)
+    values, logs = _values(tables["inventory"]), _logs(tables)
     blind = not knows_production(tables["inventory"])
-    every = [(one, [*_keys(one, values, joined, blind=blind)]) for one in findings]
+    every = [(one, [*_keys(one, values, logs, blind=blind)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
     pairs = [
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
@@ -44,43 +45,37 @@ def _of(values: Keys, secret: str, environment: str) -> list[Key]:
     return values.get((secret, environment), [("place", secret, environment)])
 
 
-def _lines(tables: Tables) -> dict[str, list[Key]]:
-    leaks = {row.leak_id: row for row in rows(tables["leaks"])}
-    lines: dict[str, list[Key]] = {}
-    for row in rows(tables["leak_places"]):
-        leak = leaks[row.leak_id]
-        gone = leak.force == "not in force" or leak.fingerprint is None
-        key = ("history",) if gone else ("value", leak.fingerprint)
-        lines.setdefault(f"{row.path}:{row.line}", []).append(key)
-    return lines
+def _logs(tables: Tables) -> dict[str, list[Key]]:
+    """By finding the logs of what is in force and leaked in logs alone."""
+    leaked = tables["leaked_secrets"].query("status == 'emergency'")
+    each = leaked.assign(leak_id=leaked["leak_ids"].str.split(", ")).explode("leak_id")
+    logs = defaultdict[str, list[Key]](list)
+    for row in rows(each.merge(tables["leak_places"], on="leak_id")):
+        logs[finding_id(LEAKED, row.secret, row.environment)].append((row.place, row.path))
+    return {id_: keys for id_, keys in logs.items() if {place for place, _ in keys} == {"log"}}
 
 
-def _addresses(tables: Tables) -> dict[str, list[Key]]:
-    seen = tables["detections"][tables["detections"]["detection"].isin(BY_SOURCE)]
-    return {f"{row.detection} {row.subject}": [("address", row.subject)] for row in rows(seen)}
-
-
-def _keys(finding: Finding, values: Keys, joined: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
-    action, where = finding.check.action, finding.where[0] if finding.where else ""
-    about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:]), "tracked": ""}
-    placeless = finding.check.id == UNDECIDED and not finding.covers
-    if finding.item.subject in (COMMON, *GATHERED):
-        yield (finding.item.subject,)
-    elif placeless or (blind and (finding.check.id == UNDECIDED or finding.item.subject == NO_VALUES)):
+def _keys(finding: Finding, values: Keys, logs: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
+    check, subject, where = finding.check, finding.item.subject, finding.where[0] if finding.where else ""
+    about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:])}
+    if subject in (COMMON, *GATHERED):
+        yield (subject,)
+    elif (check.id == UNDECIDED and (blind or not finding.covers)) or (blind and subject == NO_VALUES):
         yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known
-    elif action in WHOLE:
-        yield (action,)
-    elif action in about:
-        yield (action, about[action])
-    elif action == "value":
-        for subject, environment, _ in finding.covers or (finding.item,):
-            names = [name for name in subject.replace("=", " ").split() if (name, environment) in values]
-            for name in names or [subject]:
+    elif check.action == "value":
+        for listed, environment, _ in finding.covers or (finding.item,):
+            names = [name for name in listed.replace("=", " ").split() if (name, environment) in values]
+            for name in names or [listed]:
                 yield from _of(values, name, environment)
-    elif action == "line" and where in joined:
-        yield from joined[where]
+        yield from logs.get(finding.id, ())
+    elif check.action == "line":
+        yield from {("log", one.split(":")[0]) for one in finding.where}.intersection(chain(*logs.values()))
+    elif check.action not in {"", "each"}:
+        yield (check.action, about.get(check.action, ""))
+    elif subject.startswith(BY_SOURCE):  # a detection, then the address
+        yield ("address", subject.partition(" ")[2])
     else:
-        yield from joined.get(finding.item[0], [("subject", *finding.item)])
+        yield ("subject", *finding.item)
     yield ("finding", finding.id)
 
 

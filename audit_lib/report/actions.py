@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
-from audit_lib.findings.actions import NO_VALUES, UNDECIDED
+from audit_lib.findings.actions import LEAKED, NO_VALUES, UNDECIDED
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import GATHERED, PRODUCTION
@@ -20,8 +20,7 @@ from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
 FIRST = 5
-ATTACK, LEAK, NO_LOGS, UNREAD = "attack-on-logins", "leaked-in-force", "log-gap", "source-not-read"
-_OUTAGE = "unusual-traffic"
+ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT = ("critical", "high")
 _MOST_NAMES, _MOST_SIGNS = 2, 240  # signs of a reason
@@ -31,7 +30,6 @@ _REVOKED = {"forbidden-format", "compromised-value"}
 _ON_DISK = {"values-on-disk", "open-file-mode"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {
-    "guide": ("Correct the guide", ""),
     "policy": ("Complete the settings", ""),
     "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
     "settings": ("Sign off the settings that nobody has signed, or take them back", ""),
@@ -82,16 +80,14 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     # Of one severity, what others have is the gravest.
-    rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAK)
+    rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAKED)
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
     left = tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")
-    given, groups = set(left["source"]), dict[str, list[Any]]()  # that the reviewer named
-    for finding in rows(open_.loc[rank.sort_values(kind="stable").index]):
-        groups.setdefault(finding.action, []).append(finding)
-    made = []
-    for group in groups.values():
+    given, made = set(left["source"]), []  # that the reviewer named
+    for _, found in open_.loc[rank.sort_values(kind="stable").index].groupby("action", sort=False):
+        group = list(rows(found))
         about = list(dict.fromkeys(_about(group, known)))
         aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
         by_default = len(aged) == len(group) and limits.issuperset(aged)
@@ -117,21 +113,19 @@ def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, 
     """An attack comes first, then what others can use in production, a broken pair, and by severity."""
     worst, checks = group[0], {one.check for one in group}
     # What happened to the application is in its production's logs.
-    production = BY_ID[worst.check].table == "detections" or PRODUCTION in {
-        *(one.environment for one in group),
-        *(place for _, place in about),
-    }
+    places = {*(one.environment for one in group), *(place for _, place in about)}
+    production = BY_ID[worst.check].table == "detections" or PRODUCTION in places
     urgent, critical = worst.severity in _URGENT, worst.severity == "critical" and production
     ranks = (
         urgent and worst.check == ATTACK,
-        critical and LEAK in checks,
+        critical and LEAKED in checks,
         critical and bool(about),
         urgent and production and "pairing-mismatch" in checks,
         not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
     grave = -SEVERITIES.index(worst.severity)
-    return ranks.index(True), grave, not production, worst.check != _OUTAGE, -len(group)
+    return ranks.index(True), grave, not production, worst.check != OUTAGE, -len(group)
 
 
 def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime) -> dict[str, Any]:
@@ -162,18 +156,23 @@ def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime)
 
 
 def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> tuple[str, str]:
-    names = list(dict.fromkeys(present["secret"])) or list(dict.fromkeys(name for name, _ in about))
+    named, held = dict.fromkeys(name for name, _ in about), {*present["secret"]}
+    names = [name for name in named if name in held] or [*named]
     places = sorted({place for _, place in about} - {""}, key=ENVIRONMENTS[::-1].index)
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
-    leaked = " --compromised" if LEAK in checks else ""
+    leaked = " --compromised" if LEAKED in checks else ""
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
     if not leaked and present["kind"].eq("setting").all():  # or none is present
         return f"Set {_listed(names)}{where}", ""
-    return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}", command
+    logged = ", and keep tokens out of the logs" if "value-in-log" in checks else ""
+    return (
+        f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}{logged}",
+        command,
+    )
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
@@ -181,19 +180,28 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
         return _TO_SUPPLY[worst.subject], _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
-    if target == "tracked":
-        paths = list(dict.fromkeys(map(_path, group)))
-        return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
-    is_copy = "values-on-disk" in checks and worst.subject != "env file"
-    if target == "file" and (is_copy or checks != {"values-on-disk"}):
-        return f"{'Delete' if is_copy else 'Correct'} {_path(worst)}", ""
+    if target in {"file", "tracked"}:
+        return _of_files(group, target)
     if target in _OF_WHOLE and worst.check != NO_LOGS:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    detected = BY_ID[worst.check].table == "detections"
-    command = _investigate({one.subject for one in group}, tables["detections"]) if detected else ""
-    return worst.remedy.split(". ")[0].rstrip("."), command
+    return _first_step(worst), _investigate({one.subject for one in group}, tables["detections"])
+
+
+def _of_files(group: list[Any], target: str) -> tuple[str, str]:
+    checks, paths = {one.check for one in group}, list(dict.fromkeys(map(_path, group)))
+    if target == "tracked":
+        return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
+    if "values-on-disk" in checks and group[0].subject != "env file":  # a copy
+        return f"Delete {paths[0]}", ""
+    first, *rest = dict.fromkeys(map(_first_step, group))
+    steps = [first, *(step[:1].lower() + step[1:] for step in rest)]
+    return _listed(steps), f"chmod 600 {shlex.join(paths)}" if "open-file-mode" in checks else ""
+
+
+def _first_step(finding: Any) -> str:
+    return str(finding.remedy).split(". ")[0].rstrip(".")
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:

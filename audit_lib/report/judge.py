@@ -208,10 +208,13 @@ def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
         answers = seen.audit.attestations
         answer = next(rows(answers[answers["rule"].eq(rule.question)]))
         verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
-        row = {"verdict": verdict, "decided_by": f"a person, question {rule.question}"}
-        row |= {"procedure": "Somebody answers by name, with a reason and an end."}
         answered = f"{answer.by}: {answer.reason}"
-        row |= {"reason": f"the answer is {answer.status}" if verdict == UNKNOWN else answered}
+        row = {
+            "verdict": verdict,
+            "decided_by": f"a person, question {rule.question}",
+            "procedure": "Somebody answers by name, with a reason and an end.",
+            "reason": f"the answer is {answer.status}" if verdict == UNKNOWN else answered,
+        }
     else:
         row = _tested(rule, seen)
     beyond = f"not reached: {rule.beyond}" if rule.beyond else ""

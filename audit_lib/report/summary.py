@@ -35,22 +35,15 @@ KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
 def show_register(actions: pd.DataFrame, findings: pd.DataFrame, as_of: datetime) -> Screen:
     """The open findings by the action that closes them, each folded: for a notebook and its page."""
     found = findings[findings["status"].eq("open") | findings["id"].isin(actions["id"])]
-    found = found.assign(day=[day_words(at, as_of.year) for at in found["opened_at"]])
-    facts = {"actions": _with_dates(actions, as_of), "closed_by": dict(list(found.groupby("action")))}
-    return Screen("register.html.j2", "register.txt.j2", **facts)
-
-
-def _with_dates(actions: pd.DataFrame, as_of: datetime) -> pd.DataFrame:
-    due = zip(actions["overdue"], actions["due_at"], strict=True)
-    by = [f"{'overdue since' if late else 'by'} {day_words(at, as_of.year)}" for late, at in due]
-    return actions.assign(by=by)
+    closed_by, year = dict(list(found.groupby("action"))), as_of.year
+    return Screen("register.html.j2", "register.txt.j2", actions=actions, closed_by=closed_by, year=year)
 
 
 def summarise(audit: "Audit") -> Screen:
     """The first screen of an audit; every number is counted from its frames.
 
-    `figures` are key figures. `actions` are the first five, with their dates in words as `by`; `falls_due`
-    has `when`, `what` and `do`, at most ten rows by date; `not_known` has `share`, `what` and `do`.
+    `figures` are key figures. `actions` are the first five; `falls_due` has `when`, `what` and `do`, at most
+    ten rows by date; `not_known` has `share`, `what` and `do`.
     """
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
@@ -72,7 +65,8 @@ def summarise(audit: "Audit") -> Screen:
         sentence=sentence,
         reasons=reasons,
         figures=(*secret_figures(audit), *other_figures(audit)),
-        actions=_with_dates(first, audit.as_of),
+        actions=first,
+        year=audit.as_of.year,
         actions_title=f"Do {these} {first['closes'].sum()} of the {every}"
         if len(first)
         else "Nothing to do: no finding is open",
@@ -276,11 +270,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
     unknown = ages.loc[ages["status"].eq("unknown"), "next_evidence"]
     for step, count in unknown.map(next_step).value_counts().head(1).items():
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
-        yield (
-            share,
-            "ages are not known.",
-            f"For {count} of them: {step}" if count < len(unknown) else str(step),
-        )
+        yield share, "ages are not known.", f"For {count} of them: {step}"
     if len(silent):
         names = few(sorted(silent["source"]), MOST_NAMES)
         yield f"{len(silent)} of {len(audit.sources)}", f"sources were not read: {names}.", "Supply them."
@@ -289,8 +279,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
 
 
 def _several(count: int, noun: str, plural: str = "s") -> str:
-    words = _number_words(count)
-    return f"{words[:1].upper()}{words[1:]} {noun}{plural if count != 1 else ''}"
+    return f"{_number_words(count).capitalize()} {noun}{plural if count != 1 else ''}"
 
 
 def _number_words(count: int) -> str:

@@ -172,7 +172,7 @@ def finding(check: str, subject: str, where: str = "backend/.env:3", **more: Any
 
 @pytest.mark.parametrize(("found", "state", "action"), CASES["actions"])
 def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: str, action: str) -> None:
-    """A value is rotated or set, a file deleted, corrected or untracked, and each is named."""
+    """A value is rotated or set, a file deleted or untracked, and each is named; else the remedy says it."""
     findings = [finding(check, subject, **(more[0] if more else {})) for check, subject, *more in found]
     place = {"environment": findings[0]["environment"]}
     held = dict(zip(("state", "kind"), state.split(), strict=False))
@@ -201,7 +201,7 @@ def test_a_command_is_about_what_its_action_names(
     blank: dict[str, Any] = {"fingerprint": None}
     inventory = rows_of("inventory", *(one | (blank if "state" in one else {}) for one in held))
     made = tabulated(findings, detections=detections, inventory=inventory)
-    assert made["command"].tolist() == [f"audit-lib {command}"]
+    assert made["command"].tolist() == [command]
 
 
 @pytest.mark.parametrize(("check", "given", "first"), CASES["given"])
@@ -209,7 +209,7 @@ def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) 
     """Who gave a file knows that it holds values, but not of another one, nor that git has it."""
     found = [
         finding(check, "export", "prod.env"),
-        finding("scan-or-flood", "probing x", environment="", severity="medium"),
+        finding("scan-or-flood", "probing x", environment="", severity="medium", remedy="Block it."),
     ]
     exports = [{"kind": "export", "source": given, "lines": None}, {"kind": "export", "source": "prod.env"}]
     assert tabulated(found, sources=rows_of("sources", *exports))["action"].iloc[0] == first
