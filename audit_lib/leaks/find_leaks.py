@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ class LeakTargets(Contract):
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
     kind: Series[str] = Field(isin=("leak", "pattern", *NO_SECRETS))
     searched: Series[str] = Field(isin=("everywhere", "beside its name"))
-    reason: Series[str]
+    reason: Series[str]  # of what is searched for beside its names alone
+    provider: Series[str]  # of whom a rule knows the value by its form
 
 
 def find_leaks(
@@ -88,8 +89,9 @@ def find_leaks(
     # A default in a test or a document is counted and not listed.
     defaults = frozenset(shape.fingerprint for shape in shapes if shape.default)
     listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
-    keyed = keeper.key.origin != "throw-away"
-    tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
+    tables = tabulate_leaks(
+        sightings[listed], targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
+    )
     active = {shape.fingerprint for shape in shapes if not shape.commented}
     return LeakAudit(*tables, coverage, defaults, frozenset({shape.fingerprint for shape in shapes} - active))
 
@@ -133,8 +135,9 @@ def leak_targets(
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
-        guessable = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS
-        shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
+        shown = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS or (
+            not any(environments) and keeper.ask(fingerprint, _is_shown)
+        )
         template = any(placeholders) or (any(examples) and shown) or fingerprint in shown_by_git
         kind = "template" if template else "weak default" if weak else "leak"
         in_force_in = ",".join(sorted({*environments} - {""}))
@@ -170,17 +173,17 @@ def weakness(fingerprint: str, keeper: Keeper) -> str:
     return f"has under {strength.WEAKEST_BITS} bits of strength" if weak else ""
 
 
-def target(fingerprint: str, names: Iterable[str], kind: str, weak: str, reason: str = "") -> dict[str, Any]:
+def target(value: str, names: Collection[str], kind: str, weak: str, provider: str = "") -> dict[str, str]:
     """A row of LeakTargets of a value that is not in force; a `weak` one is searched for beside its names."""
-    listed = sorted(names)
     return {
-        "fingerprint": fingerprint,
-        "variable": listed[0],
-        "names": ",".join(listed),
+        "fingerprint": value,
+        "variable": min(names),
+        "names": ",".join(sorted(names)),
         "in_force": "",
         "kind": kind,
         "searched": "beside its name" if weak else "everywhere",
-        "reason": weak or reason,
+        "reason": weak,
+        "provider": provider,
     }
 
 
@@ -192,8 +195,10 @@ def with_found(
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = {shape.fingerprint for shape in shapes if not shape.text}
-    everywhere.update(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
+    everywhere = {
+        *targets.loc[targets["searched"].eq("everywhere"), "fingerprint"],
+        *(shape.fingerprint for shape in shapes if not shape.text),
+    }
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):
@@ -207,10 +212,10 @@ def with_found(
             name = max(named, key=lambda name: (len(name), name), default="") or rules[0]
             made.append(target(fingerprint, [name], "possible", "may be a password that somebody chose"))
         elif HASH in rules:
-            made.append(target(fingerprint, [HASH], "hash", "", "a password can be guessed from its hash"))
+            made.append(target(fingerprint, [HASH], "hash", ""))
         else:
-            weak, why = weakness(fingerprint, keeper), f"looks like a secret: {', '.join(rules)}"
-            made.append(target(fingerprint, named or rules, "pattern", weak if named else "", why))
+            weak, provider = weakness(fingerprint, keeper), max(one.provider for one in some)
+            made.append(target(fingerprint, named or rules, "pattern", weak if named else "", provider))
     owners = {text: some[0].fingerprint for text, some in found.items() if some[0].text}
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 
@@ -218,9 +223,7 @@ def with_found(
 def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
     """Of the names those that variables may have, and that share no twelve characters with a strong value."""
     possible = {name for name in names if reads_as_name(name)}
-    strong = {
-        value for value in held if possible and keeper.ask(value, strength.strength_bits) >= _STRONG_BITS
-    }
+    strong = {value for value in held if keeper.ask(value, strength.strength_bits) >= _STRONG_BITS}
     return possible - Redactor.of(keeper, strong).texts(possible).keys()
 
 
@@ -242,7 +245,6 @@ class _Report(BaseModel, defer_build=True):
 def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dict[Shape, tuple[str, int]]:
     """The values of all results in SARIF, each with its first path and line; one without a value is left out.
     Raises `BadInput` for files that cannot be read or are no SARIF (version 2.1.0, OASIS)."""
-    value_in = cache(partial(_value_in, rules=rules))  # thousands of results have the same few
     places, faults = dict[Shape, tuple[str, int]](), list[Fault]()
     for file in files:
         content = read_source(file.parent, file.name, _LARGEST_REPORT).content
@@ -255,7 +257,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
         for one in (result for run in runs for result in run.results or ()):
             reading.count += 1
             place = (unquote(one.path.removeprefix("file://")), one.line)
-            if value := value_in(one.text):
+            if value := _value_in(one.text, rules):
                 places.setdefault(Shape(value, "", one.rule), place)
             else:
                 reading.left_out.append(Fault(f"{place[0]}:{one.line}", f"{one.rule} reports no value"))

@@ -23,7 +23,6 @@ _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discov
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
 _NEAR = 200  # bytes around it in which its user is named
-_NAMES = ("NAME", *(f"NAME{number}" for number in range(2, 7)))  # of the ways in which a rule may match
 
 
 @dataclass(frozen=True, order=True)
@@ -36,6 +35,7 @@ class Shape:
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
     default: bool = False  # many choose it: listed only where it may be in use
     commented: bool = False  # it stands in a comment of code
+    provider: str = ""  # of whom the rule knows the value by its form
 
 
 class Rules:
@@ -63,12 +63,12 @@ class Rules:
         values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
         return {
-            Shape(self.keeper.take(value), name, rule, commented=commented)
-            for value, name, rule, commented in found
+            Shape(self.keeper.take(value), name, rule, commented=commented, provider=provider)
+            for value, name, rule, commented, provider in found
             if value in values and value.partition(":")[2] not in values
         }
 
-    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, bool]]:
+    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, bool, str]]:
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
@@ -83,10 +83,11 @@ class Rules:
             shown = by_name and expression("label of an example").search(before)
             if value and not (bare or shown) and not _is_data(text, finding, rule):
                 commented = by_name and expression("comment").match(before.rpartition("\n")[2]) is not None
-                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), commented
+                provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
+                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), commented, provider
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
-                yield value, name, rule, False
+                yield value, name, rule, False, ""
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
@@ -120,15 +121,16 @@ class Rules:
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
         idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
-        hashed = expression("password hash").finditer(whole)
-        found = {Shape(self.keeper.take(at[0]), "", HASH) for at in hashed}
+        found = {
+            Shape(self.keeper.take(at[0]), "", HASH) for at in expression("password hash").finditer(whole)
+        }
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         # What begins and ends a text of several lines.
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
         for finding in scanner(CHOSEN).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]
-            name = str(next(filter(None, map(finding.captures.get, _NAMES)), "")).strip()
+            name = next((held.strip() for group, held in finding.captures.items() if "NAME" in group), "")
             first = whole.rfind(name, max(0, start - _BEFORE), start) if name else start
             if finding.is_base64_encoded or first < 0 or _in_public_address(whole, start):
                 continue
@@ -233,16 +235,14 @@ def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, s
 
 
 def _is_data(text: str, finding: Any, rule: str) -> bool:
-    start = finding.location["start_offset"]
+    secret, start = finding.secret, finding.location["start_offset"]
     if rule == "below":
-        after = text[start + len(finding.secret) : start + 800].split("\n", 2)
+        after = text[start + len(secret) : start + 800].split("\n", 2)
         return len(after) > 1 and bool(re.fullmatch(r"[ \t>*`]*[A-Za-z0-9+/=]{16,}[`* \t\r]*", after[1]))
-    if len(finding.secret) >= 40 and re.fullmatch("[0-9a-f]+", finding.secret):
+    if len(secret) >= 40 and re.fullmatch("[0-9a-f]+", secret):
         above, below = text[max(0, start - 600) : start], text[start : start + 600]
         near = "\n".join(above.split("\n")[-3:-1] + below.split("\n")[1:3])
-        sums = re.findall(
-            rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(finding.secret)}}}[\"']", near
-        )
+        sums = re.findall(rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(secret)}}}[\"']", near)
         if sum(not expression("secret's name").search(one) for one in sums) >= 3:
             return True  # of a table of sums
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -70,9 +70,7 @@ class Values:
         # Keys and words that rules found begin alike, and parts of words are names in code.
         self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
         parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}
-        self._documents = {
-            one for one in parts if keeper.ask(one, lambda value: is_kind("structured", value))
-        }
+        self._documents = {one for one in parts if keeper.ask(one, partial(is_kind, "structured"))}
         beside = {
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
@@ -122,12 +120,8 @@ class Values:
             found.update(places)
             times = Counter((one.fingerprint, one.encoding) for one in places if len(places) >= MOST_HITS)
             if max(times.values(), default=0) >= MOST_HITS:
-                reading.left_out.append(
-                    Fault(
-                        source.origin.name,
-                        f"has a value {MOST_HITS:,} times or more: not all places are listed",
-                    )
-                )
+                why = f"has a value {MOST_HITS:,} times or more: not all places are listed"
+                reading.left_out.append(Fault(source.origin.name, why))
         # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
         return sorted(one for one in found if one.origin.opened or one.fingerprint not in packed)

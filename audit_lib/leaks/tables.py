@@ -36,7 +36,7 @@ _DO_FIRST = (
 )
 # Columns of Leaks: of all places of a value, and of the earliest commit or line of a log.
 _OF_ALL = {
-    **dict.fromkeys(("variable", "kind", "matched", "in_force", "path"), "first"),
+    **dict.fromkeys(("variable", "provider", "kind", "matched", "in_force", "path"), "first"),
     **{"at_head": "any", "reachable": "any", "occurrences": "sum"},
 }
 _FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
@@ -59,6 +59,7 @@ class Leaks(Contract):
 
     leak_id: Series[str]
     variable: Series[str]
+    provider: Series[str]  # of whom a rule knows the value by its form; "" for none
     kind: Series[str] = Field(isin=(*SECRETS, *NO_SECRETS))
     matched: Series[str] = Field(isin=("exact", "pattern", "truncated"))
     fingerprint: Series[str] = Field(nullable=True)
@@ -105,6 +106,7 @@ class LeakedSecrets(Contract):
     held_by: Series[str]  # ENVIRONMENT/SERVICE of that status, comma-separated
     covers: Series[Several]  # the same as (secret, environment, service)
     leak_ids: Series[str]  # of that status, comma-separated
+    providers: Series[str]  # theirs, comma-separated
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
     first_at: Series[Instant] = Field(nullable=True)
@@ -153,7 +155,7 @@ def tabulate_leaks(
     """
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
-    known = targets.set_index("fingerprint")[["variable", "kind", "in_force"]]
+    known = targets.set_index("fingerprint")[["variable", "provider", "kind", "in_force"]]
     seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
@@ -303,6 +305,7 @@ def tabulate_leaked_secrets(
         rank=exposed["status"].map(STATUSES.index),
         elsewhere=exposed["environment"].ne(PRODUCTION),
         position=exposed["leak_id"].map(pd.Series(range(len(leaks)), leaks["leak_id"])),
+        provider=exposed["leak_id"].map(leaks.set_index("leak_id")["provider"]),
     ).sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
     return LeakedSecrets.of(
         _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
@@ -325,6 +328,7 @@ def _secret_row(
         "held_by": ", ".join("/".join(place) for place in held),
         "covers": tuple((secret, *place) for place in held),
         "leak_ids": ", ".join(ids),
+        "providers": ", ".join(sorted({*worst["provider"]} - {""})),
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(there),
         "first_at": worst["first_at"].min(),

@@ -37,7 +37,7 @@ def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
     return LeakTargets.of(
         {
             "fingerprint": keeper.take(value), "variable": name, "names": name, "in_force": "production",
-            "kind": "leak", "searched": "everywhere", "reason": "",
+            "kind": "leak", "searched": "everywhere", "reason": "", "provider": "",
         }
         for name, value in values.items()
     )  # fmt: skip

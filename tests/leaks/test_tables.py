@@ -55,7 +55,7 @@ def target(**changed: Any) -> dict[str, Any]:
     """A value in force."""
     return {
         "fingerprint": "f", "variable": "API_TOKEN", "names": "API_TOKEN", "in_force": "production",
-        "kind": "leak", "searched": "everywhere", "reason": "",
+        "kind": "leak", "searched": "everywhere", "reason": "", "provider": "",
     } | changed  # fmt: skip
 
 
@@ -118,9 +118,9 @@ def test_a_later_commit_is_left_out_by_date() -> None:
 def leak(name: str, **changed: Any) -> dict[str, Any]:
     """A leak of a value that only the history holds, and of which nothing is known."""
     return {
-        "leak_id": name, "variable": name, "kind": "leak", "matched": "exact", "fingerprint": name,
-        "first_commit": "c", "first_at": DAY, "first_committed_at": DAY, "at_head": False,
-        "reachable": True, "in_force": "", "force": "not known", "occurrences": 1,
+        "leak_id": name, "variable": name, "provider": "", "kind": "leak", "matched": "exact",
+        "fingerprint": name, "first_commit": "c", "first_at": DAY, "first_committed_at": DAY,
+        "at_head": False, "reachable": True, "in_force": "", "force": "not known", "occurrences": 1,
     } | changed  # fmt: skip
 
 
