@@ -3,8 +3,9 @@
 `NEEDS` says which facts each verdict rests on. The first that is missing is the reason that is said.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import POSSIBLE, counted
+from audit_lib.base.in_words import POSSIBLE, counted, few
 from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
@@ -68,11 +69,6 @@ def cover(traffic: Traffic) -> Coverage:
     return Coverage(missing)
 
 
-def _logs(names: Iterable[str]) -> str:
-    first, *more = sorted(set(names)) or [""]
-    return f"{first} and {counted(len(more), 'more log')}" if more else first
-
-
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
@@ -81,7 +77,7 @@ def _of_reading(traffic: Traffic) -> Facts:
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
     latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
-    late = _logs([*steps.loc[stepped, "file"], *sources.loc[ended, "source"]])
+    late = few(sorted({*steps.loc[stepped, "file"], *sources.loc[ended, "source"]}), 1)
     unread = [f"{log.source}: {log.reason or log.state}" for log in rows(sources[lost])]
     return [
         *(("every log read", text, "{}") for text in unread),
@@ -97,7 +93,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     unnamed, others = asked["client"].isin(("", NOT_AN_ADDRESS)), asked["route"].eq(OTHER_ROUTES)
     addresses = [client for client in asked["client"].unique() if network_of(client) != client]
     public = sum(not policy.may_be_proxy(address) for address in addresses)
-    few = not policy.clients and public < (policy.public_addresses or np.inf)
+    is_few = not policy.clients and public < (policy.public_addresses or np.inf)
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     starts = traffic.events["message"].isin(START_MESSAGES).any()
@@ -108,7 +104,7 @@ def _of_requests(traffic: Traffic) -> Facts:
          "{:,} requests or failed logins have no time of their own"),
         ("clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"),
         ("clients are callers", traffic.collapsed, "{}"),
-        ("clients are callers", few,
+        ("clients are callers", is_few,
          f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
          'the policy may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
@@ -181,11 +177,11 @@ def _of_times(traffic: Traffic) -> Facts:
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
     return [
-        ("instances", _logs(log.pattern for log in traffic.log_sources if not log.instances),
+        ("instances", few(sorted({log.pattern for log in traffic.log_sources if not log.instances}), 1),
          "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
-        ("zone", _logs(sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]),
+        ("zone", few(sorted({*sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]}), 1),
          "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
-        ("order", _logs(steps.loc[back, "file"]), "times go back within {}"),
+        ("order", few(sorted({*steps.loc[back, "file"]}), 1), "times go back within {}"),
         ("days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"),
         *(("whole logs", hint, "{}") for hint in _hints(traffic)),
     ]  # fmt: skip
@@ -203,7 +199,8 @@ def _hints(traffic: Traffic) -> list[str]:
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     there = requests.loc[requests["there"], "route"].unique()
     other = named and not any(matches_glob(route, named) for route in there)
-    at, pause, holes = requests["at"], end - requests["at"].iloc[-1], len(list(silences(traffic)))
+    at, pause, rule = requests["at"], end - requests["at"].iloc[-1], traffic.rule("application-failing")
+    holes = sum(then.min() >= rule.expected for *_, then in silences(traffic))
     cut = at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR)
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)
@@ -227,31 +224,44 @@ def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
         usual = float(held[held > 0].median()) if len(counts) >= span + 7 else 0.0
         thin = held[(held > 0) & (held < share * usual)]
         if usual >= least and len(thin):
-            few = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
-            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {few}: the log may be thinned"
+            rest = f"{thin.iloc[0]:,.0f} requests of usually {usual:,.0f}"
+            yield f"{counted(span, 'day')} until {thin.index[0]:%Y-%m-%d} hold {rest}: the log may be thinned"
 
 
-def silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
-    """Stretches without a request in which many were to be expected, by the hour of workdays or of weekends:
-    first and last second, and how many."""
+def silences(traffic: Traffic) -> Iterator[tuple[float, float, "np.ndarray[Any, Any]"]]:
+    """Stretches without a request in which many are usual: first and last second, and `_comparable` days."""
     rule, requests = traffic.rule("application-failing"), traffic.requests
-    minutes = requests["seconds"].drop_duplicates() // 60
-    hours = requests.groupby(requests["at"].dt.floor("h"))["count"].sum().asfreq("h", fill_value=0)
-    of = pd.DatetimeIndex(hours.index)  # workdays are alike, and weekends
-    by_hour = hours.groupby([of.day_of_week > 4, of.hour]).median()
-    weekend = (2, 3)  # days after a Thursday, with which 1970 began
-    week = [by_hour.get((day in weekend, hour), 0) / 60 for day in range(7) for hour in range(24)]
-    is_long, usual = minutes.diff().gt(rule.silence_minutes), np.array(week)
-    for last, pause in zip(minutes[is_long], minutes.diff()[is_long], strict=True):
-        first = int(last - pause)
-        missed = float(usual[np.arange(first, min(int(last), first + 7 * 1440)) // 60 % 168].sum())
-        if missed >= rule.expected:
-            yield first * 60.0, last * 60.0, missed
+    counts = requests.groupby(requests["seconds"].astype(int) // 60)["count"].sum()
+    minutes, held = counts.index.to_numpy(), np.array([0, *counts.cumsum()])
+    for first, last in pairwise(minutes.tolist()):
+        is_long = last - first > rule.silence_minutes
+        if is_long and np.median(then := _comparable(first, last, minutes, held)) >= rule.expected:
+            yield first * 60.0, last * 60.0, then
 
 
-def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, float]]:
-    """The silences of a log, but for those that it has on three other days, too, half as telling or more."""
-    every, day = list(silences(traffic)), DAY.total_seconds()
-    for first, last, missed in every:
-        if len({began // day for began, _, count in every if count >= missed / 2} - {first // day}) < 3:
-            yield first, last, missed
+def _comparable(first: int, last: int, minutes: Any, held: Any) -> "np.ndarray[Any, Any]":
+    """The requests that each comparable day has in the hours of a silence: workdays are alike, and weekends,
+    else days as active outside of these hours. Fewer than three prove nothing: then it is one number, what
+    any other day or the mean has at least."""
+    days = np.arange(-((first - minutes[0]) // 1440), (minutes[-1] - last) // 1440 + 1)
+    low, high = (np.searchsorted(minutes, at + days * 1440, "right") for at in (first, last))
+    since, until = first // 1440 + days, last // 1440 + days + 1
+    workdays = np.busday_count(since.astype("M8[D]"), until.astype("M8[D]"))
+    active = np.searchsorted(minutes, until * 1440) - np.searchsorted(minutes, since * 1440) - (high - low)
+    own, is_other = days == 0, (abs(days) * 1440 >= last - first) & (active > 0)
+    near = (until - since == 1) & (active <= 2 * active[own]) & (active[own] <= 2 * active)
+    for alike in (is_other & (workdays == workdays[own]), is_other & near):
+        if alike.sum() >= 3:
+            return np.array((held[high] - held[low])[alike])
+    mean = held[-1] * (last - first) // (minutes[-1] - minutes[0])
+    return np.array([(held[high] - held[low])[is_other].min(initial=mean)])
+
+
+def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, int]]:
+    """Silences in which each of three or more comparable days has many requests, and the fewest that one has.
+    A log that has silences half as telling on three other days proves none."""
+    every, expected = list(silences(traffic)), traffic.rule("application-failing").expected
+    for first, last, then in every:
+        such = {at // 86400 for at, _, each in every if np.median(each) >= np.median(then) / 2}
+        if then.min() >= expected and len(then) >= 3 and len(such - {first // 86400}) < 3:
+            yield first, last, int(then.min())

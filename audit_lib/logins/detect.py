@@ -265,12 +265,11 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        served = run.loc[answered, "route"].min()
-        clauses = {
-            f"requests for files such as {run['route'].iloc[0]}, none answered": pd.isna(served),
-            f"{served} was requested and answered, but must not be served": pd.notna(served),
-        }
-        return incident(run, clauses, rule.severity if pd.isna(served) else "critical")
+        if pd.notna(served := run.loc[answered, "route"].min()):
+            return incident(run, f"{served} was requested and answered, but must not be served", "critical")
+        return incident(
+            run, f"requests for files such as {run['route'].iloc[0]}, none answered", rule.severity
+        )
 
     probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
     hidden = route.str.contains(_DOTFILE) & ~fits(route, policy.access.open)
@@ -359,20 +358,19 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
     for kinds, (subject, text, least) in REPORTED.items():
         own = events[events["kind"].isin(kinds)]
-        if own.empty:
-            continue
         build = partial(incident, text=text, severity=rule.severity, subject=subject)
         timed = own.dropna(subset="at").assign(all=subject)
         yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
         yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    text = "starts again and again within a short time"
-    build = partial(incident, text=text, severity=rule.severity, subject="start")
+    build = partial(
+        incident, text="starts again and again within a short time", severity=rule.severity, subject="start"
+    )
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
     yield from _server_errors(traffic)
-    for first, last, missed in unusual_silences(traffic):
+    for first, last, fewest in unusual_silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
-        text = f"no request for {(last - first) / HOUR:.1f} hours, in which {missed:.0f} are usual"
+        text = f"no request for {(last - first) / HOUR:.1f} hours; each comparable day has {fewest} or more"
         yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
 
 

@@ -17,14 +17,6 @@ DETECTIONS = (
     *("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url"),
     "application-failing",
 )
-RENAMED = {  # what the policies of before name, and what has its place
-    **dict.fromkeys(("A1", "A2", "A3", "A4", "A6"), "guessing"),
-    **dict.fromkeys(("A7", "A8"), "let-in"),
-    **dict.fromkeys(("A9", "A10", "A11"), "known-clients-failing"),
-    **dict.fromkeys(("A16", "A18", "A19"), "application-failing"),
-    **{"A5": "spraying", "A12": "the alert on 429", "A13": "the daily figure", "A14": "the table by address"},
-    **{"A15": "probing", "A17": "secret-in-url", "A20": "the daily figure"},
-}
 
 # The ranges keep a project's own policy from making a review take hours or all memory.
 Count = Annotated[float, Field(ge=1, le=10_000)]
@@ -132,12 +124,9 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     """The policy's detections, with generic.toml's defaults; raises BadInput with every fault of them."""
     place, given = f"policy {policy.name}: detections", policy.detections
     defaults = bundled_policy("generic").detections
-    faults = [Fault(f"{place}.{old}", f"is now {new}") for old, new in RENAMED.items() if old in given]
-    stated = {**defaults, **{key: value for key, value in given.items() if key not in RENAMED}}
+    stated = {**defaults, **given}
     for key in (*DETECTIONS, "grace_hours"):
         if isinstance(own := stated[key], Mapping):
-            unknown = own.keys() - defaults[key].keys() if key in DETECTIONS else ()
-            faults += [Fault(f"{place}.{key}.{name}", "is no threshold of it") for name in sorted(unknown)]
             stated[key] = {**defaults[key], **own}
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     # What audit.toml adds makes no route less protected.
@@ -147,13 +136,14 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     try:
         found = DetectionPolicy.model_validate({**stated, "own_logins": own, "added_logins": added})
     except ValidationError as error:
-        for one in error.errors(include_input=False, include_context=False, include_url=False):
-            parts = one["loc"][1:] if one["loc"][0] == "thresholds" else one["loc"]
-            faults.append(Fault(".".join((place, *map(str, parts))), one["msg"]))
-    if not faults and not (found.failure.statuses or found.failure.messages):
-        faults.append(Fault(f"{place}.failure", "declares neither statuses nor messages"))
-    if faults:
-        raise BadInput(faults)
+        errors = error.errors(include_input=False, include_context=False, include_url=False)
+        paths = (".".join(map(str, (place, *one["loc"]))).replace(".thresholds.", ".") for one in errors)
+        raise BadInput(map(Fault, paths, (one["msg"] for one in errors))) from None
+    BadInput.unless(
+        found.failure.statuses or found.failure.messages,
+        f"{place}.failure",
+        "declares neither statuses nor messages",
+    )
     return found
 
 

@@ -21,7 +21,7 @@ from audit_lib.secrecy.strength import looks_generated
 
 TEXTS = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
 FAULTS: dict[str, str] = TEXTS["faults"]
-MOVED: dict[str, str] = TEXTS["moved"]  # where a key of 0.2 went
+MOVED = TEXTS["moved"] | {old: text for names, text in TEXTS["renamed"] for old in names.split()}
 LARGEST = 100_000  # of numbers: of days nearly three centuries
 Made = TypeVar("Made")
 Table = dict[str, Any]  # of a TOML file

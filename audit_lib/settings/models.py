@@ -234,12 +234,11 @@ WholeSecret = Annotated[
 if TYPE_CHECKING:
     Detections = Mapping[str, Any]
 else:
-    # What the generic policy has, what it leaves to the owner, and names of before 0.3.0, which are refused
-    # where the new ones are known (logins/parameters.py).
+    # What the generic policy has, and what it leaves to the owner.
     Detections = keys.type_like(
         tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
         | keys.TEXTS["detections"]
-        | {"grace_hours": Mapping[str, keys.Number], **{f"A{number}": Any for number in range(1, 21)}}
+        | {"grace_hours": Mapping[str, keys.Number]}
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logins.parameters import DETECTIONS, RENAMED, detection_policy, formats_of
+from audit_lib.logins.parameters import DETECTIONS, detection_policy, formats_of
 from audit_lib.settings import Login, Project, SecretRule, bundled_policy
 
 GENERIC = bundled_policy("generic")
@@ -20,13 +20,6 @@ def test_a_policy_that_states_nothing_has_the_bundled_thresholds() -> None:
     assert detection_policy(replace(GENERIC, detections={})).thresholds == stated
     changed = detection_policy(replace(GENERIC, detections={"guessing": {"high": 7}})).thresholds["guessing"]
     assert (changed.high, changed.ladder) == (7, stated["guessing"].ladder)
-
-
-@pytest.mark.parametrize("old", RENAMED)
-def test_an_old_name_is_refused_with_the_new_one(old: str) -> None:
-    """A policy of before is not read as if it said nothing."""
-    with pytest.raises(BadInput, match=f"{old}: is now {RENAMED[old]}"):
-        detection_policy(replace(GENERIC, detections={old: {"failures": 5}}))
 
 
 @pytest.mark.parametrize("given", [
