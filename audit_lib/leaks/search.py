@@ -6,7 +6,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -22,7 +21,7 @@ from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_drawn, is_kind, is_others, reads_as_words
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
-from audit_lib.logs.files import line_times, outside_logs
+from audit_lib.logs.files import lines_read, outside_logs
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Policy, Project
@@ -313,15 +312,14 @@ def tabulate_sightings(
         search.objects.faults.append(str(failed))
         located = [(one, {"place": "git object"}) for one in in_git]
     located += [(one, {"place": one.place}) for one in found if one.origin.place != "git"]
-    lines: dict[str, set[int]] = defaultdict(set)  # of logs
-    for one in found:
-        if one.place == "log" and one.line and not one.origin.member:
-            lines[one.origin.path].add(one.line)
-    times: dict[tuple[str, int], datetime] = {}
-    if lines:  # few searches find anything in a log, and formats take a while
+    logged = [one for one in found if one.place == "log" and one.line and not one.origin.member]
+    times: dict[tuple[str, int], int | None] = {}
+    if logged:  # few searches find anything in a log, and formats take a while
         from audit_lib.logins.parameters import formats_of  # noqa: PLC0415
 
-        times = line_times(search.project, lines, formats_of(search.project, policy))
+        lines = {(one.origin.path, one.line) for one in logged}
+        read = lines_read(search.project, lines, formats_of(search.project, policy))
+        times = {(name, number): line.at for name, number, line in read}
     scrub, listed = cache(values.scrub), []  # many objects have the same few paths
     for one, where in located:
         origin, inside = one.origin, f"!{scrub(one.origin.member)}" if one.origin.member else ""
@@ -340,7 +338,8 @@ def tabulate_sightings(
     frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})
     for name in _TIMES:
         frame[name] = pd.to_datetime(pd.to_numeric(frame[name]), unit="s", utc=True, errors="coerce")
-    frame["authored_at"] = frame["authored_at"].fillna(pd.to_datetime(frame["logged_at"], utc=True))
+    written = pd.to_datetime(pd.to_numeric(frame["logged_at"]), unit="us", utc=True)
+    frame["authored_at"] = frame["authored_at"].fillna(written)
     frame = frame.sort_values([*_SAME, *_TIMES, "commit", "line"], ignore_index=True)
     same = frame.groupby(_SAME)
     frame["occurrences"] = same["content"].transform("nunique")

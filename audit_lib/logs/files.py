@@ -3,12 +3,12 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
-from itertools import islice
+from functools import cache, partial
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, BinaryIO
@@ -20,8 +20,7 @@ from audit_lib.base.archives import LogStream
 from audit_lib.base.errors import BadInput, Fault, parse_each
 from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.line import LineReader, raw_lines
-from audit_lib.logs.times import instant_of
+from audit_lib.logs.line import Line, LineReader, raw_lines
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project, environment_name
 from audit_lib.settings.load import real_path
@@ -97,13 +96,12 @@ def source_row(source: Any, name: str, kind: str, **columns: Any) -> dict[str, A
 
 
 def with_logs(
-    project: Project, texts: Iterable[str], stdin: BinaryIO | None = None, spool: Spool | None = None
+    project: Project, options: Collection[str], stdin: BinaryIO | None = None, spool: Spool | None = None
 ) -> Project:
     """The project with the logs of all `--log` options, before those that audit.toml names.
 
     `spool` gives the file that holds what stdin holds. `BadInput` with the faults of all options.
     """
-    options = list(texts)
     from_stdin = [option for option in options if option.endswith(f"={STDIN}")]
     BadInput.unless(len(from_stdin) < 2, "--log", "stdin (-) can be given for one service only")
     given, faults = parse_each(partial(_source, project, stdin, spool), options)
@@ -154,32 +152,27 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> p
 
     In order of file and line, cut at 2,000 characters and redacted. Files that cannot be read have no row.
     """
-    wanted: dict[str, set[int]] = {}
-    for place in filter(None, map(_PLACE.fullmatch, evidence)):
-        line = int(place[2])
-        wanted.setdefault(place[1], set()).update(range(max(line - around, 1), line + around + 1))
-    files = {file.name: file for _, named in log_files(project) for file in named}
+    cited = ((place[1], int(place[2])) for place in filter(None, map(_PLACE.fullmatch, evidence)))
+    wanted = {(name, line + away) for name, line in cited for away in range(-around, around + 1)}
     rows = [
-        (name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:_LONGEST]))
-        for name in sorted(wanted)
-        for number, raw in _lines(files.get(name) or LogFile(project.root, name, name), wanted[name])
+        (file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:_LONGEST]))
+        for file, number, raw in _lines(project, wanted)
     ]
     return pd.DataFrame(rows, columns=["file", "line", "text"])
 
 
-def line_times(
-    project: Project, lines: Mapping[str, set[int]], formats: LogFormats
-) -> dict[tuple[str, int], datetime]:
-    """When lines of the project's logs were written, by log and line; those without a time are left out."""
-    found: dict[tuple[str, int], datetime] = {}
-    for file in (file for _, files in log_files(project) for file in files):
-        reader = LineReader(formats, file.zone)
-        times = {number: reader.read(raw).at for number, raw in _lines(file, lines.get(file.name, set()))}
-        found |= {(file.name, number): instant_of(at) for number, at in times.items() if at is not None}
-    return found
+def lines_read(
+    project: Project, lines: Collection[tuple[str, int]], formats: LogFormats
+) -> Iterator[tuple[str, int, Line]]:
+    """Lines of the project's logs as they are read, each with its log and its number."""
+    reader_of = cache(partial(LineReader, formats))
+    return ((file.name, at, reader_of(file.zone).read(raw)) for file, at, raw in _lines(project, lines))
 
 
-def _lines(file: LogFile, numbers: set[int]) -> Iterator[tuple[int, bytes]]:
-    with suppress(Unreadable), file.open() as (content, _):
-        lines = islice(raw_lines(LogStream(content)), max(numbers, default=0))
-        yield from (each for each in enumerate(lines, 1) if each[0] in numbers)
+def _lines(project: Project, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[LogFile, int, bytes]]:
+    files = {file.name: file for _, named in log_files(project) for file in named}
+    for name, places in groupby(sorted(wanted), key=itemgetter(0)):
+        file, numbers = files.get(name) or LogFile(project.root, name, name), {line for _, line in places}
+        with suppress(Unreadable), file.open() as (content, _):
+            lines = islice(raw_lines(LogStream(content)), max(numbers))
+            yield from ((file, number, raw) for number, raw in enumerate(lines, 1) if number in numbers)

@@ -27,14 +27,14 @@ from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import ZEROS, Block, Choice, expressions, parse_template
-from audit_lib.logs.values import SMALL, Words, before_address, secret_finder
+from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, secret_finder
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
 POSSIBLE_FAILURE = "possible login failure"
 SECRET_IN_URL = "secret in a url"  # noqa: S105  the name of an event
 CLOCK_SET_BACK = "clock set back"
-MOST_ROUTES = 100_000  # beyond these the requests to the others are counted together, under …
+MOST_NAMES = 100_000  # of routes and addresses that differ: the others are counted together, under …
 OTHER_ROUTES = "(other routes)"  # … a name that no path has
 BOOT = "secrets valid"  # what a start writes
 SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whose lines show a value
@@ -104,7 +104,7 @@ class _File(BaseModel):
     body: tuple[_Body, ...] = ()
     message: tuple[_Message, ...] = ()
     json_: dict[Literal[_JSON_LISTS], _Some] = Field(alias="json")  # type: ignore[valid-type]
-    query: dict[Literal["secret_parameters"], _Some]
+    query: dict[Literal[QUERY_LISTS + _EXAMPLES], _Some]  # type: ignore[valid-type]
     possible: dict[Literal[_POSSIBLE_LISTS], _Some] = {}  # type: ignore[valid-type]
     refusal: dict[Literal["words", "examples", "counter_examples"], _Some] = {}
     outcome: dict[Literal[OUTCOME + _EXAMPLES], _Some] = {}  # type: ignore[valid-type]
@@ -162,7 +162,7 @@ class Matchers:
         self.failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
         self.addresses = before_address(possible.get("before_address", ()))
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
-        self.secret_of = secret_finder(words["query"]["secret_parameters"])
+        self.secret_of = secret_finder(words["query"])
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
         # With zeros for digits: what a text holds that may match by its digits, or not.
         own = [block for block in messages if block.tells_digits]
@@ -213,7 +213,7 @@ def parse_formats(content: bytes, place: str, secrets: tuple[str, ...] = ()) -> 
     words = read.model_dump(include={"json_", "outcome", "possible", "refusal"}, by_alias=True)
     own = (name.lower() for name in secrets if name.isascii())
     parameters = tuple(dict.fromkeys((*own, *read.query.get("secret_parameters", ()))))
-    words |= {"query": {"secret_parameters": parameters}}
+    words |= {"query": {**read.query, "secret_parameters": parameters}}
     return LogFormats(prefixes, bodies, messages, words, origin=f"{sha256(content).hexdigest()} {parameters}")
 
 

@@ -32,8 +32,7 @@ from audit_lib.logs.values import (
     shape_of,
 )
 
-# A line beyond this is no log line: it is counted as not understood, and never held whole.
-LINE_LIMIT = 1 << 20
+LINE_LIMIT = 1 << 20  # a longer line is none: it is counted as not understood, and never held whole
 # Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
 _PREFIXES = 6  # as many a line may have, one behind another
@@ -194,18 +193,18 @@ class LineReader:
             text = text[found.end() :]
             # What uvicorn writes before "Traceback" belongs to the record that failed.
             record = record or (place.block.record and not text.startswith(b"Traceback"))
-            if client is None and place.has_client and (logged := place.client(found)):
+            if client is None and "client" in place.groups and (logged := place.client(found)):
                 client = client_of(logged)
             if at is None and time is not None:
                 at, lacks = time, missing | lacks
-        if match and match[0].is_request and not _is_paired(text):
+        if match and match[0].is_request and not _PAIRED.match(text):
             return self._answered(match, at, lacks)
         before = head if text is whole else Head(at, lacks, record, client, structures)
         return self._read_rest(text, before, match, is_object=is_object)
 
     def _read_rest(self, text: bytes, head: Head, match: Match | None, *, is_object: bool) -> Line:
         """What follows the prefixes: a structured line, a request, a message or other text."""
-        if head.structures < _STRUCTURES and (is_object or _is_paired(text)):
+        if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
             read = json_fields if is_object else pair_fields
             fields = read(text, self.by.fields, self._clock)
             if fields and (fields.requested or fields.text or is_object):
@@ -225,7 +224,7 @@ class LineReader:
     def _answered(self, match: Match, at: int | None, lacks: int) -> Line:
         place, found, time, missing = match
         logged, method, path, status = found.group(*place.request)
-        logged = place.client(found) if place.may_be_forged else logged
+        logged = place.client(found) if place.block.around_client[0] else logged
         events = self._events_of(path, place.block.method or method, place.block.status or status)
         if at is None and time is not None:
             at, lacks = time, missing | lacks
@@ -308,13 +307,9 @@ class LineReader:
             kind = kind if answer.event else DECLARED
             message, subject = answer.event, answer.parameter.decode()
         request = LogEvent(kind, message, number, "", method, route, subject)
-        if not (parameter := self.by.secret_of(path)):
+        if not (shown := self.by.secret_of(path)):
             return (request,)
-        return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, parameter)
-
-
-def _is_paired(text: bytes) -> bool:
-    return b"=" in text and not text[:1].isdigit() and _PAIRED.match(text) is not None
+        return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, shown[0])
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:

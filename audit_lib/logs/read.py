@@ -28,9 +28,9 @@ from audit_lib.base.files import Unreadable
 from audit_lib.base.frames import Sources
 from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
-from audit_lib.logs.formats import LogFormats, load_formats
+from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
-from audit_lib.logs.tally import MOST_NAMES, LogSums, categories, joined, read_log, sum_lines, tabulate
+from audit_lib.logs.tally import LogSums, categories, joined, read_log, sum_lines, tabulate
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
@@ -46,8 +46,7 @@ _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # co
 _ROTATED = re.compile(
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
-# Text that other people wrote: a request may bear a value in its path.
-_FOREIGN = ["route", "client", "subject"]
+_FOREIGN = ["route", "client", "subject"]  # what others wrote: a request may bear a value in its path
 _Reader = Callable[[Sequence[LogFile]], Iterator[LogSums]]
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8

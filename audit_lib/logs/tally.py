@@ -18,7 +18,7 @@ from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
 from audit_lib.logs.files import LogFile
-from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_ROUTES, OTHER_ROUTES, LogFormats
+from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_NAMES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
 from audit_lib.logs.logins import OPEN_LOGINS, settle_logins
 from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, days_of
@@ -26,7 +26,6 @@ from audit_lib.logs.times import DAY, MINUTE, NONE, WHOLE, YEARLESS, day_of, day
 # Where each line of a log ends; of one that is text only a prefix or a statement matched, and nothing else.
 LOG_LINE_STATES = ("request", "message", "text only", "not understood", "blank")
 OTHER_CLIENTS = "(other addresses)"
-MOST_NAMES = MOST_ROUTES  # of routes and addresses that differ; the others are counted together
 YEAR_TAKEN = "its times carry no year; it was taken from the file's date"
 YEAR_OPEN = "its times carry no year, and the file's date leaves it open: no line has a time"
 MOST_STEPS = 100  # of a clock, in a day of a file: lines in no order would have as many as lines
@@ -46,8 +45,7 @@ _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
 _BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
 _BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
-# A file that was copied later, with a new date, ends so long before it; no clock is set back so far.
-_LONG = 32 * DAY
+_LONG = 32 * DAY  # before its date a file ends that was copied later; no clock is set back so far
 
 
 @dataclass
@@ -118,8 +116,8 @@ class LogSums:
     def loads(cls, body: bytes) -> "LogSums":
         """The same from its JSON."""
         requests, events, facts = json.loads(body)
-        facts["days"] = set(facts["days"])
-        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
+        known = Facts(**facts | {"days": {*facts["days"]}})
+        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), known)
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:

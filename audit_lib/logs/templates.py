@@ -129,9 +129,7 @@ class Place:
     request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
     time: int  # the group of its time; 0 if it has none
     is_request: bool  # whether it says with which status something was answered
-    has_client: bool
     has_port: bool  # whether a port follows its address
-    may_be_forged: bool  # whether a name that its client chose may hold what looks like its address
 
     def field(self, name: str, found: re.Match[bytes]) -> bytes:
         """The bytes of a field; empty if the block has none."""
@@ -143,8 +141,8 @@ class Place:
         A client may choose a name that holds an address, and what stands around one. So where that stands
         once more behind the address, the client is not known.
         """
-        if self.may_be_forged:
-            before, behind = self.block.around_client
+        before, behind = self.block.around_client
+        if before:
             _, again, rest = found.string[found.end(self.groups["client"]) :].partition(before)
             if again and behind in rest:
                 return b""
@@ -181,8 +179,8 @@ class _Alternation:
                 request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
                 block, time = next(same)[0], groups.get("time", 0)
                 is_request = "status" in groups or block.status is not None
-                client = "client" in groups, Part("peer") in block.parts, block.around_client[0] != b""
-                self.places[end] = Place(block, groups, end, request, time, is_request, *client)
+                has_port = Part("peer") in block.parts
+                self.places[end] = Place(block, groups, end, request, time, is_request, has_port)
                 choices.append(rb"()")
         return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.clock import Quarter
 
 NONE = -(1 << 62)  # no instant
-# What a time has not of its own, so that it is taken from elsewhere.
-WHOLE, ZONELESS, YEARLESS = 0, 1, 2
+WHOLE, ZONELESS, YEARLESS = 0, 1, 2  # what a time has not of its own, so that it is taken from elsewhere
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from audit_lib.logs.templates import ADDRESS, ZEROS
+from audit_lib.logs.templates import ADDRESS, FIELDS, ZEROS
+from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER = b"{id}"
@@ -17,6 +18,14 @@ _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30})
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
+QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words")
+_BEHIND = (
+    rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
+    rb"(?:/[^/?&]{1,40})??/"  # perhaps one more
+    rb"(?=[^/?0-9]{0,99}[0-9])(?![^/?;]*\.[a-z]\w{0,4}(?:[/;?]|\Z))"  # one with a digit that names no file
+    rb"((?:[\w.:~=+-]|%%3D){20,512})(?=[/;?]|\Z)"
+)
+_UUID = re.compile(r"(?i)[0-9a-f]{24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")  # or a document's id
 _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a route
 # Small letters for capitals; what that does to other signs changes no word of letters and spaces.
 SMALL = bytes(value | 0x20 for value in range(256))
@@ -27,11 +36,7 @@ _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
 REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
-WARNING = re.compile(  # the level of a warning or of something worse
-    rb"(?<![A-Za-z/])(?:WARN(?:ING)?|ERROR|CRITICAL|FATAL|SEVERE)(?![A-Za-z])"
-    rb"|\[(?i:warn|warning|error|crit|alert|emerg)\]"
-    rb"|(?:level|severity|lvl)\"?[:=] ?\"?(?i:warn|err|crit|fatal)"
-)
+WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
 
 
 def remember(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
@@ -130,16 +135,29 @@ def mask_email(raw: bytes) -> str:
     return f"{found[1].decode('ascii', 'replace')}***@{found[2].decode().lower()}" if found else "***"
 
 
-def secret_finder(names: tuple[str, ...]) -> Callable[[bytes], str]:
-    """A function that names the first of these secrets, or a JSON Web Token, that a URL shows; "" for none.
+def secret_finder(query: Words) -> Callable[[bytes], tuple[str, bytes] | None]:
+    """A function that gives the first secret that a URL shows, as its name and its value, which nobody keeps.
 
-    `*` before a name, in small letters, is any text; a switch, such as true or 0, is no value.
+    It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
+    before a name, in small letters, is any text; a switch, such as true or 0, is no value.
     """
+    names, path_words, uuid_words = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
     named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
-    return lambda url: shown[at - 1].lstrip("*") if (found := search(url)) and (at := found.lastindex) else ""
+    behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
+
+    def find(url: bytes) -> tuple[str, bytes] | None:
+        if (found := search(url)) and found.lastindex:
+            return shown[found.lastindex - 1].lstrip("*"), url[found.end() :].partition(b"&")[0]
+        for word, text in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
+            is_drawn = looks_generated(text) or could_be_a_piece(text)
+            if word in uuid_words if _UUID.fullmatch(text) else is_drawn:
+                return f"a token behind {word}", text.encode()
+        return None
+
+    return find
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:

@@ -11,7 +11,7 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.incident import case
 from audit_lib.incident.explain import OUTAGE, USED
-from audit_lib.logs.formats import MOST_ROUTES, load_formats
+from audit_lib.logs.formats import MOST_NAMES, load_formats
 from audit_lib.logs.read import read_logs, without_values
 from audit_lib.secrecy.redact import Redactor
 from tests.support.planted_incidents import INCIDENT, LOG, change, opened, opened_once, plant
@@ -90,7 +90,7 @@ def test_a_broken_pair_explains_the_frontend() -> None:
     assert "rebuild" in row["diagnosis"]
 
 
-@pytest.mark.parametrize(("routes", "rating"), [(MOST_ROUTES, "unlikely"), (0, "unknown")])
+@pytest.mark.parametrize(("routes", "rating"), [(MOST_NAMES, "unlikely"), (0, "unknown")])
 def test_routes_that_are_not_kept_rule_nothing_out(
     routes: int, rating: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

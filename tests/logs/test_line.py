@@ -1,5 +1,6 @@
 """One line as it is read: clients, routes, times, subjects, and what is never taken for a failure."""
 
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.log_lines import FORMATS, read_line
 from tests.support.paths import rows_beside
 
 UTC = ZoneInfo("UTC")
-CASES = rows_beside(__file__)
+CASES, URLS = rows_beside(__file__), FORMATS.words["query"]
 # Letters without end and a mark behind them: trying all ways to divide them would not end.
 ENDLESS = (f'INFO:     {"a" * 250}!:80 - "GET / HTTP/1.1" 401 Unauthorized', "(not an address)")
 LONG = [("x" * (LINE_LIMIT + 1), "not understood"), ("{" * 100_000 + "}" * 100_000, "not understood")]
@@ -85,30 +86,25 @@ def test_requests_in_other_shapes_are_counted_once(line: str, shown: list[str]) 
     assert [f"{each.kind} {each.status}" for each in read_line(line).events] == shown
 
 
-def test_a_secret_in_a_url_is_noted_by_its_name_alone() -> None:
-    """The request is noted with the parameter's name; the value is nowhere."""
-    value = fake_value("url")
-    read = read_line(f'INFO:  1.1.1.1:1 - "GET /a?x=1&API_KEY={value} HTTP/1.1" 200 OK')
-    assert [(shown.message, shown.subject) for shown in read.events] == [("", ""), (SECRET_IN_URL, "api_key")]
-    assert value not in repr(read)
-
-
-@pytest.mark.parametrize("url", ["/en/auth/{}", "/en/auth/{}/next?x=1", "/a?x=1&state={}", "/auth/{}?a=b"])
-def test_a_web_token_in_a_url_is_noted(url: str) -> None:
-    """It is a secret wherever it stands, in the path or under any parameter; half of one is none."""
-    token = ".".join(f"eyJ{fake_value(part, 24)}" for part in ("head", "claims", "mac"))
-    for value, noted in ((token, [(SECRET_IN_URL, "a JWT")]), (token.partition(".")[0], [])):
-        read = read_line(f'INFO:  1.1.1.1:1 - "GET {url.format(value)} HTTP/1.1" 200 OK')
-        assert [(event.message, event.subject) for event in read.events[1:]] == noted
-        assert value not in repr(read)
+@pytest.mark.parametrize("url", [*URLS["examples"], *URLS["counter_examples"]])
+def test_a_token_in_a_url_is_noted(url: str) -> None:
+    """A web token wherever it stands, what was drawn, or a UUID, behind a word; no half, slug or file."""
+    values = {part: f"eyJ{fake_value(part, 24)}" for part in ("half", "claims", "mac")}
+    values |= {"jwt": ".".join(values.values()), "drawn": fake_value(24, 24), "uuid": str(UUID(int=1 << 127))}
+    read = read_line(f'INFO:  1.1.1.1:1 - "GET {url.format(**values)} HTTP/1.1" 200 OK')
+    assert [event.message for event in read.events[1:]] == [SECRET_IN_URL] * (url in URLS["examples"])
+    assert ("a JWT" in repr(read)) == ("{jwt}" in url)
+    assert not [value for value in values.values() if value in repr(read)]
 
 
 @pytest.mark.parametrize(("name", "noted"), CASES["parameters"])
 def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str) -> None:
-    """What ends like a secret's name, or is a variable of the policy, is noted by what says so."""
+    """What ends like a secret's name, or is a variable of the policy, is noted by what says so alone."""
     line = f'INFO:  1.1.1.1:1 - "GET /a?x=1&{name}={fake_value(name)} HTTP/1.1" 200 OK'
-    events = read_line(line, formats=load_formats(secrets=("DATABASE_URL",))).events
-    assert [(event.message, event.subject) for event in events[1:]] == [(SECRET_IN_URL, noted)] * bool(noted)
+    shown = read_line(line, formats=load_formats(secrets=("DATABASE_URL",))).events
+    noted_as = [("", ""), (SECRET_IN_URL, noted)] if noted else [("", "")]
+    assert [(event.message, event.subject) for event in shown] == noted_as
+    assert fake_value(name) not in repr(shown)
 
 
 @pytest.mark.parametrize("template", CASES["showing"])

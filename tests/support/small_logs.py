@@ -15,7 +15,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import Traffic, Window, recorded_changes, tabulate_activity
-from audit_lib.logs.formats import MOST_ROUTES, LogFormats, load_formats
+from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 from audit_lib.settings.models import Login
@@ -60,7 +60,7 @@ def small_traffic(
     ledger: Ledger | None = None,
     policy: str = "paiid",
     deploys: pd.DataFrame | None = None,
-    routes: int = MOST_ROUTES,
+    routes: int = MOST_NAMES,
     source: LogSource = DECLARED_LOG,
     **declared: object,
 ) -> Traffic:
