@@ -225,6 +225,7 @@ SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE = has("component", "whole", "password")
 GRAVE = has("severity", "medium", "high", "critical")
 ON_DISK = has("state", "read", "empty")
+ENV_FILE = has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 LOG = has("kind", "log")
 
@@ -380,8 +381,8 @@ CONDITIONS = {
     "values-on-disk": when(
         has("kind", "export"),
         has("kind", "backup"),
-        has("kind", "env file") & has("environment", "production"),
-        about=ON_DISK,
+        ENV_FILE & has("environment", "production"),
+        about=ON_DISK & ~(ENV_FILE & OTHERS_MAY_READ & ~yes("tracked")),  # which is its finding
         prepare=without_settings,
     ),
     "source-not-read": when(

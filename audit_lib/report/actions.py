@@ -32,9 +32,7 @@ _ON_DISK = {"values-on-disk", "open-file-mode"}
 _OF_WHOLE = {
     "policy": ("Complete the settings", ""),
     "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
-    "settings": ("Sign off the settings that nobody has signed, or take them back", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
-    "logs": ("Complete the logs", "audit-lib explain"),
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
     "ledger": ("Repair the ledger", "audit-lib verify .audit/ledger"),
     "records": ("Record the rotations that nobody recorded", ""),
@@ -182,7 +180,7 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return _TO_SUPPLY[worst.subject], _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
     if target in {"file", "tracked"}:
         return _of_files(group, target)
-    if target in _OF_WHOLE and worst.check != NO_LOGS:
+    if target in _OF_WHOLE:
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""

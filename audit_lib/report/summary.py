@@ -180,7 +180,8 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
-    note = f"{'' if shows_no_leak(audit.leak_coverage) else 'but not '}everything was searched"
+    whole = shows_no_leak(audit.leak_coverage)
+    note = "each file and git object was searched" if whole else "not everything was searched"
     if total:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
