@@ -265,6 +265,7 @@ CONDITIONS = {
     # Leaks
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
+        has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown"),
         about=no("logged"),

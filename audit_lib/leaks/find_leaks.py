@@ -89,9 +89,8 @@ def find_leaks(
     # A default in a test or a document is counted and not listed.
     defaults = frozenset(shape.fingerprint for shape in shapes if shape.default)
     listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
-    tables = tabulate_leaks(
-        sightings[listed], targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
-    )
+    keyed = keeper.key.origin != "throw-away"
+    tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
     active = {shape.fingerprint for shape in shapes if not shape.commented}
     return LeakAudit(*tables, coverage, defaults, frozenset({shape.fingerprint for shape in shapes} - active))
 
@@ -135,9 +134,8 @@ def leak_targets(
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)
         weak = reasons[0] or ("is a placeholder" if any(placeholders) else "")
-        shown = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS or (
-            not any(environments) and keeper.ask(fingerprint, _is_shown)
-        )
+        guessable = keeper.ask(fingerprint, strength.strength_bits) < _STRONG_BITS
+        shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
         template = any(placeholders) or (any(examples) and shown) or fingerprint in shown_by_git
         kind = "template" if template else "weak default" if weak else "leak"
         in_force_in = ",".join(sorted({*environments} - {""}))
@@ -195,10 +193,8 @@ def with_found(
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = {
-        *targets.loc[targets["searched"].eq("everywhere"), "fingerprint"],
-        *(shape.fingerprint for shape in shapes if not shape.text),
-    }
+    everywhere = {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere.update(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):

@@ -121,9 +121,8 @@ class Rules:
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
         idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
-        found = {
-            Shape(self.keeper.take(at[0]), "", HASH) for at in expression("password hash").finditer(whole)
-        }
+        hashed = expression("password hash").finditer(whole)
+        found = {Shape(self.keeper.take(at[0]), "", HASH) for at in hashed}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         # What begins and ends a text of several lines.

@@ -91,9 +91,9 @@ class Values:
         origin, data, found, at = content.origin, content.data, list[Found](), 0
         inside = " in its name" if not line else f" in {origin.opened}" if origin.opened else ""
         for hit in self._matcher.find(data):
-            if hit.form == BESIDE and _GOES_ON.match(data, hit.end - 1):
-                continue
-            if hit.form == PART and hit.name in self._documents and not is_drawn(data[hit.start : hit.end]):
+            if (hit.form == BESIDE and _GOES_ON.match(data, hit.end - 1)) or (
+                hit.form == PART and hit.name in self._documents and not is_drawn(data[hit.start : hit.end])
+            ):
                 continue
             line, at = line and line + data.count(b"\n", at, hit.start), hit.start
             form = "plain" if hit.form in (PART, BESIDE) else hit.form

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,8 +14,8 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several, rows
 from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import day_words, few
-from audit_lib.leaks.candidates import deploys
-from audit_lib.leaks.sources import at_head
+from audit_lib.leaks.candidates import deploys, is_kind
+from audit_lib.leaks.sources import UNREACHABLE, at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.settings import Project
 
@@ -45,13 +46,7 @@ _BY_AGE = ["authored_at", "committed_at", "commit", "place", "path", "line", "en
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")
 _IN_MESSAGES = ("commit message", "commit author", "tag")
 _IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")
-_REPLACE = """\
-IFS= read -rs OLD_VALUE && export OLD_VALUE
-REPLACE=$(mktemp) && printf 'literal:%s==>REMOVED\\n' "$OLD_VALUE" > "$REPLACE"
-{filter} --replace-text "$REPLACE" --replace-message "$REPLACE" \\
-  --filename-callback 'import os; return filename.replace(os.environb[b"OLD_VALUE"], b"REMOVED")'
-rm -f "$REPLACE"; unset OLD_VALUE REPLACE
-"""
+_REPLACE = Path(__file__).with_name("purge.txt").read_text("utf-8")
 
 
 class Leaks(Contract):
@@ -201,6 +196,7 @@ def with_force(
         "no_secret": found["kind"].isin(NO_SECRETS),
         "rank": found["force"].map(FORCES.index),
         "elsewhere": in_force & ~found["in_force"].str.contains(rf"\b{PRODUCTION}\b"),
+        "nameless": found["provider"].eq(""),
         "buried": found["first_commit"].ne("") & ~found["at_head"] & ~in_force,
         "since": found["first_at"],
         "unreachable": ~found["reachable"],
@@ -264,8 +260,9 @@ def tabulate_exposure(
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        homes = _homes_of(leak, held, stays)
-        homes = homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
+        homes = _homes_of(leak, held, stays) or [
+            (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
+        ]
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
@@ -330,17 +327,30 @@ def _secret_row(
         "leak_ids": ", ".join(ids),
         "providers": ", ".join(sorted({*worst["provider"]} - {""})),
         "also": f"; other values of it that leaked: {others}" if others else "",
-        "places": _first_places(there),
+        "places": _first_places(there, {*worst.loc[worst["provider"].ne(""), "leak_id"]}),
         "first_at": worst["first_at"].min(),
         "reason": "; ".join(worst.sort_index()["reason"].unique()),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
 
 
-def _first_places(places: pd.DataFrame) -> str:
-    line = places["line"].map(lambda line: "" if pd.isna(line) else f":{line}").astype("str")
-    commit = (" in " + places["commit"].str[:12]).where(places["commit"].ne(""), "")
-    named = (places["path"].where(places["path"].ne(""), places["place"]) + line + commit).unique()
+def _first_places(places: pd.DataFrame, leading: Collection[str] = ()) -> str:
+    """The most telling places: of the `leading` leaks, then where a value was put to use; tests come last."""
+    listed = sorted(
+        rows(places),
+        key=lambda row: (
+            row.leak_id not in leading,
+            row.place == UNREACHABLE,
+            not deploys(row.path),
+            is_kind("script of people", row.path),
+            not is_kind("seed or deployment", row.path),
+        ),
+    )
+    named = dict.fromkeys(
+        f"{row.path or row.place}{f':{row.line}' if row.line else ''}"
+        + (f" in {row.commit[:12]}" if row.commit else "")
+        for row in listed
+    )
     return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
 
 
@@ -420,22 +430,18 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     """
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
-        listed = at_head(project.root)
+        head = set[str]().union(*at_head(project.root).values())
     except GitFailed:  # without a repository that can be read nothing is at HEAD
-        listed = {}
-    head = {path for paths in listed.values() for path in paths}
+        head = set[str]()
     place, git = places["place"], f"git -C {shlex.quote(str(project.root))}"
     filtered = f"{git} filter-repo --force"
     held = {path.partition("!")[0] for path in places.loc[place.isin(_IN_FILES), "path"]} - {""}  # or archive
     whole = sorted(path for path in held if path in env_files or path not in head)
     texts, tracked = sorted(held.difference(whole)), [path for path in whole if path in head]
     messages, names = bool(place.isin(_IN_MESSAGES).any()), bool(place.eq("path").any())
+    untrack = [f"{git} rm --cached -- {shlex.join(tracked)}", f'{git} commit -m "Stop tracking env files"']
     commands = [
-        *(
-            [f"{git} rm --cached -- {shlex.join(tracked)}", f'{git} commit -m "Stop tracking env files"']
-            if tracked
-            else []
-        ),
+        *(untrack if tracked else []),
         *(_REPLACE.replace("{filter}", filtered).splitlines() if texts or messages or names else []),
         *([f"{filtered} --invert-paths {shlex.join(f'--path={path}' for path in whole)}"] if whole else []),
     ]

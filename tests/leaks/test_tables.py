@@ -125,13 +125,13 @@ def leak(name: str, **changed: Any) -> dict[str, Any]:
 
 
 def test_the_order_of_urgency() -> None:
-    """Production first, then how long, then reach; elsewhere; not known at HEAD, in history; replaced."""
+    """Production first, then how long, then reach; elsewhere; a provider's; at HEAD, in history; replaced."""
     later = DAY + pd.Timedelta(days=1)
     ordered = [
         leak("production, further", in_force="production", occurrences=9),
         leak("production, longer", in_force="production"),
         leak("production", in_force="development,production", first_at=later),
-        leak("elsewhere", in_force="staging"), leak("head", at_head=True),
+        leak("elsewhere", in_force="staging"), leak("of Slack", provider="Slack"), leak("head", at_head=True),
         leak("disk", first_commit="", first_at=None), leak("history"), leak("undated", first_at=None),
         leak("replaced", variable="OLD", at_head=True),
         leak("template", kind="template", in_force="production"),
@@ -281,3 +281,18 @@ def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
 def test_what_was_not_searched_is_no_pass(row: tuple[str, str], code: int) -> None:
     """A place that was left out is 2 where nothing was found, and a leak stays 3."""
     assert [_code(found, [row], ("in-force",)) for found in ([], [IN_FORCE])] == [code, 3]
+
+
+def test_the_most_telling_places_come_first() -> None:
+    """Of a provider's value, then what deploys or seeds before code, code before scripts, tests last."""
+    paths = ["tests/a.py", "scripts/a.py", "app.py", "db/seeds.rb", "b.py"]
+    ids = dict.fromkeys(paths, "A") | {"b.py": "B"}
+    places = LeakPlaces.of(
+        {"leak_id": ids[path], "place": "commit", "path": path, "commit": "", "encoding": ""}
+        for path in paths
+    )
+    leaks = Leaks.of([leak("A", kind="pattern"), leak("B", kind="pattern", provider="Slack")])
+    exposure = Exposure.of([exposed(name, "unknown", "") | {"secret": "KEY"} for name in ("A", "B")])
+    (row,) = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
+    assert row["places"] == "b.py; db/seeds.rb; app.py; scripts/a.py; tests/a.py"
+    assert row["providers"] == "Slack"
