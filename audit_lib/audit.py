@@ -192,13 +192,13 @@ class Audit(ProjectRead):
     def checked(self) -> Mapping[str, pd.DataFrame]:
         """The frames by the names that checks have for them. Addresses are masked, however they are shown: a
         finding's text must not change with that."""
-        logs = self.logs
+        logs, masked = self.logs, (self._label, "masked", self._watch.is_known)
         secrets = leaked.tabulate_leaked_secrets(self._leaked, self.exposure, self._rotating.stays)
-        events = traffic.with_addresses(logs.events, self._label, "masked", self._watch.is_known)
         return {name: getattr(self, name) for name in CHECKED} | {
             "freshness": self.ages,
             "detections": self._detections,
-            "log_events": events,
+            "log_events": traffic.with_addresses(logs.events, *masked),
+            "log_minutes": traffic.with_addresses(logs.minutes, *masked),
             "log_coverage": tabulate_log_coverage(logs.sources, logs.counts, self.quarter, self.as_of),
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),

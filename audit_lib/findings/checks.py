@@ -15,6 +15,7 @@ from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED
 from audit_lib.logins.detect import EVERYONE
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
+from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 from audit_lib.secrets.inventory import DEVELOPMENT
@@ -97,8 +98,7 @@ def without_settings(sources: Rows, tables: Tables) -> Rows:
     known = (has("kind", "setting") | blank | yes("placeholder") | yes("template") & GUESSABLE)(held)
     others = held.loc[~known, "source"]
     bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
-    # A script of direnv has commands, too.
-    lost = sources["not_understood"].mask(sources["source"].str.endswith(".envrc"), 0)
+    lost = sources["not_understood"].mask(sources["source"].str.endswith(".envrc"), 0)  # it has commands
     return sources[~(bare & lost.eq(0).fillna(False).astype(bool))]
 
 
@@ -124,7 +124,8 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
 
 def with_senders(table: Rows, tables: Tables) -> Rows:
     """The leaks, or log lines that show values, those that the fewest sent first. `senders` names the last of
-    several that sent one value; `logged` says whether logs alone hold it, in lines with their own finding."""
+    several that sent one value, and who begins with a token in a path, since no earlier request is of that
+    network; `logged` says whether logs alone hold a value, in lines with their own finding."""
     events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
     here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
     shown = events[events["message"].isin(SHOWING_VALUES)].merge(here, "left", ["file", "line"])
@@ -137,7 +138,13 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
         for one in rows(sent[sent["many"].gt(1)])
     }
-    table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(""))
+    first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
+    told |= {
+        one.client: (1, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")
+        for one in rows(sent[sent["leak_id"].isna() & sent["subject"].str.startswith(BEHIND)])
+        if one.at - first.get(one.client.split(" ")[0], pd.NaT) < MINUTE
+    }
+    table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(shown["client"]))
     ids = [one.split(", ") for one in table["leak_ids"]]
     fewest = [min((told[one] for one in some if one in told), default=(math.inf, "")) for some in ids]
     table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in fewest])
@@ -245,8 +252,7 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
-# Secrets in force that no policy lists have a check of their own, which names each of them.
-UNDECLARED = (
+UNDECLARED = (  # secrets in force that no policy lists: a check of their own names each of them
     has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
 )
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
@@ -324,8 +330,7 @@ CONDITIONS = {
     "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),
     "unexpected-setting": when(PRESENT & no("expected_ok"), about=_asked("expected_ok")),
     # Variables
-    # if the guide itself calls a value harmless in public, that is decided
-    "public-exposure": when(
+    "public-exposure": when(  # if the guide itself calls a value harmless in public, that is decided
         BROWSER_SECRET & PRESENT & ~has("exposure_severity", "info"), about=ANY_SECRET & ~MISSING
     ),
     "public-secret-demanded": when(MISSING, about=BROWSER_SECRET & DEMANDED),
@@ -339,8 +344,7 @@ CONDITIONS = {
     # a second value stands under SERVICE (FILE)
     "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
-    # what is public by the policy has no age
-    "no-rotation-period": when(
+    "no-rotation-period": when(  # what is public by the policy has no age
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
     ),
@@ -375,8 +379,7 @@ CONDITIONS = {
         about=PRIVATE,
         prepare=without_settings,
     ),
-    # of a tracked file every clone has them, and git keeps no mode
-    "open-file-mode": when(
+    "open-file-mode": when(  # of a tracked file every clone has them, and git keeps no mode
         OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~yes("tracked"), prepare=without_settings
     ),
     "values-on-disk": when(

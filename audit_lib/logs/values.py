@@ -18,7 +18,7 @@ _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30})
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
-QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words")
+QUERY_LISTS, BEHIND = ("secret_parameters", "path_words", "uuid_words"), "a token behind "
 _BEHIND = (
     rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
     rb"(?:/[^/?&]{1,40})??/"  # perhaps one more
@@ -154,7 +154,7 @@ def secret_finder(query: Words) -> Callable[[bytes], tuple[str, bytes] | None]:
         for word, text in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
             is_drawn = looks_generated(text) or could_be_a_piece(text)
             if word in uuid_words if _UUID.fullmatch(text) else is_drawn:
-                return f"a token behind {word}", text.encode()
+                return BEHIND + word, text.encode()
         return None
 
     return find

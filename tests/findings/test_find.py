@@ -253,6 +253,15 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
     assert found["OTHER"].endswith("30 Sep 2026 00:00")
 
 
+@pytest.mark.parametrize(("sent", "said"), CASES["newcomers"])
+def test_who_begins_with_a_token_in_a_path_is_named(sent: dict[str, str], said: str) -> None:
+    """Of whom no request of the network is earlier; who asked before, or sends another secret, is not."""
+    before = NOW - timedelta(minutes=1)
+    asked: Any = [{"client": "192.0.2.0/24 #a", "minute_at": before}, {"client": sent["client"]}]
+    found = _find(log_events=[sent | {"message": "secret in a url"}], log_minutes=asked)["evidence"]
+    assert f"is in the log with its value{said}" in [text.partition(" of /api ")[2] for text in found]
+
+
 @pytest.mark.parametrize(("facts", "lost", "tracked"), CASES["published"])
 def test_a_tracked_file_of_published_values_discloses_none(
     facts: dict[str, Any], lost: dict[str, int], tracked: int

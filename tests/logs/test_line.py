@@ -129,9 +129,8 @@ def test_a_reason_behind_a_text_counts_only_if_that_refuses_a_client() -> None:
     assert _shown(line % ("Unauthorized", client))[0] == [("login_failed", "203.0.113.7")]
     assert _shown(line % ("Unauthorized", ""))[0] == [("possible_login_failure", "")]
     assert _shown(line % ("no database", client))[0] == [("possible_login_failure", "203.0.113.7")]
-    assert (
-        _shown(line.replace("password auth", "pass").replace("failed", "gone") % ("no page", client))[0] == []
-    )
+    other = line.replace("password auth", "pass").replace("failed", "gone")
+    assert _shown(other % ("no page", client))[0] == []
 
 
 def test_each_record_of_a_line_counts_and_none_has_a_time_that_is_not_its_own() -> None:

@@ -61,11 +61,8 @@ def test_stdin_is_a_log_like_others(app: Path) -> None:
     plain = read_logs(_given(load_project(app), "prod/api=-", stdin=LINE), None)
     packed = read_logs(_given(load_project(app), "prod/api=-", stdin=gzip.compress(LINE)), None)
     row = plain.sources[plain.sources["kind"].eq("log") & plain.sources["state"].eq("read")].iloc[0]
-    assert (row["source"], row["environment"], row["service"]) == (
-        "--log production/api",
-        "production",
-        "api",
-    )
+    place = [row["source"], row["environment"], row["service"]]
+    assert place == ["--log production/api", "production", "api"]
     assert row[["modified_at", "mode"]].isna().all()
     assert plain.counts["count"].sum() == packed.counts["count"].sum() == 1
 
@@ -102,10 +99,8 @@ def test_a_given_log_of_the_project_keeps_its_name(app: Path) -> None:
     (app / "a.log").write_bytes(LINE)
     project = _given(_naming(app, "*.log"), f"staging/web={app}/a.log")
     read = read_logs(project, None)
-    assert read.sources[["source", "environment", "service"]].to_numpy().tolist() == [
-        ["a.log", "staging", "web"],
-        ["*.log", "production", "api"],
-    ]
+    places = read.sources[["source", "environment", "service"]].to_numpy().tolist()
+    assert places == [["a.log", "staging", "web"], ["*.log", "production", "api"]]
 
 
 def test_a_source_that_is_given_is_not_missing(app: Path) -> None:
