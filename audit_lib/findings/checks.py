@@ -176,8 +176,7 @@ def without_limit(detections: Rows, tables: Tables) -> Rows:
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     """The lines without those of settings whose value is not known; what a loader surely alters stays."""
-    inventory = tables["inventory"]
-    settings = inventory[inventory["kind"].eq("setting") & inventory["line"].notna()]
+    settings = tables["inventory"].query("kind == 'setting'").dropna(subset="line")
     cited = set(zip(settings["source"], settings["line"], strict=True))
     of_setting = [place in cited for place in zip(entries["source"], entries["line"], strict=True)]
     not_known = entries["faults"].map(lambda faults: set(faults.split(",")) <= set(UNKNOWN_VALUES))

@@ -187,8 +187,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
             "rule": rule,
             "question": policy.attestations.get(rule, ""),
             "status": _answer(answers.get(rule), as_of),
-            "by": answers[rule].by if rule in answers else "",
-            "reason": answers[rule].reason if rule in answers else "",
+            **{name: getattr(answers.get(rule), name, "") for name in ("by", "reason")},
             "until_at": answers[rule].until if rule in answers else None,
         }
         for rule in dict.fromkeys([*policy.attestations, *sorted(answers)])

@@ -42,9 +42,8 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
 
 
 def _formats(project: Project) -> dict[str, Any]:
-    source = formats_source(project)
+    source, reason = formats_source(project), "is read in place of the bundled log formats"
     row = {"source": project.formats, "kind": "log formats", "state": "read", "sha256": source.sha256}
-    reason = "is read in place of the bundled log formats"
     return row | {"reason": reason, "size_bytes": source.facts["size_bytes"]}
 
 

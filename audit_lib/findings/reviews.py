@@ -84,10 +84,7 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
     return SignOffs.of(
         {
             "place": entry.place,
-            "folder": entry.body.get("folder", ""),
-            "by": entry.body["by"],
-            "role": entry.body.get("role", ""),
-            "reason": entry.body.get("reason", ""),
+            **{name: entry.body.get(name, "") for name in ("folder", "by", "role", "reason")},
             "at": entry.at,
             "as_of": parse_instant(entry.body["as_of"], entry.place) if "as_of" in entry.body else None,
         }

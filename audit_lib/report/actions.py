@@ -1,7 +1,7 @@
 """What to do, the most urgent first: one action closes all findings about one value, file or document."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -15,10 +15,12 @@ from audit_lib.findings.actions import LEAKED, NO_VALUES, UNDECIDED
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import GATHERED, PRODUCTION
+from audit_lib.report.tables import Row
 from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
+Named = Mapping[str, str]  # by secret whose provider is known, it with the provider
 FIRST = 5
 ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
@@ -67,9 +69,9 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
     Who may have got in comes first, then leaks in force and broken pairs of production, then the rest, of
-    one severity outages first. What can wait comes last, however grave it is. What is not known makes
-    an action only where logs, the ledger or values of production are missing. `due_at` is the first of its
-    findings, else 90 days after `as_of`.
+    one severity limits of tries, what goes on, and what a known provider issued. What can wait comes last,
+    however grave it is. What is not known makes an action only where logs, the ledger or values of production
+    are missing. `due_at` is the first of its findings, else 90 days after `as_of`.
     """
     inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
@@ -77,20 +79,23 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
     unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
-    # Of one severity, what others have is the gravest.
-    rank = -2 * open_["severity"].map(SEVERITIES.index).astype("int64") + open_["check"].ne(LEAKED)
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
-    left = tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")
-    given, made = set(left["source"]), []  # that the reviewer named
-    for _, found in open_.loc[rank.sort_values(kind="stable").index].groupby("action", sort=False):
+    given = set(tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")["source"])
+    leaked = rows(tables["leaked_secrets"])
+    issued = {one.secret: f"{one.secret} ({one.providers})" for one in leaked if one.providers}
+    answered = tables["log_minutes"].query("status < 500")["minute_at"].max()
+    lasting = tables["detections"].loc[lambda every: ~every["last_at"].lt(answered)]
+    soon, made = {"tries to log in", *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
+    for _, found in open_.groupby("action", sort=False):
         group = list(rows(found))
         about = list(dict.fromkeys(_about(group, known)))
         aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
         by_default = len(aged) == len(group) and limits.issuperset(aged)
         can_wait = by_default or ({one.check for one in group} <= _ON_DISK and _path(group[0]) in given)
-        made.append((_order(group, about, can_wait), _row(group, about, tables, as_of)))
+        order = _order(group, about, soon, can_wait=can_wait)
+        made.append((order, _row(group, about, issued, tables, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
 
@@ -107,35 +112,35 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
                 yield from ((secret, place) for place in (environment, other) if (secret, place) in known)
 
 
-def _order(group: list[Any], about: list[Secret], can_wait: bool) -> tuple[int, int, bool, bool, int]:
-    """An attack comes first, then what others can use in production, a broken pair, and by severity."""
+def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
+    """An attack comes first, then what others can use in production, and by severity; of one `soon` is first.
+    An outage is the first of these as long as it goes on, else the last of production."""
     worst, checks = group[0], {one.check for one in group}
-    # What happened to the application is in its production's logs.
     places = {*(one.environment for one in group), *(place for _, place in about)}
-    production = BY_ID[worst.check].table == "detections" or PRODUCTION in places
-    urgent, critical = worst.severity in _URGENT, worst.severity == "critical" and production
+    production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are
+    critical = worst.severity == "critical" and production
     ranks = (
-        urgent and worst.check == ATTACK,
+        worst.severity in _URGENT and worst.check == ATTACK,
         critical and LEAKED in checks,
         critical and bool(about),
-        urgent and production and "pairing-mismatch" in checks,
         not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
-    grave = -SEVERITIES.index(worst.severity)
-    return ranks.index(True), grave, not production, worst.check != OUTAGE, -len(group)
+    grave, later = -SEVERITIES.index(worst.severity), soon.isdisjoint(one.subject for one in group)
+    return ranks.index(True), grave, later, not production, later == (worst.check == OUTAGE), -len(group)
 
 
-def _row(group: list[Any], about: list[Secret], tables: Tables, as_of: datetime) -> dict[str, Any]:
+def _row(group: list[Any], about: list[Secret], issued: Named, tables: Tables, as_of: datetime) -> Row:
     worst, checks, inventory = group[0], {one.check for one in group}, tables["inventory"]
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
-    declared = {*inventory["secret"]}  # another name beside a value may be a piece of code
-    listed = (one.subject for one in group if one.check in _OF_SEVERAL)
-    several = sorted(listed, key=lambda name: name not in declared)
+    declared = {*inventory["secret"]}  # of no provider, another name beside a value may be a piece of code
+    listed = [one.subject for one in group if one.check in _OF_SEVERAL]
+    listed.sort(key=lambda name: (name not in issued, name not in declared))
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
-    known = UNDECIDED not in checks or (len(present) and len(several) < 2)
+    known = UNDECIDED not in checks or (len(present) and len(listed) < 2)
     renews = known and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
+    several = [issued.get(name, name) for name in listed]
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece
@@ -166,11 +171,8 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
     if not leaked and present["kind"].eq("setting").all():  # or none is present
         return f"Set {_listed(names)}{where}", ""
-    logged = ", and keep tokens out of the logs" if "value-in-log" in checks else ""
-    return (
-        f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}{logged}",
-        command,
-    )
+    also = ", and keep tokens out of the logs" if "value-in-log" in checks else ""
+    return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}{also}", command
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:

@@ -73,13 +73,12 @@ def report_record(audit: "Audit") -> Row:
     }
 
 
-def _summary(screen: Screen) -> Row:
-    said: Row = plain(
+def _summary(screen: Screen) -> Any:
+    return plain(
         {name: getattr(screen, name) for name in ("sentence", "reasons")}
         | {"figures": [one._asdict() for one in screen.figures], "first": list(screen.actions["number"])}
         | {name: getattr(screen, name).to_dict("records") for name in ("falls_due", "not_known")}
     )
-    return said
 
 
 def _rows(audit: "Audit", name: str) -> list[Row]:

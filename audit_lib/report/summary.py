@@ -109,8 +109,10 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
-    apart = audit.drift.query("relation == 'different' and expected == 'same'")
-    apart = apart.query("environment == @PRODUCTION and other_environment == @PRODUCTION")
+    apart = audit.drift.query(
+        "relation == 'different' and expected == 'same'"
+        " and environment == @PRODUCTION and other_environment == @PRODUCTION"
+    )
     if pairs := dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart)):
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
@@ -245,13 +247,12 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         to = f" to {day_words(last, year)}" if last and last > at else ""
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
         yield at, f"{day_words(at, year)}{to}", f"{names}, {row.environment}", ""
-    kinds = {
-        "accepted risk": audit.decisions.query("verdict == 'accept' and state == 'in force'"),
-        "answer": audit.attestations.query("status == 'attested'"),
-    }
-    for kind, held in kinds.items():
-        for row in rows(held[held["until_at"].gt(audit.as_of) & held["until_at"].le(until)]):
-            yield row.until_at, day_words(row.until_at, year), f"An {kind} expires.", f"Renew it ({row.by})."
+    held = pd.concat([
+        audit.decisions.query("verdict == 'accept' and state == 'in force'").assign(kind="accepted risk"),
+        audit.attestations.query("status == 'attested'").assign(kind="answer"),
+    ])  # fmt: skip
+    for row in rows(held[held["until_at"].gt(audit.as_of) & held["until_at"].le(until)]):
+        yield row.until_at, day_words(row.until_at, year), f"An {row.kind} expires.", f"Renew it ({row.by})."
 
 
 def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:

@@ -20,7 +20,7 @@ from audit_lib.findings.decisions import (
 )
 from audit_lib.findings.find import by_item, finding_id, with_texts
 from audit_lib.findings.reviews import LastReview, Opened, PreviousReport
-from audit_lib.leaks.tables import COMMON, ELSEWHERE
+from audit_lib.leaks.tables import ELSEWHERE
 from audit_lib.ledger import Entry, Ledger
 from audit_lib.settings import Policy, SecretRule, load_project
 from tests.support.audits import run_audit
@@ -198,8 +198,7 @@ def test_an_id_that_no_finding_has_is_refused_with_the_nearest() -> None:
 
 @pytest.mark.parametrize(("tables", "actions"), CASES["together"])
 def test_one_action_closes_what_hangs_together(tables: Any, actions: tuple[str, ...]) -> None:
-    """Findings about one value under two names, detections of one address, what one place lacks, what one log
-    leaked, and tracked files have one action; another value, address, place and kind have their own."""
+    """What is about one value, address, place, log or kind of file has one action; of another, its own."""
     found = _find(**tables)
     numbers = pd.factorize(found["action"])[0].astype(str)
     assert tuple(numbers + " " + found["subject"]) == actions
@@ -222,21 +221,10 @@ def test_values_in_force_decide_leaks_at_once(
     assert (undecided.nunique(), found["action"].nunique()) == actions
 
 
-def test_passwords_in_files_and_what_only_tests_hold_have_an_action_each() -> None:
-    """However many names there are: what a file that deploys holds, and what was perhaps made for tests."""
-    chosen = [{"variable": name, "values": 1} for name in ("A", "B", ELSEWHERE)]
-    chosen.append({"variable": COMMON, "values": 2})
-    leaked = [{"secret": ELSEWHERE, "status": "unknown", "covers": ()}]
-    found = _find(chosen_passwords=chosen, leaked_secrets=leaked).set_index("subject")["action"]
-    assert found["A"] == found["B"] != found[COMMON]
-    assert found[ELSEWHERE].nunique() == 1
-
-
 def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     """The id of the one row holds a digest of its leaks: who accepts it answers for no later one."""
     rows: Any = [{"secret": ELSEWHERE, "status": "unknown", "covers": (), "digest": one} for one in "ab"]
-    first, second = (set(_find(leaked_secrets=[row])["id"]) for row in rows)
-    assert first.isdisjoint(second)
+    assert len({_find(leaked_secrets=[row])["id"].item() for row in rows}) == 2
 
 
 @pytest.mark.parametrize(("who", "said"), CASES["senders"])

@@ -27,6 +27,7 @@ from tests.support.rows import contract_of, rows_of
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 HOSTILE = frames.HOSTILE
+BLANK = ("inventory", "freshness", "sources", "detections", "log_minutes", "leaked_secrets")  # of actions
 SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
 
 
@@ -177,12 +178,13 @@ def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: 
     place = {"environment": findings[0]["environment"]}
     held = dict(zip(("state", "kind"), state.split(), strict=False))
     inventory = rows_of("inventory", {"secret": "API_TOKEN"} | held | place)
-    assert tabulated(findings, inventory=inventory)["action"].tolist() == [action]
+    leaked = rows_of("leaked_secrets", {"secret": "ISSUED", "providers": "Stripe"})
+    assert tabulated(findings, inventory=inventory, leaked_secrets=leaked)["action"].tolist() == [action]
 
 
 def tabulated(findings: list[dict[str, Any]], **tables: pd.DataFrame) -> pd.DataFrame:
     """The actions of findings, where nothing but these tables has a row."""
-    blank = {name: contract_of(name).of([]) for name in ("inventory", "freshness", "sources", "detections")}
+    blank = {name: contract_of(name).of([]) for name in BLANK}
     return actions.tabulate_actions(pd.DataFrame(findings), blank | tables, frames.AS_OF)
 
 
@@ -215,12 +217,15 @@ def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) 
     assert tabulated(found, sources=rows_of("sources", *exports))["action"].iloc[0] == first
 
 
-def test_an_outage_comes_with_what_production_has() -> None:
-    """Of one severity it is not behind several leaks of which no place is known."""
-    leaks = {"environment": "", "severity": "high", "action": "leaks"}
-    found = [finding("leak-undecided", name, **leaks) for name in "AB"]
-    found.append(finding("unusual-traffic", "answers", environment="", severity="high"))
-    assert tabulated(found)["closes"].tolist() == [1, 2]
+@pytest.mark.parametrize(("later", "order"), CASES["order"])
+def test_of_one_severity_what_can_be_done_comes_first(later: list[dict[str, Any]], order: list[str]) -> None:
+    """An outage that goes on, a limit of tries, what a provider issued. One that is over, since requests
+    were answered later, comes behind what production has, and before leaks of which no place is known."""
+    elsewhere = [finding("leak-undecided", name, environment="", action=name, remedy=name) for name in "BA"]
+    found = [finding(*one, remedy=one[0]) for one in CASES["ordered"]]
+    tables = CASES["seen"] | {"log_minutes": later}
+    made = tabulated([*elsewhere, *found], **{name: rows_of(name, *some) for name, some in tables.items()})
+    assert made["action"].tolist() == order
 
 
 @pytest.mark.parametrize(("text", "shown"), [
