@@ -211,12 +211,10 @@ def command(audit: "Audit") -> str:
 
 def _how_to_repeat(audit: "Audit") -> list[str]:
     key, commit = audit.keeper.key, head_of(audit.project.root) or NOT_KNOWN
-    copied = (
-        f"Copy the project's folder at commit {commit} by `tar` or `cp -a`, which keep the times of files."
-    )
+    copy = f"Copy the project's folder at commit {commit} by `tar` or `cp -a`, which keep the times of files."
     steps = {
         f"Install audit_lib {__version__}; `make setup` installs each package by its hash.": True,
-        copied: audit.parameters.get("project") != "",
+        copy: audit.parameters.get("project") != "",
         f"Have the key {key.key_id} in AUDIT_KEY_FILE.": key.origin == "file",
         "Cut each chain of the ledger after its head in `ledger`; take away others.": audit.ledger.heads,
         "Give the same values with --env: they are stored nowhere.": "given values"

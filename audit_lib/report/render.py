@@ -11,7 +11,6 @@ from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import jinja2
@@ -27,11 +26,14 @@ _HEADING = re.compile(r"\A## (.+)\n*")
 _IN_LINES = {"source", "text", "text/html", "text/plain"}  # texts that a saved notebook has as lists of lines
 
 
-class Screen(SimpleNamespace):
+class Screen:
     """The first screen, or another part of a page: facts by name, as two templates show them."""
 
     def __init__(self, html: str, text: str, **facts: Any) -> None:
-        super().__init__(_html=html, _text=text, **facts)
+        vars(self).update(facts, _html=html, _text=text)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/html": template(self._html).render(screen=self), "text/plain": self.text()}
