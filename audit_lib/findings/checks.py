@@ -133,15 +133,16 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
     sent = sent.drop_duplicates(["leak_id", "client"])
     sent = sent.assign(many=sent.groupby("leak_id")["client"].transform("size"))
-    text = ", one value sent by {} addresses, the last {} since {}"
+    text = ", one value sent by {:.0f} addresses, the last {} since {}"
     told = {  # the last row of each leak counts
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
         for one in rows(sent[sent["many"].gt(1)])
     }
+    new = sent[sent["leak_id"].isna() & sent["subject"].str.startswith(BEHIND)]
     first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
-    told |= {
-        one.client: (1, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")
-        for one in rows(sent[sent["leak_id"].isna() & sent["subject"].str.startswith(BEHIND)])
+    told |= {  # the latest first, behind values that are known
+        one.client: (rank, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")
+        for rank, one in enumerate(rows(new[::-1]), len(sent))
         if one.at - first.get(one.client.split(" ")[0], pd.NaT) < MINUTE
     }
     table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(shown["client"]))

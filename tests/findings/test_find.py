@@ -231,7 +231,7 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
 def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) -> None:
     """Of a leak and of the line that shows it: the last to begin; of what one sent nobody is."""
     shown: Any = {"message": "secret in a url", "subject": "key", "status": None}
-    events = [shown | {"line": line, "client": client} for line, client in enumerate(who)]
+    events = [shown | {"line": line, "client": client} for line, client in enumerate([*who, "203.0.113.9"])]
     places = [{"line": line} for line in range(len(who))]
     leaked = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
     rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
