@@ -237,21 +237,32 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     reached = begun - rule.days * DAY
     is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
     theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & seconds.ge(at)]
-    sent = theirs[theirs["method"].isin(WRITING) & theirs["status"].lt(400) & theirs["seconds"].le(at + DAY)]
-    sent, last = sent[sent["route"].ne(answer["route"])], theirs["at"].max()
-    changed = dict.fromkeys(sent["method"] + " " + sent["route"])
+    soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
+    sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
+    changed, read = dict.fromkeys(sent["method"] + " " + sent["route"]), _seldom_read(traffic, soon)
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
         f"what it changed within a day after: {few(changed, 3)}": changed,
+        f"what it read then that few others ask for: {few(read, 3)}": read,
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     severity = "high" if not sure and rule.severity == "critical" else rule.severity
     found = incident(run, clauses, severity, client=answer["client"])
     evidence = (*found.evidence, f"{answer['file']}:{answer['line']}")
     return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), evidence=evidence)
+
+
+def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
+    """What an address read and at most a tenth of the others ask for, the rarest and most read first."""
+    others = traffic.requests[~traffic.requests["client"].isin(("", *own["client"]))]
+    asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
+    read = own[own["method"].eq("GET") & own["status"].between(200, 299) & own["route"].ne(OTHER_ROUTES)]
+    often, most = read.groupby("route", sort=False)["count"].sum(), others["client"].nunique() / 10
+    seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
+    return [f"GET {route}" for number, _, route in seldom if number <= most]
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
@@ -363,9 +374,8 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
         yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
         yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    build = partial(
-        incident, text="starts again and again within a short time", severity=rule.severity, subject="start"
-    )
+    text = "starts again and again within a short time"
+    build = partial(incident, text=text, severity=rule.severity, subject="start")
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
     yield from _server_errors(traffic)
     for first, last, fewest in unusual_silences(traffic):
