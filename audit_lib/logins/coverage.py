@@ -91,9 +91,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     asked, judged = counts.dropna(subset="status"), counts["status"].notna() | are_failures(counts, policy)
     unnamed, others = asked["client"].isin(("", NOT_AN_ADDRESS)), asked["route"].eq(OTHER_ROUTES)
-    addresses = [client for client in asked["client"].unique() if network_of(client) != client]
-    public = sum(not policy.may_be_proxy(address) for address in addresses)
-    is_few = not policy.clients and public < (policy.public_addresses or np.inf)
+    public = sum(network_of(one) != one and not policy.may_be_proxy(one) for one in asked["client"].unique())
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     starts = traffic.events["message"].isin(START_MESSAGES).any()
@@ -104,7 +102,7 @@ def _of_requests(traffic: Traffic) -> Facts:
          "{:,} requests or failed logins have no time of their own"),
         ("clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"),
         ("clients are callers", traffic.collapsed, "{}"),
-        ("clients are callers", is_few,
+        ("clients are callers", not policy.clients and public < (policy.public_addresses or np.inf),
          f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
          'the policy may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
@@ -130,8 +128,6 @@ def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
     declared = policy.failure_declared or has_failed(policy.added_logins, counts)
-    proposed = propose(counts, policy.logins, policy.failure.statuses)
-    proposals = [one for one in proposed if one.uncounted or not declared]
     there = requests[requests["there"]]
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
     by_status = policy.failure.statuses or not policy.failure_declared
@@ -142,10 +138,10 @@ def _of_logins(traffic: Traffic) -> Facts:
     sent &= requests["route"].isin(traffic.failures["route"])
     possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
     failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
-    private = mapped(failed["client"], policy.may_be_proxy).astype(bool)
     fact, certain = "a failed login declared", "certain messages"
     return [
-        *((fact, one.question, "{} Declare it ([[logins]])") for one in proposals),
+        *((fact, one.question, "{} Declare it ([[logins]]), or say no (no_logins)")
+          for one in propose(counts, policy) if one.uncounted or not declared),
         (fact, counts.loc[possible & ~reported, "count"].sum(),
          "{:,} logins were answered with a redirect that no declared request follows"),
         (fact, not declared and bool(policy.added_logins),
@@ -160,7 +156,7 @@ def _of_logins(traffic: Traffic) -> Facts:
          "{:,} redirects on routes that refuse may be logins that succeed"),
         (certain, failed["untimed"].sum(),
          "{:,} failed logins that messages report have no time of their own"),
-        (certain, failed.loc[private, "count"].sum(),
+        (certain, failed.loc[mapped(failed["client"], policy.may_be_proxy).astype(bool), "count"].sum(),
          "{:,} failed logins are of private addresses, perhaps a proxy's"),
         (certain, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
          "{:,} failed logins are of hosts that are named"),

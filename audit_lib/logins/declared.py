@@ -1,12 +1,13 @@
 """Declared logins in the logs, how often each failed and succeeded; and logins that nobody declared."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted as in_words
+from audit_lib.base.in_words import DECLARED, POSSIBLE, counted as in_words
+from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
 from audit_lib.settings.keys import TEXTS
@@ -14,6 +15,7 @@ from audit_lib.settings.keys import TEXTS
 REDIRECTS = (302, 303)  # what a login route answers to who got in
 READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
 WRITING = {*TEXTS["words"]["method"]} - {*READING}
+_ROUTE = re.compile(TEXTS["patterns"]["route"])
 # Routes that log people or programs in, and those beside them that do something else.
 _LOGS_IN = re.compile(
     r"(log|sign)[-_ ]?(in|on)|(^|[/._-])(sessions?|auth|authenticat(e|ion)|tokens?|oauth|sso)($|[/._-])", re.I
@@ -64,19 +66,18 @@ class Proposal(NamedTuple):
     answers: int  # that it gave
 
 
-def propose(
-    counts: pd.DataFrame, logins: Iterable[Login], counted: Sequence[int] = tuple(REQUEST_KINDS)
-) -> tuple[Proposal, ...]:
-    """The routes of LogCounts that look like logins and are not declared, the busiest first."""
+def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
+    """The routes of LogCounts that look like logins and are not declared as one or none, busiest first."""
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
     requests = requests[requests["method"].isin(WRITING)].astype({"status": int})
-    routes = filter(
-        re.compile(TEXTS["patterns"]["route"]).fullmatch, filter(_LOGS_IN.search, requests["route"].unique())
-    )
-    requests = requests[requests["route"].isin([route for route in routes if not _DOES_OTHER.search(route)])]
-    requests = requests[~on_logins(requests, tuple(logins))]
+    routes = [name for name in requests["route"].unique() if _ROUTE.fullmatch(name) and _LOGS_IN.search(name)]
+    requests = requests[requests["route"].isin([name for name in routes if not _DOES_OTHER.search(name)])]
+    requests = requests[
+        ~(requests["method"] + " " + requests["route"]).isin(policy.no_logins)
+        & ~on_logins(requests, policy.logins)
+    ]
     proposals = []
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
@@ -93,7 +94,7 @@ def propose(
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
             block = _block(question, str(method), str(route), failed, succeeded)
-            uncounted = not failed or not {*failed} <= {*counted}
+            uncounted = not failed or not {*failed} <= {*policy.failure.statuses}
             proposals.append(Proposal(question, block, uncounted, sum(shown.values())))
     return tuple(sorted(proposals, key=lambda each: (-each.answers, each.question))[:_MOST])
 

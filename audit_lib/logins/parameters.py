@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
 from audit_lib.logs.formats import LogFormats, project_formats
-from audit_lib.settings import Login, Policy, Project, bundled_policy
+from audit_lib.settings import Login, Policy, Project
 from audit_lib.settings.keys import among
 
 REFUSED = (401, 403)
@@ -88,6 +88,7 @@ class DetectionPolicy(_Table):
     access: Access
     own_logins: tuple[Login, ...]  # that the policy itself declares
     added_logins: tuple[Login, ...]  # that audit.toml adds
+    no_logins: Texts  # what looks like one and is none, such as "POST /api/tokens"
 
     @property
     def logins(self) -> tuple[Login, ...]:
@@ -121,29 +122,26 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
 
 
 def detection_policy(policy: Policy) -> DetectionPolicy:
-    """The policy's detections, with generic.toml's defaults; raises BadInput with every fault of them."""
-    place, given = f"policy {policy.name}: detections", policy.detections
-    defaults = bundled_policy("generic").detections
-    stated = {**defaults, **given}
-    for key in (*DETECTIONS, "grace_hours"):
-        if isinstance(own := stated[key], Mapping):
-            stated[key] = {**defaults[key], **own}
+    """The policy's detections; raises BadInput with every fault of them."""
+    place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     # What audit.toml adds makes no route less protected.
     routes = (*policy.access.get("login", ()), *(login.route for login in own))
-    rules = {name: stated.pop(name) for name in DETECTIONS}
-    stated |= {"thresholds": rules, "access": {**policy.access, "login": routes}}
+    stated |= {
+        "thresholds": {name: stated.pop(name) for name in DETECTIONS},
+        "access": {**policy.access, "login": routes},
+        "own_logins": own,
+        "added_logins": added,
+        "no_logins": policy.no_logins,
+    }
     try:
-        found = DetectionPolicy.model_validate({**stated, "own_logins": own, "added_logins": added})
+        found = DetectionPolicy.model_validate(stated)
     except ValidationError as error:
         errors = error.errors(include_input=False, include_context=False, include_url=False)
         paths = (".".join(map(str, (place, *one["loc"]))).replace(".thresholds.", ".") for one in errors)
         raise BadInput(map(Fault, paths, (one["msg"] for one in errors))) from None
-    BadInput.unless(
-        found.failure.statuses or found.failure.messages,
-        f"{place}.failure",
-        "declares neither statuses nor messages",
-    )
+    declared = found.failure.statuses or found.failure.messages
+    BadInput.unless(declared, f"{place}.failure", "declares neither statuses nor messages")
     return found
 
 

@@ -110,8 +110,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
-    named = [name for name in (*access.login, *access.protected) if "*" not in name]
-    is_named = by_own | route.isin(named)
+    is_named = by_own | route.isin([name for name in (*access.login, *access.protected) if "*" not in name])
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
     return requests.assign(
         network=mapped(requests["client"], network_of).astype("str"),
@@ -231,7 +230,7 @@ class RecordedChange:
 
 
 def recorded_changes(
-    ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame | None, window: Window
+    ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame, window: Window
 ) -> tuple[RecordedChange, ...]:
     """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
     changes = []
@@ -239,12 +238,11 @@ def recorded_changes(
         at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
         until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
-    if deploys is not None:
-        # Callers may fail two days later.
-        near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
-        effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
-        named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False, name=None)
-        changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
+    # Callers may fail two days later.
+    near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
+    effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
+    named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False, name=None)
+    changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
     named = starts[["at", "file", "line"]].itertuples(index=False, name=None)
     changes += [RecordedChange("start", at, at, f"{file}:{line}", "start") for at, file, line in named]
@@ -375,7 +373,6 @@ def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "
     """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
     if messages.empty or refused.empty:
         return np.zeros(len(messages), bool)
-    columns = ["seconds", *key]
-    answers = refused[columns].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
+    answers = refused[["seconds", *key]].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
     given: Any = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}
-    return pd.merge_asof(messages[columns], answers, **given)["answered"].notna().to_numpy()
+    return pd.merge_asof(messages[["seconds", *key]], answers, **given)["answered"].notna().to_numpy()

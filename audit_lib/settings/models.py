@@ -276,6 +276,7 @@ class Policy(keys.Block):
     recognised_by: keys.Names = ()  # a project that has half of these variables is this application
     alerts: Annotated[tuple[Annotated[AlertRule, AfterValidator(_one_cause)], ...], keys.no_two("name")] = ()
     logins: Logins = ()  # its own, then those that audit.toml adds
+    no_logins: tuple[Annotated[keys.Some, keys.text("no_login")], ...] = ()  # that look like one
     rules: StrictStr = ""  # the guide's numbered rules: a bundled name, or a file beside the policy
     access: Mapping[Annotated[StrictStr, keys.text("access")], keys.Texts] = field(default_factory=dict)
     attestations: Mapping[str, keys.Some] = field(default_factory=dict)  # rule: the question

@@ -19,10 +19,8 @@ UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/x HTTP/1.1" 401 X\n'
 
 
 def _record(hour: float, verdict: str) -> Entry:
-    at, body = (
-        START + timedelta(hours=hour),
-        {"subject": "x", "by": "Bo", "reason": "why", "verdict": verdict},
-    )
+    at = START + timedelta(hours=hour)
+    body = {"subject": "x", "by": "Bo", "reason": "why", "verdict": verdict}
     if verdict:
         return Entry(v=1, writer="bo", seq=1, at=at, kind="decision", key_id="0" * 8, body=body)
     return rotation(at, ("API_TOKEN", "production", "backend"), at)

@@ -95,10 +95,8 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),
-    "a pause of hours that are quiet on another day": (
-        [ask for ask in people(9, *range(0, 28 * DAY, 600))
-         if not (ask[0] // DAY in (13, 20) and 0.4 < ask[0] / DAY % 1 < 0.6)]
-        + answers(PERSON, 13.45 * DAY, 13.55 * DAY), NOTHING),
+    "a pause of hours that are quiet on two other days": (
+        [ask for ask in people(9, *range(0, 28 * DAY, 600)) if not 3.4 < ask[0] / DAY % 10 < 3.6], NOTHING),
     "a pause of hours of which one other day is known": (
         [ask for ask in people(9, *range(0, 2 * DAY, 600)) if not 1.4 < ask[0] / DAY < 1.6], NOTHING),
     "the pauses of a few people": (

@@ -49,9 +49,8 @@ def test_a_request_lies_between_its_bounds() -> None:
     lines = [untimed, line((86400, *timed)), untimed, line((3 * 86400 + 90.0, *timed)), untimed]
     requests = small_traffic(lines, days=9).activity.requests.sort_values("line")
     sides = (requests[f"not_{side}_at"].dt.strftime("%d %H:%M").fillna("") for side in ("before", "after"))
-    assert [*map("-".join, zip(*sides, strict=True))] == [
-        *("-02 23:59", "02 00:00-02 00:00", "02 00:00-04 23:59", "04 00:01-04 00:01", "04 00:00-")
-    ]
+    expected = ["-02 23:59", "02 00:00-02 00:00", "02 00:00-04 23:59", "04 00:01-04 00:01", "04 00:00-"]
+    assert [*map("-".join, zip(*sides, strict=True))] == expected
 
 
 def test_days_are_counted_by_service() -> None:

@@ -8,18 +8,17 @@ import pytest
 
 from audit_lib.base.errors import BadInput
 from audit_lib.logins.parameters import DETECTIONS, detection_policy, formats_of
-from audit_lib.settings import Login, Project, SecretRule, bundled_policy
+from audit_lib.settings import Login, Project, SecretRule, bundled_policy, load_policy
 
 GENERIC = bundled_policy("generic")
 
 
-def test_a_policy_that_states_nothing_has_the_bundled_thresholds() -> None:
+def test_a_policy_that_states_nothing_has_the_bundled_thresholds(tmp_path: Path) -> None:
     """What a policy leaves out, also of one detection, generic.toml says."""
-    stated = detection_policy(GENERIC).thresholds
+    (tmp_path / "own.toml").write_text('name = "own"\n[detections.guessing]\nhigh = 7\n', "utf-8")
+    stated, own = (detection_policy(one).thresholds for one in (GENERIC, load_policy(tmp_path / "own.toml")))
     assert set(stated) == set(DETECTIONS)
-    assert detection_policy(replace(GENERIC, detections={})).thresholds == stated
-    changed = detection_policy(replace(GENERIC, detections={"guessing": {"high": 7}})).thresholds["guessing"]
-    assert (changed.high, changed.ladder) == (7, stated["guessing"].ladder)
+    assert own == {**stated, "guessing": stated["guessing"].model_copy(update={"high": 7})}
 
 
 @pytest.mark.parametrize("given", [
@@ -31,18 +30,17 @@ def test_a_policy_that_states_nothing_has_the_bundled_thresholds() -> None:
 def test_a_fault_is_bad_input(given: dict[str, Any]) -> None:
     """What is out of range, misspelt or of another type is refused by its place, without its value."""
     with pytest.raises(BadInput) as caught:
-        detection_policy(replace(GENERIC, detections=given))
+        detection_policy(replace(GENERIC, detections={**GENERIC.detections, **given}))
     assert all(fault.place.startswith("policy generic: detections.") for fault in caught.value.faults)
 
 
 def test_formats_know_what_the_policy_declares() -> None:
     """The policy's own statuses, its logins and the names of its secrets, not of its settings."""
-    rules = (
-        SecretRule("OWN_CODE", "web", "secret", aliases=("OLD_CODE",)),
-        SecretRule("OWN_PLACE", "web", "setting"),
-    )
+    secret = SecretRule("OWN_CODE", "web", "secret", aliases=("OLD_CODE",))
+    setting = SecretRule("OWN_PLACE", "web", "setting")
     login = Login("page", "POST", "/session", failed_statuses=(422,))
-    policy = replace(GENERIC, detections={"failure": {"statuses": [418]}}, secrets=rules, logins=(login,))
+    stated = {**GENERIC.detections, "failure": {"statuses": [418]}}
+    policy = replace(GENERIC, detections=stated, secrets=(secret, setting), logins=(login,))
     formats = formats_of(Project("p", Path()), policy)
     assert (formats.declared_statuses, formats.logins) == ((418,), (login,))
     known = str(formats.words)

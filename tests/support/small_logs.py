@@ -15,11 +15,13 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
 from audit_lib.logins.traffic import Traffic, Window, recorded_changes, tabulate_activity
+from audit_lib.logs.deploys import Deploys
 from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import LogSource, Policy, Project, bundled_policy
 from audit_lib.settings.models import Login
 
+NO_DEPLOYS = Deploys.of(())
 START = datetime(2026, 9, 1, tzinfo=UTC)
 DECLARED_LOG = LogSource("app.log", instances=1, zone_declared=True)
 # Seconds since START, client, route, status, and the method if it is not GET.
@@ -59,7 +61,7 @@ def small_traffic(
     days: int = 1,
     ledger: Ledger | None = None,
     policy: str = "paiid",
-    deploys: pd.DataFrame | None = None,
+    deploys: pd.DataFrame = NO_DEPLOYS,
     routes: int = MOST_NAMES,
     source: LogSource = DECLARED_LOG,
     **declared: object,
@@ -85,7 +87,7 @@ def traffic_of(
     project: Project,
     *,
     ledger: Ledger | None = None,
-    deploys: pd.DataFrame | None = None,
+    deploys: pd.DataFrame = NO_DEPLOYS,
     as_of: datetime | None = None,
 ) -> Traffic:
     """What detections look at, of logs that were read."""
@@ -95,6 +97,7 @@ def traffic_of(
 
 
 def _rules(policy: Policy, declared: dict[str, object]) -> DetectionPolicy:
-    table = {key: value for key, value in (dict(policy.detections) | declared).items() if value is not None}
+    stated = {key: value for key, value in (dict(policy.detections) | declared).items() if value is not None}
+    table = {**bundled_policy("generic").detections, **stated}
     logins = policy.logins if "failure" in table else ()
     return detection_policy(replace(policy, logins=logins, detections=table))
