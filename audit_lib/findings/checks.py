@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED
+from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED, PUBLIC
 from audit_lib.logins.detect import EVERYONE
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
@@ -271,6 +271,7 @@ CONDITIONS = {
     # Leaks
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
+        has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown"),

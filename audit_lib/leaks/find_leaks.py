@@ -20,7 +20,7 @@ from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import deploys, reads_as_name, reads_as_words
-from audit_lib.leaks.rules import HASH, Rules, Shape, key_line
+from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import NO_SECRETS, LeakAudit, tabulate_leaks
@@ -86,13 +86,13 @@ def find_leaks(
     sightings = tabulate_sightings(found, search, values, owners, policy)
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
+    aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
     # A default in a test or a document is counted and not listed.
-    defaults = frozenset(shape.fingerprint for shape in shapes if shape.default)
-    listed = ~sightings["fingerprint"].isin(defaults) | sightings["path"].map(deploys).astype(bool)
-    keyed = keeper.key.origin != "throw-away"
-    tables = tabulate_leaks(sightings[listed], targets, inventory, as_of, stays=stays, keyed=keyed)
-    active = {shape.fingerprint for shape in shapes if not shape.commented}
-    return LeakAudit(*tables, coverage, defaults, frozenset({shape.fingerprint for shape in shapes} - active))
+    listed = sightings["path"].map(deploys).astype(bool) | sightings["fingerprint"].map(aside).ne("default")
+    tables = tabulate_leaks(
+        sightings[listed], targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
+    )
+    return LeakAudit(*tables, coverage, aside)
 
 
 def leak_targets(
@@ -328,13 +328,11 @@ def search_staged(
         for path in staged[source.origin.oid]:
             for one in [*here, *values.find_in_path(Origin("git", path))]:
                 row = known[one.fingerprint]
-                by = f"in force in {row.in_force}" if row.in_force else "not known to be in force"
+                unknown = _PATTERN if row.kind == "pattern" else "not known to be in force"
+                by = f"in force in {row.in_force}" if row.in_force else unknown
                 inside = f"!{one.origin.member}" if one.origin.member else ""
-                pattern = row.kind == "pattern"
-                hit = StagedHit(
-                    values.scrub(path + inside), one.line, row.variable, _PATTERN if pattern else by
-                )
-                if one.matched == "exact" and not (pattern and (path, one.fingerprint) in old):
+                hit = StagedHit(values.scrub(path + inside), one.line, row.variable, by)
+                if one.matched == "exact" and not (by == _PATTERN and (path, one.fingerprint) in old):
                     hits[hit.path, hit.line].add(hit)
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]

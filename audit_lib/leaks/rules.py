@@ -19,6 +19,7 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, looks_ge
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
+ASIDE = ("public", "comment", "", "default")  # of a value's shapes the last of these counts
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
@@ -33,8 +34,7 @@ class Shape:
     name: str
     rule: str
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
-    default: bool = False  # many choose it: listed only where it may be in use
-    commented: bool = False  # it stands in a comment of code
+    aside: str = ""  # made for browsers, in a comment of code, or chosen by many: then listed only in use
     provider: str = ""  # of whom the rule knows the value by its form
 
 
@@ -63,12 +63,12 @@ class Rules:
         values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
         return {
-            Shape(self.keeper.take(value), name, rule, commented=commented, provider=provider)
-            for value, name, rule, commented, provider in found
+            Shape(self.keeper.take(value), name, rule, aside=aside, provider=provider)
+            for value, name, rule, aside, provider in found
             if value in values and value.partition(":")[2] not in values
         }
 
-    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, bool, str]]:
+    def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, str, str]]:
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
@@ -82,12 +82,14 @@ class Rules:
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             shown = by_name and expression("label of an example").search(before)
             if value and not (bare or shown) and not _is_data(text, finding, rule):
-                commented = by_name and expression("comment").match(before.rpartition("\n")[2]) is not None
+                comment = by_name and expression("comment").match(before.rpartition("\n")[2])
+                public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), commented, provider
+                known = ("public", "") if public else ("comment" if comment else "", provider)
+                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
         for value, name, rule in () if generated else _structured(content, paths):
             if self._secret(value, name, rule):
-                yield value, name, rule, False, ""
+                yield value, name, rule, "", ""
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
@@ -166,7 +168,8 @@ class Rules:
                 self.keeper.take(value)
             said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
-            found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), default))
+            aside = "default" if default else ""
+            found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), aside))
         return found, idle
 
 

@@ -2,8 +2,8 @@
 what of a repository its purge must touch, by git-filter-repo's manual."""
 
 import shlex
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -24,7 +24,8 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-ELSEWHERE, UNHELD = GATHERED = ("tests, documents and comments", "commits on no branch")
+GATHERED = ("tests, documents and comments", "commits on no branch", "keys that browsers are given")
+ELSEWHERE, UNHELD, PUBLIC = GATHERED
 COMMON = "passwords that many choose"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
@@ -129,8 +130,7 @@ class LeakAudit:
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
-    defaults: frozenset[str] = frozenset()  # fingerprints of passwords that many choose
-    commented: frozenset[str] = frozenset()  # and of what stands in comments of code alone
+    aside: Mapping[str, str] = field(default_factory=dict)  # as `Shape` has it, by fingerprint
 
 
 def tabulate_leaks(
@@ -278,24 +278,23 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold, or comments, and nobody names is one row, with passwords chosen there: it may be made
-    for them. So is what only commits on no branch hold, if nobody gave it and no ledger saw it."""
+    for them. So are keys for browsers, and what only commits on no branch hold, if no ledger saw it."""
     leaks, places = found.leaks, found.places
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])
-    idle = leaks.loc[leaks["fingerprint"].isin(found.commented), "leak_id"]
-    used = {*places.loc[list(map(deploys, places["path"], named)), "leak_id"]} - {*idle}
-    unused = (
-        exposure["status"].eq("unknown")
-        & exposure["service"].eq("")
-        & exposure["leak_id"].isin({*places["leak_id"]} - used)
+    used = {*places.loc[list(map(deploys, places["path"], named)), "leak_id"]}
+    aside = exposure["leak_id"].map(leaks.set_index("leak_id")["fingerprint"]).map(found.aside)
+    alone = exposure["status"].eq("unknown") & exposure["service"].eq("")
+    unused = alone & (aside.eq("comment") | exposure["leak_id"].isin({*places["leak_id"]} - used))
+    exposed = exposure.assign(
+        secret=exposure["secret"].mask(unused, ELSEWHERE).mask(alone & aside.eq("public"), PUBLIC)
     )
-    exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
     unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
     ours = leaks["kind"].eq("leak") | leaks["fingerprint"].isin([stay.fingerprint for stay in stays])
     held = {*places.loc[places["place"].ne("unreachable"), "leak_id"], *leaks.loc[ours, "leak_id"]}
     lost = exposed["status"].ne(STATUSES[0]) & exposed["leak_id"].isin({*places["leak_id"]} - held)
     exposed.loc[lost, ["secret", *unsaid]] = [UNHELD, *unsaid.values()]
-    if unused.any():
+    if exposed["secret"].eq(ELSEWHERE).any():
         chosen = leaks[leaks["kind"].eq("possible") & ~leaks["leak_id"].isin(used)]
         exposed = pd.concat([exposed, chosen[["leak_id", "first_at"]].assign(secret=ELSEWHERE, **unsaid)])
     ranked = exposed.assign(
@@ -359,7 +358,7 @@ def tabulate_chosen_passwords(found: LeakAudit, leaked: Collection[str] = ()) ->
     unless ELSEWHERE is among the `leaked` secrets, and what many choose, in one row each."""
     possible, places = found.leaks[found.leaks["kind"].eq("possible")], found.places
     used = places[places["path"].map(deploys).astype(bool)]
-    names = possible["variable"].mask(possible["fingerprint"].isin(found.defaults), COMMON)
+    names = possible["variable"].mask(possible["fingerprint"].map(found.aside).eq("default"), COMMON)
     names = names.where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
     variables = possible.groupby(names)["variable"].unique()
     listed = [

@@ -81,12 +81,12 @@ def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None
     assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
 
 
-def test_a_comment_of_code_is_known(shapes: Rules) -> None:
-    """A value that is commented out was perhaps never in use; one behind a comment's sign may be."""
-    value = fake_value("comment", 32, MIXED)
-    for before, commented in (("  # ", True), ("", False), ("x = 1  # ", False)):
-        found = shapes.find(f"{before}config.secret_key = '{value}'\n".encode(), ("devise.rb",))
-        assert {one.commented for one in found} == {commented}
+def test_what_is_hardly_a_secret_in_use_is_known(shapes: Rules) -> None:
+    """What is commented out was perhaps never in use, and a key for browsers is public, of no provider."""
+    for aside, text, length, signs in CASES["aside"]:
+        found = shapes.find(text.format(fake_value(text, length, ALPHABETS[signs])).encode(), ("devise.rb",))
+        assert {one.aside for one in found} == {aside}
+        assert not (aside and any(one.provider for one in found))
 
 
 def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:

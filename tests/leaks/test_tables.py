@@ -12,6 +12,7 @@ from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
     ELSEWHERE,
+    PUBLIC,
     UNHELD,
     Exposure,
     LeakAudit,
@@ -212,9 +213,10 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     assert list(table["secret"]) == [name if deploys else ELSEWHERE]
-    idle = LeakAudit(leaks, places, places, commented=frozenset(leaks["fingerprint"]))
-    commented = tabulate_leaked_secrets(idle, exposure)
-    assert list(commented["secret"]) == [name if service else ELSEWHERE]
+    for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC)):
+        idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
+        table = tabulate_leaked_secrets(idle, exposure)
+        assert list(table["secret"]) == [name if service else gathered]
     away = places.assign(place="unreachable")
     lost = tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
