@@ -106,31 +106,37 @@ ELSEWHERE = "192.0.2.44"  # of the sample, in the window
 
 
 @pytest.fixture(scope="module")
-def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str, Path]]:
-    """A page, the address of a notebook in JupyterLab by its name, and the folder that it serves."""
+def lab(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, list[str], Path]]:
+    """A page with JupyterLab, what it asks for, and the folder that is served."""
     work, scratch = (tmp_path_factory.mktemp(name) for name in ("work", "scratch"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))
         with jupyterlab(work, scratch) as address:
-            yield new_page(chromium, viewport={"width": 1400, "height": 1200}), f"{address}&reset", work
+            page, asked = new_page(chromium, viewport={"width": 1400, "height": 1200}), list[str]()
+            page.on("request", lambda request: asked.append(request.url))
+            page.goto(f"{address}&reset")
+            yield page, asked, work
 
 
-def _run_all(page: Any, address: str) -> None:
-    page.goto(address)
+def _run_all(page: Any, name: str) -> None:
+    # In the place of what is open: to load JupyterLab anew takes seconds.
+    page.wait_for_function("() => window.jupyterapp")
+    page.evaluate("jupyterapp.restored.then(() => jupyterapp.commands.execute('application:close-all'))")
+    page.evaluate("async path => { await jupyterapp.commands.execute('docmanager:open', { path }) }", name)
     page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]')
     page.locator("#jp-main-statusbar", has_text="Idle").wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
 
 
-def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Any, str, Path]) -> None:
+def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Any, list[str], Path]) -> None:
     """When each way of saying a value was run by hand, the page, the file and its checkpoint are clean."""
-    page, address, work = lab
+    page, _, work = lab
     canary = notebook(KNOW, *CELLS, *FAILING, "print('the end')", parameters=False)
     for cell in canary.cells:
         cell.metadata["tags"] = ["raises-exception"]  # "Run All Cells" goes on behind it
     nbformat.write(canary, work / "canary.ipynb")
-    _run_all(page, address.format(name="canary.ipynb"))
+    _run_all(page, "canary.ipynb")
     page.locator(".jp-OutputArea-output pre", has_text="the end").wait_for()
     page.keyboard.press("Control+s")
     page.locator(".jp-mod-current.jp-mod-dirty").wait_for(state="detached")
@@ -142,9 +148,9 @@ def test_page_file_and_checkpoint_hold_no_value(lab: tuple[Any, str, Path]) -> N
     assert disclosed("\n".join([shown, *saved])) == []
 
 
-def test_an_analyst_follows_the_timeline(lab: tuple[Any, str, Path], tmp_path: Path) -> None:
+def test_an_analyst_follows_the_timeline(lab: tuple[Any, list[str], Path], tmp_path: Path) -> None:
     """Every cell works, an address is picked and the cells below follow; nothing is asked for elsewhere."""
-    (page, address, work), asked = lab, list[str]()
+    page, asked, work = lab
     write_sample(tmp_path / "sample")
     incident = nbformat.read(NOTEBOOK, as_version=4)
     parameters = next(cell for cell in incident.cells if "parameters" in cell.metadata.get("tags", []))
@@ -152,8 +158,7 @@ def test_an_analyst_follows_the_timeline(lab: tuple[Any, str, Path], tmp_path: P
     for name, text in given.items():
         parameters.source = parameters.source.replace(f'{name}: str = ""', f"{name}: str = {text!r}")
     nbformat.write(incident, work / "incident.ipynb")
-    page.on("request", lambda request: asked.append(request.url))
-    _run_all(page, address.format(name="incident.ipynb"))
+    _run_all(page, "incident.ipynb")
     fields = page.locator('.jp-CodeCell:has-text("audit_lib.pick") input')
     fields.first.wait_for(timeout=90_000)
     box = fields.nth(2)  # since, until, address, secret
@@ -169,5 +174,5 @@ def test_an_analyst_follows_the_timeline(lab: tuple[Any, str, Path], tmp_path: P
     assert faults.all_inner_texts() == []
     page.screenshot(path=str(tmp_path / "lab.png"))
     assert (tmp_path / "lab.png").stat().st_size > 10_000
-    here = address.split("/lab")[0].removeprefix("http")
+    here = page.url.split("/lab")[0].removeprefix("http")
     assert [url for url in asked if here not in url and not url.startswith(("data:", "blob:"))] == []

@@ -54,7 +54,7 @@ def new_page(chromium: "Browser", **options: Any) -> "Page":
 
 @contextmanager
 def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
-    """The address of a JupyterLab that serves a folder on loopback, with a token of its own."""
+    """The address of a JupyterLab that serves a folder on loopback; its pages have it as `jupyterapp`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -72,11 +72,12 @@ def jupyterlab(folder: Path, scratch: Path) -> Iterator[str]:
     command = [sys.executable, "-c", LAB, "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--allow-root"]
     command += ["--ServerApp.port_retries=0", "--LabApp.extension_manager=readonly"]
+    command += ["--LabApp.expose_app_in_browser=True"]
     with (scratch / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             _wait(f"http://127.0.0.1:{port}/api/status?token={token}", server)
-            yield f"http://127.0.0.1:{port}/lab/tree/{{name}}?token={token}"
+            yield f"http://127.0.0.1:{port}/lab?token={token}"
         finally:
             server.terminate()
             server.wait(timeout=60)
