@@ -1,6 +1,7 @@
 """What all tests share: `--long` runs the full counts that issues name; the long tests begin first."""
 
 import gc
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.browser import browser
+from tests.support.paths import GOLDEN
 
 WHOLE_PROGRAM = Path(__file__).parent
 LONG = ("test_answers", "test_explain", "test_guard", "test_loaders", "test_none_is_earned", "test_tally")
@@ -51,6 +53,13 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> None:
 def long_run(request: pytest.FixtureRequest) -> bool:
     """Whether the full counts are asked for."""
     return bool(request.config.getoption("--long"))
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    """The committed report.json."""
+    record: dict[str, Any] = json.loads((GOLDEN / "report.json").read_text("utf-8"))
+    return record
 
 
 @pytest.fixture(scope="module")

@@ -39,13 +39,6 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sample(tmp_path_factory.mktemp("golden") / "sample")
 
 
-@pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """The committed report.json."""
-    record: dict[str, Any] = json.loads((GOLDEN / "report.json").read_text("utf-8"))
-    return record
-
-
 def test_the_notebook_replays(tmp_path: Path) -> None:
     """nbval runs the committed notebook again, with its own parameters, and finds the same outputs."""
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}

@@ -32,13 +32,6 @@ SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"
 
 
 @pytest.fixture(scope="module")
-def report() -> dict[str, Any]:
-    """The committed report.json."""
-    record: dict[str, Any] = json.loads((GOLDEN / "report.json").read_text("utf-8"))
-    return record
-
-
-@pytest.fixture(scope="module")
 def html() -> str:
     """The committed page."""
     return (GOLDEN / "report.html").read_text("utf-8")
