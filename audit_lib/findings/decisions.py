@@ -63,8 +63,11 @@ def judge_findings(
         register.decided(finding) | {"action": action, "change": change_of.get(finding.id, "")}
         for finding, action in zip(found, actions_of(found, tables), strict=True)
     )
-    about = tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of)
-    return {"findings": findings, "changes": changes, "decisions": about}
+    return {
+        "findings": findings,
+        "changes": changes,
+        "decisions": tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of),
+    }
 
 
 @dataclass(frozen=True)

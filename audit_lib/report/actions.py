@@ -32,7 +32,6 @@ _REVOKED = {"forbidden-format", "compromised-value"}
 _ON_DISK = {"values-on-disk", "open-file-mode"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {
-    "policy": ("Complete the settings", ""),
     "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
@@ -138,7 +137,9 @@ def _row(group: list[Any], about: list[Secret], issued: Named, tables: Tables, a
     listed = [one.subject for one in group if one.check in _OF_SEVERAL]
     listed.sort(key=lambda name: (name not in issued, name not in declared))
     # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
-    known = UNDECIDED not in checks or (len(present) and len(listed) < 2)
+    known = not worst.id.endswith(":coupled") and (
+        UNDECIDED not in checks or (len(present) and len(listed) < 2)
+    )
     renews = known and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
     several = [issued.get(name, name) for name in listed]
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)

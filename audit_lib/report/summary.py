@@ -25,6 +25,7 @@ KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
 MOST_NAMES, MOST_DATES = 3, 10
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_UNDECIDED = "check == 'leak-undecided' and status == 'open'"
 LET_IN = "let-in"  # the detection of a success that should not have been one
 _SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
@@ -106,13 +107,12 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons = reasons or ["No secret of production was read: what is in force there is not known."]
     elif not lost:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
+        rest = ", but not every leak is decided" if len(audit.findings.query(_UNDECIDED)) else rest
         reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
-    apart = audit.drift.query(
-        "relation == 'different' and expected == 'same'"
-        " and environment == @PRODUCTION and other_environment == @PRODUCTION"
-    )
+    apart = audit.drift.query("relation == 'different' and expected == 'same'")
+    apart = apart.query("environment == @PRODUCTION and other_environment == @PRODUCTION")
     if pairs := dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart)):
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
@@ -176,8 +176,8 @@ def _use(audit: "Audit") -> str:
 def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     """How many values have leaked and are in use, and how many secrets are too old.
 
-    Parts of the first are values in production, elsewhere, and not decided; of the second ages overdue, not
-    known (as is one past a limit that nobody stated), due and fresh. Secrets that are exempt do not count.
+    Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
+    overdue, not known (as is one past a limit that nobody stated), due and fresh. Exempt ones do not count.
     """
     leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
     force = leaks[leaks["force"].eq("in force")]
@@ -188,8 +188,8 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    unknown = int(leaks["force"].eq("not known").sum())
-    note = f"{note}; {unknown} more not decided" if unknown else note
+    unknown = len(audit.findings.query(_UNDECIDED))
+    note = f"{note}; {counted(unknown, 'finding')} not decided" if unknown else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
