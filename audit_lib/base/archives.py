@@ -306,13 +306,12 @@ def _pdf(content: bytes, faults: list[str]) -> _Members:
         faults.append("is an encrypted PDF: its content was not searched")
     for found in _PDF_STREAM.finditer(content):
         end = content.find(b"endstream", found.end())
-        packed = content[found.end() : end if end >= 0 else len(content)]
         if other := re.search(
             rb"/(ASCIIHexDecode|ASCII85Decode|LZWDecode|RunLengthDecode|Crypt)\b", found[1]
         ):
             faults.append(f"is a PDF with a stream by {other[1].decode()}, which was not searched")
         elif b"FlateDecode" in found[1]:
-            inflated = _inflated(packed, faults)
+            inflated = _inflated(content[found.end() : end if end >= 0 else len(content)], faults)
             yield "", iter([inflated])
             yield "", iter([b"".join(re.findall(rb"\(((?:[^()\\]|\\.)*)\)", inflated))])
 

@@ -162,5 +162,4 @@ def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
 
 
 def _case(block: Mapping[str, Any]) -> Case:
-    severity = {"severity": severity_of(block["severity"])} if "severity" in block else {}
-    return Case(**{**block, **severity})
+    return Case(**{**block, "severity": severity_of(block["severity"]) if "severity" in block else None})

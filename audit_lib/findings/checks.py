@@ -129,6 +129,8 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
     here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
     shown = events[events["message"].isin(SHOWING_VALUES)].merge(here, "left", ["file", "line"])
+    in_path = shown["subject"].str.startswith(BEHIND)  # mostly of a link that is used once
+    shown = shown.assign(grade=in_path.map({True: "high", False: "critical"}))
     logged = {*shown["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
     sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
     sent = sent.drop_duplicates(["leak_id", "client"])
@@ -138,7 +140,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
         for one in rows(sent[sent["many"].gt(1)])
     }
-    new = sent[sent["leak_id"].isna() & sent["subject"].str.startswith(BEHIND)]
+    new = sent[sent["leak_id"].isna() & sent["grade"].eq("high")]
     first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
     told |= {  # the latest first, behind values that are known
         one.client: (rank, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")

@@ -168,9 +168,7 @@ def by_item(findings: pd.DataFrame) -> pd.DataFrame:
 
 def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of `Findings` as a spreadsheet has them: lists are texts, parted by semicolons."""
-    covers = findings["covers"].map(
-        lambda items: tuple(f"{name}@{environment}/{service}" for name, environment, service in items)
-    )
+    covers = findings["covers"].map(lambda items: ["{}@{}/{}".format(*item) for item in items])
     lists = {name: findings[name] for name in ("where", "controls", "guide_lines")} | {"covers": covers}
     return findings.assign(**{name: column.map("; ".join).astype("str") for name, column in lists.items()})
 
