@@ -64,7 +64,7 @@ class Audit(ProjectRead):
     triggers         `Triggers`: who left, which provider was breached, and whether secrets were rotated since
     detections       `Detections`: each incident that was found, and whether each detection could find one
     log_counts       `LogCounts`: requests and messages by file, day, kind, status, address and route
-    requests         the requests among them; `refused` are those answered with 401, 403 or 429
+    requests         the requests among them; `refused`: 401, 403, 429, or as a declared login fails
     failed_logins    failed logins as application or declared route reported them, by day and address
     daily            requests, refusals, failed logins by day; null, not zero, on a day without a line
     coverage         `ServiceDays`: on how many days each service with logs has lines, and how they were read

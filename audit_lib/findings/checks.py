@@ -124,7 +124,7 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
 
 def with_senders(table: Rows, tables: Tables) -> Rows:
     """The leaks, or log lines that show values, those that the fewest sent first. `senders` names the last of
-    several that sent one value, and who begins with a token in a path, since no earlier request is of that
+    several that sent a known value, and who begins with an unknown one, since no earlier request is of that
     network; `logged` says whether logs alone hold a value, in lines with their own finding."""
     events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
     here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
@@ -135,12 +135,12 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
     sent = sent.drop_duplicates(["leak_id", "client"])
     sent = sent.assign(many=sent.groupby("leak_id")["client"].transform("size"))
-    text = ", one value sent by {:.0f} addresses, the last {} since {}"
+    text = ", sent by {:.0f} addresses, the last {} since {}"
     told = {  # the last row of each leak counts
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
         for one in rows(sent[sent["many"].gt(1)])
     }
-    new = sent[sent["leak_id"].isna() & sent["grade"].eq("high")]
+    new = sent[sent["leak_id"].isna()]
     first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
     told |= {  # the latest first, behind values that are known
         one.client: (rank, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")

@@ -25,7 +25,6 @@ KEYS = {"demo": "demo key", "throw-away": "temporary key", "file": "own key"}
 BAD, DUE, OK, OPEN = "bad", "due", "ok", "unk"  # one colour each
 MOST_NAMES, MOST_DATES = 3, 10
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_UNDECIDED = "check == 'leak-undecided' and status == 'open'"
 LET_IN = "let-in"  # the detection of a success that should not have been one
 _SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
 
@@ -107,7 +106,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons = reasons or ["No secret of production was read: what is in force there is not known."]
     elif not lost:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
-        rest = ", but not every leak is decided" if len(audit.findings.query(_UNDECIDED)) else rest
+        undecided = audit.findings.query("status == 'open' and check in ('leak-undecided', 'value-in-log')")
+        rest = ", but not every leak is decided" if len(undecided) else rest
         reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
@@ -188,7 +188,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    unknown = len(audit.findings.query(_UNDECIDED))
+    unknown = len(audit.findings.query("check == 'leak-undecided' and status == 'open'"))
     note = f"{note}; {counted(unknown, 'finding')} not decided" if unknown else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)

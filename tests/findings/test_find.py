@@ -242,7 +242,7 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
 
 
 @pytest.mark.parametrize(("sent", "said"), CASES["newcomers"])
-def test_who_begins_with_a_token_in_a_path_is_named(sent: list[Any], said: str) -> None:
+def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -> None:
     """Of whom no request of the network is earlier, the latest; who asked before, or sends another secret,
     is not."""
     asked = [{"client": one["client"], "minute_at": one.get("at", NOW)} for one in sent]
