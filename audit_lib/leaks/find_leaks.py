@@ -138,8 +138,7 @@ def leak_targets(
         shown = guessable or (not any(environments) and keeper.ask(fingerprint, _is_shown))
         template = any(placeholders) or (any(examples) and shown) or fingerprint in shown_by_git
         kind = "template" if template else "weak default" if weak else "leak"
-        in_force_in = ",".join(sorted({*environments} - {""}))
-        made.append(target(fingerprint, set(names), kind, weak) | {"in_force": in_force_in})
+        made.append(target(fingerprint, set(names), kind, weak, used={*environments} - {""}))
     return LeakTargets.of(made)
 
 
@@ -171,13 +170,15 @@ def weakness(fingerprint: str, keeper: Keeper) -> str:
     return f"has under {strength.WEAKEST_BITS} bits of strength" if weak else ""
 
 
-def target(value: str, names: Collection[str], kind: str, weak: str, provider: str = "") -> dict[str, str]:
-    """A row of LeakTargets of a value that is not in force; a `weak` one is searched for beside its names."""
+def target(
+    value: str, names: Collection[str], kind: str, weak: str, provider: str = "", *, used: Iterable[str] = ()
+) -> dict[str, str]:
+    """A row of LeakTargets, `used` in environments; a `weak` value is searched for beside its names alone."""
     return {
         "fingerprint": value,
         "variable": min(names),
         "names": ",".join(sorted(names)),
-        "in_force": "",
+        "in_force": ",".join(sorted(used)),
         "kind": kind,
         "searched": "beside its name" if weak else "everywhere",
         "reason": weak,
@@ -207,11 +208,10 @@ def with_found(
         if some[0].text:
             name = max(named, key=lambda name: (len(name), name), default="") or rules[0]
             made.append(target(fingerprint, [name], "possible", "may be a password that somebody chose"))
-        elif HASH in rules:
-            made.append(target(fingerprint, [HASH], "hash", ""))
         else:
             weak, provider = weakness(fingerprint, keeper), max(one.provider for one in some)
-            made.append(target(fingerprint, named or rules, "pattern", weak if named else "", provider))
+            kind = "hash" if HASH in rules else "pattern"
+            made.append(target(fingerprint, named or rules, kind, weak if named else "", provider))
     owners = {text: some[0].fingerprint for text, some in found.items() if some[0].text}
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 

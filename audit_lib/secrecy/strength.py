@@ -114,16 +114,16 @@ def _is_drawn(text: str) -> bool:
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value stands for one still to be set: whether it is one of the markers, which are globs, in
-    any case of letters. A random value may hold a short marker (rule 36)."""
+    any case of letters, or a comment. A random value may hold a short marker (rule 36)."""
     text = value.strip()
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
-    long = [mark for mark in markers if "*" not in mark or len(mark.replace("*", "")) >= 8]
-    return bool(re.fullmatch(r"(?s)\*{3}.*\*{3}", text)) or matches_glob(text, long if mixed else markers)
+    globs = [mark for mark in markers if not mixed or "*" not in mark or len(mark.replace("*", "")) >= 8]
+    return bool(re.fullmatch(r"(?s)\*{3}.*\*{3}|#\s.*", text)) or matches_glob(text, globs)
 
 
 def is_no_value(value: str) -> bool:
-    """Whether a value says that there is none: empty, null, none or false."""
-    return value.strip().lower() in _FACTS["no_values"]
+    """Whether a value says that there is none: empty, null, none, false, or a comment behind its name."""
+    return value.strip().lower() in _FACTS["no_values"] or re.match(r"\s*#\s", value) is not None
 
 
 def is_plain(value: str) -> bool:

@@ -138,8 +138,7 @@ def collect_evidence(
 
 def with_file_times(inventory: pd.DataFrame, sources: pd.DataFrame) -> pd.DataFrame:
     """Rows of the inventory with `modified_at`: the last write of the file that holds it, or null."""
-    files = sources[sources["kind"].isin(("env file", "export"))].rename(columns={"kind": "origin"})
-    files = files[["source", "environment", "origin", "modified_at"]]
+    files = sources.rename(columns={"kind": "origin"})[["source", "environment", "origin", "modified_at"]]
     return inventory.merge(files.drop_duplicates(list(files)[:3], keep="last"), how="left")
 
 

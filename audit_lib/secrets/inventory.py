@@ -168,12 +168,14 @@ def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRul
 def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, examples: Examples) -> Row:
     """The row of an entry by its rule. What a value decides is null if the value is not known."""
     rule = _as_found(rule, entry, policy, keeper)
-    mark, ask = entry.fingerprint, partial(keeper.ask, entry.fingerprint)
     unknown, of_secret = value_is_unknown(entry.faults.split(",")), rule.kind in SECRET_KINDS
-    # No value, or one that says so: null or none, and of a secret false.
-    empty = not unknown and (
-        mark is None or (ask(strength.is_no_value) and (of_secret or not ask(strength.is_plain)))
-    )
+    mark, readings = entry.fingerprint, filter(None, (*entry.readings.split(","), entry.fingerprint))
+    # No value, or each reading says so: null, none or a comment, and of a secret false.
+    none = [
+        keeper.ask(one, strength.is_no_value) and (of_secret or not keeper.ask(one, strength.is_plain))
+        for one in readings
+    ]
+    empty = all(none) and (not unknown or none != [])
     row = _demands(rule, entry.name, entry.environment, entry.service) | {
         **{name: getattr(entry, name) for name in ("source", "line", "refers", "loader")},
         "state": "empty" if empty else "present",

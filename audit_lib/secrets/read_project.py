@@ -58,9 +58,8 @@ class ProjectRead:
         read = [self._env[0], self.logs.sources, self._deploys[0], self._stores[0]]
         return Sources.checked(pd.concat(read))
 
-    places = frame(
-        lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]]))
-    )  # no log
+    # The sources without the logs.
+    places = frame(lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]])))
     entries = frame(lambda it: it._env[1])  # `EnvEntries`
     deploys = frame(lambda it: it._deploys[1])  # `Deploys`
     inventory = frame(lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places))
