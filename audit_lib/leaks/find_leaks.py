@@ -149,11 +149,9 @@ def _is_shown(value: str) -> bool:
 
 def _readings(row: Any, keeper: Keeper) -> list[str]:
     """The value of an entry, or each that it may have; one with quotes is wherever the one without is."""
-    if row.fingerprint is not None:
-        return [row.fingerprint]
-    several = row.readings.split(",") if row.readings else []
+    several = [*filter(None, (row.fingerprint, *row.readings.split(",")))]
     bare = {one: keeper.part(one, lambda text: text.strip("\"'"), keep=False) for one in several}
-    return several if len(several) == 1 else [one for one in several if bare[one] not in {*several} - {one}]
+    return [one for one in several if bare[one] not in {*several} - {one}]
 
 
 def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:
@@ -268,9 +266,8 @@ def _value_in(text: str, rules: Rules) -> str:
     """The fingerprint of what looks like a value, else of a text that is a word; "" if none, many or weak."""
     if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
-    found = {shape.fingerprint for shape in rules.find(text.encode())}
-    if not found and re.fullmatch(r"\S{8,4096}", text):
-        found = {rules.keeper.take(text)}
+    shaped = {shape.fingerprint for shape in rules.find(text.encode())}
+    found = shaped or {rules.keeper.take(word) for word in re.findall(r"\A\S{8,4096}\Z", text)}
     strong = [value for value in found if not weakness(value, rules.keeper)]
     return strong[0] if len(found) == len(strong) == 1 else ""
 

@@ -156,8 +156,8 @@ class Search:
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
         for source, _ in self._sources("shapes in git objects", rules.digest(), marked, but="tree"):
-            origin, found, put = source.origin, set[Shape](), self.history.places.get(source.origin.oid, ())
-            paths = {path for _, path in put} if origin.oid else {origin.path}
+            origin, found, before = source.origin, set[Shape](), len(reading.left_out)
+            paths = {path for _, path in self.history.places.get(origin.oid, ())} or {origin.path} - {""}
             installed += not origin.oid and is_kind("installed", origin.path)
             apart = origin.path in self._homes or origin.path.startswith(own) or is_others(*paths)
             for member, text in () if apart else source.texts(reading):
@@ -165,12 +165,11 @@ class Search:
                 if origin.place not in ("git", *OUTSIDE) and not member:
                     chosen, idle = rules.find_chosen(text, origin.path)
                     found, self.idle = found | chosen, self.idle + idle
-            marked |= {origin.oid} if found or (source.size > sources.LARGEST and not apart) else set()
+            marked |= {origin.oid} if found or len(reading.left_out) > before else set()
             shapes |= found
         if installed:
-            reading.left_out.append(
-                Fault(counted(installed, "file"), "belong to installed packages or to git")
-            )
+            why = "belong to installed packages or to git"
+            reading.left_out.append(Fault(counted(installed, "file"), why))
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 

@@ -118,17 +118,20 @@ class Source(NamedTuple):
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
         """Pairs of a member of an archive, or "", and its text; of a large one the beginning. What nobody can
-        read has none, since patterns occur there by chance; of SQLite the words are one."""
+        read, or others wrote, has none: patterns occur there by chance. Of SQLite the words are one."""
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
             if data.startswith(b"SQLite format 3\0"):
                 data = b"\n".join(re.findall(rb"[\x20-\x7e\t]{6,}", data))
             readable = data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" not in data[:8000]
-            if data and readable and content.start == 0:
+            others = is_kind("installed", content.origin.member)
+            if data and readable and content.start == 0 and not others:
                 yield content.origin.member, data
-            if self.size > LARGEST or (content.start == 0 and len(content.data) > LARGEST):
-                why = f"has more than {LARGEST:,} bytes: only known values were searched for in all of it"
-                reading.left_out.append(Fault(self.origin.name, why))
+            if others or self.size > LARGEST or (content.start == 0 and len(content.data) > LARGEST):
+                what = "files of installed packages" if others else f"more than {LARGEST:,} bytes"
+                reading.left_out.append(
+                    Fault(self.origin.name, f"has {what}: only known values were searched for in all of it")
+                )
             if self.size > LARGEST:
                 return
 

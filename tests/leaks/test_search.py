@@ -309,20 +309,21 @@ def test_what_is_kept_elsewhere_is_said(plot: Plot, tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_packed_wide_or_in_a_table_is_read(tmp_path: Path) -> None:
-    """Patterns need text: UTF-16, the words of SQLite and a paragraph in parts are one, bytes are not."""
+    """Patterns need text: UTF-16, words of SQLite, a paragraph in parts; not bytes, nor others' packages."""
     text = b"API_TOKEN=" + fake_value("words").encode()
     contents = {"a.db": b"SQLite format 3\0" + bytes(9) + text, "b.txt": text.decode().encode("utf-16")}
     contents |= {"c.zip": zipped(text), "d.bin": b"\0" + text, "e.txt": text + bytes(9)}
-    contents["f.txt"] = text + b" " * 9_000 + b"\0"
+    contents |= {"f.txt": text + b" " * 9_000 + b"\0", "i.zip": zipped(text, "a/deps/ecto/lib/b.ex")}
     for name, between in (("g.docx", b"</w:t><w:t>"), ("h.docx", b"</w:t></w:p><w:p><w:t>")):
         words = b"<w:p><w:t>" + text[:20] + between + text[20:] + b"</w:t></w:p>"
         contents[name] = zipped(words, "word/document.xml")
-    found = {}
+    found, reading = {}, Reading()
     for name, content in contents.items():
         source = Source(Origin("working tree", name), len(content), partial(io.BytesIO, content))
-        found[name] = [part for part, one in source.texts(Reading()) if one.replace(b"\0", b"").count(text)]
+        found[name] = [part for part, one in source.texts(reading) if one.replace(b"\0", b"").count(text)]
     whole = {"a.db": [""], "b.txt": [""], "c.zip": ["a.txt"], "f.txt": [""], "g.docx": ["word/document.xml"]}
-    assert found == whole | {"d.bin": [], "e.txt": [], "h.docx": []}
+    assert found == whole | {"d.bin": [], "e.txt": [], "h.docx": [], "i.zip": []}
+    assert [one.place for one in reading.left_out] == ["i.zip"]
 
 
 def _replaced(plot: Plot) -> None:
