@@ -48,10 +48,8 @@ def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd
 
 
 def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, Any]:
-    recorded = (
-        decisions(ledger, _DECISIONS[kind]) if kind in _DECISIONS else ledger.of_kind(kind)
-        for kind in rule.records
-    )
+    made = {kind: decisions(ledger, verdict) for kind, verdict in _DECISIONS.items()}
+    recorded = (made.get(kind) or ledger.of_kind(kind) for kind in rule.records)
     since, until = traffic.window.since, traffic.window.until
     inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]
     if len(inside) < rule.at_least:
@@ -82,14 +80,13 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
             "last_at": loud["at"].fillna(loud["not_before_at"]).max(),
             "evidence": "; ".join(places(loud)),
         }
-    reason = _why_not_quiet(rule, traffic, coverage)
-    may = int((~untimed["not_after_at"].lt(traffic.window.since)).sum())
-    if not reason and may and may + len(timed) >= rule.at_least:
-        reason = f"{may:,} events have no time of their own"
+    reason = _why_not_quiet(rule, traffic, coverage, timed, untimed)
     return {"state": "unknown" if reason else "quiet", "count": len(timed), "reason": reason}
 
 
-def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str:
+def _why_not_quiet(
+    rule: AlertRule, traffic: Traffic, coverage: Coverage, timed: pd.DataFrame, untimed: pd.DataFrame
+) -> str:
     """The first reason why the rule's silence proves nothing; "" if its events would have been seen."""
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
@@ -97,11 +94,13 @@ def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> str
     unclear = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
     possible = int(unclear.sum()) if logins else 0
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
+    may = int((~untimed["not_after_at"].lt(since)).sum())
     reasons = (
         coverage.reason(NEEDS),
         "" if seen.any() else f"no log line since {iso(since)} has a time",
         coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ()))),
         f"{possible:,} possible failed logins are in words that no format knows" if possible else "",
         unknown_wording(messages, events, traffic.policy) if messages else "",
+        f"{may:,} events have no time of their own" if 0 < may >= rule.at_least - len(timed) else "",
     )
     return next(filter(None, reasons), "")

@@ -74,10 +74,8 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
     requests = requests[requests["method"].isin(WRITING)].astype({"status": int})
     routes = [name for name in requests["route"].unique() if _ROUTE.fullmatch(name) and _LOGS_IN.search(name)]
     requests = requests[requests["route"].isin([name for name in routes if not _DOES_OTHER.search(name)])]
-    requests = requests[
-        ~(requests["method"] + " " + requests["route"]).isin(policy.no_logins)
-        & ~on_logins(requests, policy.logins)
-    ]
+    none = (requests["method"] + " " + requests["route"]).isin(policy.no_logins)
+    requests = requests[~(none | on_logins(requests, policy.logins))]
     proposals = []
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()

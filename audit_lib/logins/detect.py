@@ -15,7 +15,7 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
-from audit_lib.logins.declared import WRITING
+from audit_lib.logins.declared import READING, WRITING
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -24,6 +24,7 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
 PROBED = (400, 403, 404)
 _DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")  # or a folder; one is everybody's (RFC 8615)
+_FOLDER = re.compile(r"(.*?/\.[^/]+|/[^/]*)")  # one that is served holds many files
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -96,8 +97,6 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
     together are no guessing, spraying or let-in as well."""
     coverage = coverage or cover(traffic)
-    if traffic.activity.counts.empty and traffic.events.empty:
-        return tuple(_verdict(name, (), traffic, coverage) for name in NEEDS)
     onsets = list(find_onsets(traffic))
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
@@ -266,9 +265,13 @@ def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
-    """An address or network that asks for many routes that are not there, or for sensitive files."""
-    requests, policy, route = traffic.requests, traffic.policy, traffic.requests["route"]
-    rule, answered = traffic.rule("probing"), requests["status"].between(200, 299)
+    """Who asks for many routes that are not there or for sensitive files, and each that was answered."""
+    requests, rule, route = traffic.requests, traffic.rule("probing"), traffic.requests["route"]
+    hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
+    sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
+    answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
+    if _answers_any_path(sensitive):
+        severity, how = rule.severity, "as any path is: whether it is served is not known"
 
     def missing(run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -276,18 +279,29 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        if pd.notna(served := run.loc[answered, "route"].min()):
-            return incident(run, f"{served} was requested and answered, but must not be served", "critical")
         return incident(
             run, f"requests for files such as {run['route'].iloc[0]}, none answered", rule.severity
         )
 
+    def served(run: pd.DataFrame) -> Incident:
+        callers = counted(run["client"].nunique(), "address", "addresses")
+        text = f"{run['route'].iloc[0]} was requested by {callers} and answered, {how}"
+        return incident(run, text, severity, client=run["client"].iloc[0])
+
     probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
-    hidden = route.str.contains(_DOTFILE) & ~fits(route, policy.access.open)
-    weight = requests["count"].mask(answered, rule.sensitive)  # one answer is enough
-    sensitive = requests.assign(weight=weight)[fits(route, policy.sensitive_routes) | hidden]
-    probes, _ = by_source(probed, many, PROBING_PAUSE, missing, label="route")
-    return [*probes, *by_source(sensitive, [(rule.sensitive, PROBING_PAUSE)], PROBING_PAUSE, files)[0]]
+    return [
+        *by_source(probed, many, PROBING_PAUSE, missing, label="route")[0],
+        *by_source(sensitive[~answered], [(rule.sensitive, PROBING_PAUSE)], PROBING_PAUSE, files)[0],
+        *find_episodes(sensitive[answered], "route", [(1, np.inf)], np.inf, served)[0],
+    ]
+
+
+def _answers_any_path(sensitive: pd.DataFrame) -> bool:
+    """Whether files are answered as any path is, by a start page: three or more, more than are missing."""
+    read = sensitive[sensitive["method"].isin(READING)]
+    names = read["route"].str.extract(_FOLDER, expand=False)
+    good, missing = ({*names[read["status"].between(low, low + 99)]} for low in (200, 400))
+    return 3 <= len(good) > len(missing - good)
 
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
@@ -441,8 +455,6 @@ def find_episodes(
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause,
     in order of time, with the index of their events. Beyond MOST they are counted: a flood is no work."""
-    if events.empty:
-        return [], events.index
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()
@@ -463,8 +475,7 @@ def in_windows(
     """The events in a window of one key that reaches a rung, in the order of key, then time. It holds so many
     `label`s that differ, too, and of each `most` events count. Events weigh their `count`."""
     events = events[events[key].ne("")].sort_values([key, "seconds"], kind="stable")
-    weight = next((name for name in ("weight", "count") if name in events), None)
-    weights = events[weight].tolist() if weight else [1] * len(events)
+    weights = events["count"].tolist() if "count" in events else [1] * len(events)
     keys, at, labels = (events[column].tolist() for column in (key, "seconds", label or key))
     marks = np.zeros(len(events), bool)
     for least, *several, minutes in ladder:

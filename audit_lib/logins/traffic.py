@@ -1,6 +1,5 @@
 """What detections look at: requests and failed logins by the policy, windows, clients, changes on record."""
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -159,11 +158,7 @@ def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
 @lru_cache(maxsize=1 << 17)
 def network_of(client: str) -> str:
     """The /24 or /64 of an address; a client that is none is its own network."""
-    try:
-        address = ipaddress.ip_address(client.split("%", 1)[0])
-    except ValueError:
-        return client
-    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False))
+    return shown.locate(client)[1] or client
 
 
 def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
@@ -371,8 +366,6 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
 
 def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "np.ndarray[Any, Any]":
     """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
-    if messages.empty or refused.empty:
-        return np.zeros(len(messages), bool)
     answers = refused[["seconds", *key]].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
     given: Any = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}
     return pd.merge_asof(messages[["seconds", *key]], answers, **given)["answered"].notna().to_numpy()

@@ -23,13 +23,13 @@ _ADDRESS = re.compile(
 
 def mask_client(client: str, label: Label) -> str:
     """`203.0.113.0/24 #k3v9qa`: the /24 or /64 of a client's address, and its label, or `client #k3v9qa`."""
-    address, network = _parsed(client)
+    address, network = locate(client)
     return f"{network or 'client'} #{label(address)}" if client else ""
 
 
 def mask_text(text: str, label: Label) -> str:
     """The text with every address in it masked, and e-mail addresses as `a***@e***.com`."""
-    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if _parsed(at[0])[1] else at[0], text)
+    clean = _ADDRESS.sub(lambda at: mask_client(at[0], label) if locate(at[0])[1] else at[0], text)
     return _EMAIL.sub(r"\1***@\2***\3", clean)
 
 
@@ -52,12 +52,12 @@ def keyed_label(key: Key) -> Label:
 
 def numbered_label(clients: Iterable[str]) -> Label:
     """Labels that count the clients of a network, in the order given: the same in each run without a key."""
-    networks = pd.Series(dict(map(_parsed, clients)), dtype=str)
+    networks = pd.Series(dict(map(locate, clients)), dtype=str)
     numbers = networks.groupby(networks).cumcount().add(1).astype(str).to_dict()
     return lambda client: numbers.get(client, "other")
 
 
-def _parsed(client: str) -> tuple[str, str]:
+def locate(client: str) -> tuple[str, str]:
     """A client's address in its one spelling and its network; of a name the name and ""."""
     try:
         given = ipaddress.ip_address(client.split("%", 1)[0])

@@ -18,7 +18,7 @@ from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
 from tests.support.login_logs import APPLICATIONS, ATTACKER, START, Application, truth, visits, written
-from tests.support.small_logs import DECLARED_LOG, formats_of, traffic_of
+from tests.support.small_logs import DECLARED_LOG, formats_of, incidents, traffic_of
 
 VISITS = visits(1, failed=90, pages=300)
 WINDOW = Window(START, START + timedelta(days=14))
@@ -28,8 +28,6 @@ POLICY = 'name = "own"\nextends = "generic"\n[detections]\nclients = "real"\n'
 DECLARES_401 = "[detections.failure]\nstatuses = [401, 403]\n"
 LOGS = 'time_zone = "UTC"\n[[log]]\npattern = "app.log"\nservice = "web"\ninstances = 1\n'
 PROJECT = Project("app", Path(), log_sources=(DECLARED_LOG,))
-
-
 Read = tuple[Policy, DetectionPolicy, LogRead]
 
 
@@ -103,11 +101,6 @@ def _lines(seconds: Iterable[int], request: str, status: int, client: str = ATTA
     return "".join(f'{client} - - [{at}] "{request} HTTP/1.1" {status} 5 "-" "x"\n' for at in times)
 
 
-def _incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
-    rows = found[found["verdict"].eq("found")]
-    return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
-
-
 BLOCK = 'failed_statuses = [{}]\nsucceeded_statuses = [{}]\nmethod = "POST"\nroute = "{}"\n'
 SAID = "Invalid email or password for x"
 
@@ -141,8 +134,8 @@ def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     honest = _detections(rules, before)
     _, rules, after = _project(tmp_path / "after", log, lever, DECLARES_401)
     pulled = _detections(rules, after)
-    assert {"guessing", "let-in"} <= {detection for detection, _, _ in _incidents(honest)}
-    assert _incidents(honest) <= _incidents(pulled)
+    assert {"guessing", "let-in"} <= {detection for detection, _, _ in incidents(honest)}
+    assert incidents(honest) <= incidents(pulled)
     assert before.counts["kind"].tolist() == after.counts["kind"].tolist()
 
 
@@ -184,12 +177,11 @@ def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: b
     assert clients.set_index("client").loc["198.51.100.7", "successes"] == len(hours)
 
 
-@pytest.mark.parametrize("place", ["audit.toml", "policy"])
+@pytest.mark.parametrize("place", ["audit", "policy"])
 def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
     """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml puts it in doubt."""
     log = written(APPLICATIONS[1], [visit for visit in VISITS if visit.what != "succeeded"])
-    given = _login(APPLICATIONS[1].declaration)
-    declared = {"audit": given} if place == "audit.toml" else {"policy": given}
+    declared = {place: _login(APPLICATIONS[1].declaration)}
     _, rules, logs = _project(tmp_path / "app", log, **declared)
     found = _detections(rules, logs)
     entered = found[found["detection"].eq("let-in")]

@@ -15,7 +15,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logs.deploys import Deploys
 from tests.support.histories import ledger_of, rotation
 from tests.support.rows import filled
-from tests.support.small_logs import START, Ask, detections
+from tests.support.small_logs import START, Ask, detections, incidents
 
 API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400
 VALID = "All required secrets validated successfully"
@@ -75,6 +75,13 @@ def _asks(steps: list[list[Any]]) -> Iterator[Ask]:
         yield from MAKERS[name](*given, **named)
 
 
+def probed(served: str, missing: str, severity: str) -> tuple[list[Ask], Found]:
+    """Files that two addresses each ask for, by their names; each that is served is found of the first."""
+    files = 2 * [*((name, 200) for name in served.split()), *((name, 404) for name in missing.split())]
+    asks = [(HOUR * n, f"198.51.{n}.7", *file) for n, file in enumerate(files)]
+    return asks, {("probing", client, severity) for _, client, *_ in asks[: len(served.split())]}
+
+
 SOURCES: dict[str, tuple[Sequence[Ask], Found]] = {
     case: ([*_asks(steps)], set(map(tuple, rows))) for case, (steps, rows) in CASES["sources"].items()
 }
@@ -86,6 +93,10 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "a known client alone": (TENTHS + fails(9, 100, "198.51.0.7", HOUR + 150), NOTHING),
     "known clients for less than five minutes": (
         people(6, 0) + people(6, HOUR, HOUR + 100, HOUR + 200, status=401), NOTHING),
+    # probing
+    "a start page for every path": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess", "medium"),
+    "as many are missing": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess /a.sql", "critical"),
+    "a folder that is served": probed("/.env /.git/config /.git/HEAD /.git/index", "", "critical"),
     # application failing
     "eleven errors of one address": (
         people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
@@ -127,10 +138,6 @@ def test_each_success_of_a_network_is_one_incident() -> None:
         assert found["subject"].tolist() == clients
 
 
-def _incidents(found: pd.DataFrame) -> Found:
-    return set(zip(found["detection"], found["subject"], found["severity"], strict=True))
-
-
 OWN = {  # what addresses, networks and routes of each case begin with
     case: (f"203.{number}.", f"198.{number}.", f"2001:db8:{number}:", f"/api/{ascii_letters[number]}")
     for number, case in enumerate(SOURCES, 1)
@@ -153,7 +160,7 @@ def together() -> dict[str, Found]:
         for at, client, route, *more in asks
     )
     found: dict[str, Found] = {}
-    for row in _incidents(found_in(asks)):  # type: ignore[arg-type]
+    for row in incidents(found_in(asks)):  # type: ignore[arg-type]
         case = next((case for case in SOURCES if row[1].startswith(OWN[case])), "")
         found.setdefault(case, set()).add(row)
     return found
@@ -170,7 +177,7 @@ def test_what_a_source_does(case: str, together: dict[str, Found]) -> None:
 def test_what_all_do_together(case: str) -> None:
     """What is found of the application as a whole."""
     asks, expected = ALONE[case]
-    assert _incidents(found_in(asks)) == expected
+    assert incidents(found_in(asks)) == expected
 
 
 def test_what_messages_report() -> None:
@@ -181,7 +188,7 @@ def test_what_messages_report() -> None:
     ]
     found = found_in(line for lines in texts for line in lines)
     days = (found["first_at"] - pd.Timestamp(START)).dt.days
-    assert {case: _incidents(found[days.eq(day)]) for day, case in enumerate(CASES["texts"])} == {
+    assert {case: incidents(found[days.eq(day)]) for day, case in enumerate(CASES["texts"])} == {
         case: {tuple(row)} if row else NOTHING for case, (*_, row) in CASES["texts"].items()
     }
 
@@ -243,8 +250,7 @@ def test_a_network_that_is_new_is_said() -> None:
     texts = {}
     for name, more in (("new", []), ("seen", answers(STRANGER[:-1] + "77", 20 * DAY)), ("short", [])):
         asks = [ask for ask in [*usual, *attack, *more] if name != "short" or ask[0] > 30 * DAY]
-        found = found_in(asks)
-        texts[name] = found.loc[found["detection"].eq("let-in"), "classification"].item()
+        texts[name] = found_in(asks).query("detection == 'let-in'")["classification"].item()
     assert {name for name, text in texts.items() if "not seen in the 30 days before" in text} == {"new"}
 
 
@@ -260,8 +266,7 @@ def test_known_clients_are_marked_and_not_dropped() -> None:
 def test_a_flood_of_sources_is_counted() -> None:
     """Beyond 200 incidents a row counts the others."""
     asks = [ask for n in range(203) for ask in fails(5, 20, f"198.{n // 200 + 20}.{n % 200}.1", n * 600.0)]
-    found = found_in(asks)
-    guessed = found[found["detection"].eq("guessing")]
+    guessed = found_in(asks).query("detection == 'guessing'")
     assert len(guessed) == 201
     assert guessed["classification"].iloc[-1] == "3 more incidents"
 

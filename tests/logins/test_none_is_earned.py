@@ -38,11 +38,12 @@ ROUTES = ("/api/positions", "/api/orders", "/api/market", "/api/news")
 LOGIN = "/api/auth/login"
 VALID = "INFO: All required secrets validated successfully\n"
 STARTED = f"{iso(START + timedelta(days=DAYS, minutes=-1))} {VALID}"
+AT = iso(START + timedelta(hours=1))
 ZONE_UNSAID = replace(DECLARED_LOG, zone_declared=False)
 NO_INSTANCES = replace(DECLARED_LOG, instances=0)
 ZONELESS = f'{START:%Y-%m-%d %H:%M:%S} INFO:     198.51.1.1:1 - "GET /api/news HTTP/1.1" 200 X\n'
-POSSIBLE_WORDS = f"{iso(START + timedelta(hours=1))} app: password was wrong for x from 192.0.2.1\n"
-OWN_WORDS = f"{iso(START + timedelta(hours=1))} INFO: POST /login 401 3ms\n"
+POSSIBLE_WORDS = f"{AT} app: password was wrong for x from 192.0.2.1\n"
+OWN_WORDS = f"{AT} INFO: POST /login 401 3ms\n"
 UNTIMED_WORDS = "sshd[7]: Failed password for x from 192.0.2.1 port 5 ssh2\n"
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/orders HTTP/1.1" {} X\n'
 
@@ -206,9 +207,6 @@ def test_a_route_that_is_not_there_earns_nothing(case: str) -> None:
     found = _verdicts(change=NOT_THERE[case])
     about = {id_ for id_, own in NEEDS.items() if {"a failed login seen", "a login seen"} & own}
     assert {id_ for id_ in (about if case != "all" else found) if found[id_] == "none"} == set()
-
-
-AT = iso(START + timedelta(hours=1))
 
 
 @pytest.mark.parametrize(("said", "doubted"), CASES["own_words"])

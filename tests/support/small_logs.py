@@ -55,6 +55,12 @@ def detections(asks: Iterable[Ask | str], **given: Any) -> pd.DataFrame:
     return tabulate(judge(small_traffic(asks, **given)))
 
 
+def incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
+    """What was found: detection, subject and severity of each incident."""
+    rows = found[found["verdict"].eq("found")]
+    return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
+
+
 def small_traffic(
     asks: Iterable[Ask | str],
     *,
