@@ -181,10 +181,8 @@ def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: b
 def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
     """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml puts it in doubt."""
     log = written(APPLICATIONS[1], [visit for visit in VISITS if visit.what != "succeeded"])
-    declared = {place: _login(APPLICATIONS[1].declaration)}
-    _, rules, logs = _project(tmp_path / "app", log, **declared)
-    found = _detections(rules, logs)
-    entered = found[found["detection"].eq("let-in")]
+    _, rules, logs = _project(tmp_path / "app", log, **{place: _login(APPLICATIONS[1].declaration)})
+    entered = _detections(rules, logs).query("detection == 'let-in'")
     if place == "policy":
         assert set(entered["verdict"]) == {"unknown"}
     else:
