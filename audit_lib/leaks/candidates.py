@@ -70,9 +70,7 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
     code, a path, a name, a hash or no word at all, or if the name is that of something else. Under the name
     of a token or a key it needs signs of two kinds, or to be of no language."""
     if (
-        not shortest <= len(value) <= _LONGEST
-        or not value.isascii()
-        or re.search(r"\s", value)
+        not re.fullmatch(rf"[!-~]{{{shortest},{_LONGEST}}}", value)
         or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
         or expression("no value").fullmatch(value)
         or expression("name of no password").search(name.rpartition(".")[2])

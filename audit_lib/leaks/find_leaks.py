@@ -87,11 +87,11 @@ def find_leaks(
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
+    used, how = sightings["path"].map(deploys).astype(bool), sightings["fingerprint"].map(aside)
     # A default in a test or a document is counted and not listed.
-    listed = sightings["path"].map(deploys).astype(bool) | sightings["fingerprint"].map(aside).ne("default")
-    tables = tabulate_leaks(
-        sightings[listed], targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
-    )
+    seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
+    keyed = keeper.key.origin != "throw-away"
+    tables = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
     return LeakAudit(*tables, coverage, aside)
 
 
@@ -268,8 +268,7 @@ def _value_in(text: str, rules: Rules) -> str:
         return ""
     shaped = {shape.fingerprint for shape in rules.find(text.encode())}
     found = shaped or {rules.keeper.take(word) for word in re.findall(r"\A\S{8,4096}\Z", text)}
-    strong = [value for value in found if not weakness(value, rules.keeper)]
-    return strong[0] if len(found) == len(strong) == 1 else ""
+    return found.pop() if len(found) == 1 and not any(weakness(one, rules.keeper) for one in found) else ""
 
 
 @dataclass(frozen=True, order=True)

@@ -34,7 +34,7 @@ class Shape:
     name: str
     rule: str
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
-    aside: str = ""  # made for browsers, in a comment of code, or chosen by many: then listed only in use
+    aside: str = ""  # for browsers; in a comment, or for tests; chosen by many: then listed only in use
     provider: str = ""  # of whom the rule knows the value by its form
 
 
@@ -72,6 +72,8 @@ class Rules:
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         code = bool(paths) and all(is_kind("code file", path) for path in paths)
         text = content.decode("latin-1")
+        yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
+        idle = [range(*one.span()) for one in expression("idle section").finditer(text)] if yaml else []
         for finding in scanner(GENERATED).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
@@ -82,14 +84,15 @@ class Rules:
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             shown = by_name and expression("label of an example").search(before)
             if value and not (bare or shown) and not _is_data(text, finding, rule):
-                comment = by_name and expression("comment").match(before.rpartition("\n")[2])
+                unused = any(start in section for section in idle) or (
+                    by_name and expression("comment").match(before.rpartition("\n")[2])
+                )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-                known = ("public", "") if public else ("comment" if comment else "", provider)
+                known = ("public", "") if public else ("comment" if unused else "", provider)
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
-        for value, name, rule in () if generated else _structured(content, paths):
-            if self._secret(value, name, rule):
-                yield value, name, rule, "", ""
+        structured = () if generated else _structured(content, paths)
+        yield from ((*one, "", "") for one in structured if self._secret(*one))
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if

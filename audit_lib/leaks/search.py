@@ -168,8 +168,9 @@ class Search:
             marked |= {origin.oid} if found or len(reading.left_out) > before else set()
             shapes |= found
         if installed:
-            why = "belong to installed packages or to git"
-            reading.left_out.append(Fault(counted(installed, "file"), why))
+            reading.left_out.append(
+                Fault(counted(installed, "file"), "belong to installed packages or to git")
+            )
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 

@@ -142,7 +142,7 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings`.
+    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings` with `deploys`.
 
     What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
     known again. The id of a leak follows from its fingerprint if `keyed`, under a key that lasts; else from
@@ -172,7 +172,7 @@ def tabulate_leaks(
     found["number"] = found.groupby(["kind", "variable", "path"], sort=False).cumcount() + 1
     found["leak_id"] = [leak_id(*map(str, row)) for row in found[about].itertuples(index=False)]
     there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
-    standing = seen.loc[there & seen["path"].map(deploys).astype(bool), "fingerprint"]
+    standing = seen.loc[there & seen["deploys"], "fingerprint"]
     leaks = with_force(Leaks.checked(found[list(Leaks.columns)]), inventory, stays, standing)
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")

@@ -54,7 +54,7 @@ def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) 
     project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
     targets = targets_of(keeper, {"TOKEN": value})
     found, _ = search_places(project, keeper, targets)
-    leak = tabulate_leaks(found, targets, Inventory.of([]))[0].iloc[0]
+    leak = tabulate_leaks(found.assign(deploys=True), targets, Inventory.of([]))[0].iloc[0]
     assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
     assert leak["first_commit"] == ""
 

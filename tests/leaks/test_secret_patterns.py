@@ -82,9 +82,9 @@ def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None
 
 
 def test_what_is_hardly_a_secret_in_use_is_known(shapes: Rules) -> None:
-    """What is commented out was perhaps never in use, and a key for browsers is public, of no provider."""
-    for aside, text, length, signs in CASES["aside"]:
-        found = shapes.find(text.format(fake_value(text, length, ALPHABETS[signs])).encode(), ("devise.rb",))
+    """What is commented out, or of development, was perhaps never in use; a key for browsers is public."""
+    for aside, text, length, signs, *path in CASES["aside"]:
+        found = shapes.find(_made(text, (length, signs)).encode(), path or ("devise.rb",))
         assert {one.aside for one in found} == {aside}
         assert not (aside and any(one.provider for one in found))
 

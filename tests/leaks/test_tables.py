@@ -48,7 +48,7 @@ def sighting(**changed: Any) -> dict[str, Any]:
     return {
         "fingerprint": "f", "matched": "exact", "place": "commit", "path": "a.py", "line": 3, "commit": "c1",
         "encoding": "plain", "authored_at": at(5), "committed_at": at(6), "at_head": True, "reachable": True,
-        "occurrences": 2,
+        "occurrences": 2, "deploys": True,
     } | changed  # fmt: skip
 
 
