@@ -91,8 +91,7 @@ class Rules:
                 provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
                 known = ("public", "") if public else ("comment" if unused else "", provider)
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
-        structured = () if generated else _structured(content, paths)
-        yield from ((*one, "", "") for one in structured if self._secret(*one))
+        yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
         """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
@@ -226,7 +225,7 @@ def _login(rest: str, rule: str) -> tuple[str, str, str]:
     return value if good else "", user, password
 
 
-def _structured(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
+def _by_format(content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str]]:
     key = re.fullmatch(rb"\s*([0-9a-f]{32,128})\s*", content)
     if key and any(is_kind("key file", path) for path in paths):
         yield key[1].decode("ascii"), "master_key", "keyfile"
