@@ -278,18 +278,18 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold, or comments, and nobody names is one row, with passwords chosen there: it may be made
-    for them. So are keys for browsers, and what only commits on no branch hold, if no ledger saw it."""
+    for them. So are keys for browsers, whatever has their names, and what only commits on no branch hold, if
+    no ledger saw it."""
     leaks, places = found.leaks, found.places
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])
     used = {*places.loc[list(map(deploys, places["path"], named)), "leak_id"]}
     aside = exposure["leak_id"].map(leaks.set_index("leak_id")["fingerprint"]).map(found.aside)
-    alone = exposure["status"].eq("unknown") & exposure["service"].eq("")
-    unused = alone & (aside.eq("comment") | exposure["leak_id"].isin({*places["leak_id"]} - used))
-    exposed = exposure.assign(
-        secret=exposure["secret"].mask(unused, ELSEWHERE).mask(alone & aside.eq("public"), PUBLIC)
-    )
+    unknown, alone = exposure["status"].eq("unknown"), exposure["service"].eq("")
+    unused = unknown & alone & (aside.eq("comment") | exposure["leak_id"].isin({*places["leak_id"]} - used))
+    exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
     unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
+    exposed.loc[unknown & aside.eq("public"), ["secret", *unsaid]] = [PUBLIC, *unsaid.values()]
     ours = leaks["kind"].eq("leak") | leaks["fingerprint"].isin([stay.fingerprint for stay in stays])
     held = {*places.loc[places["place"].ne("unreachable"), "leak_id"], *leaks.loc[ours, "leak_id"]}
     lost = exposed["status"].ne(STATUSES[0]) & exposed["leak_id"].isin({*places["leak_id"]} - held)

@@ -216,7 +216,7 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC)):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
         table = tabulate_leaked_secrets(idle, exposure)
-        assert list(table["secret"]) == [name if service else gathered]
+        assert list(table["secret"]) == [name if service and aside != "public" else gathered]
     away = places.assign(place="unreachable")
     lost = tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
