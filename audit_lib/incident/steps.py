@@ -71,7 +71,7 @@ def _first(case: Case, best: Explanation) -> Iterator[Step]:
     names = entered or best.addresses
     text, done = _ASKED[GOT_IN if entered else MANY if best.name == GUESSED and names[MOST:] else best.name]
     look = f"investigate --since {iso(case.window.since)} --address {names[0]}" if names else ""
-    yield text, few(names), _typed(case, look) if look else "", done, ""
+    yield text, few(names), _typed(case, look) if look and case.address not in names else "", done, ""
     for pair in pairs_apart(case) if best.name == OUTAGE else ():
         if pair.until == case.as_of:
             text = f"Give {pair.secret} and {pair.other} one value in {pair.environment}: they differ"

@@ -9,7 +9,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
 from audit_lib.incident import outage as outages
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
-from audit_lib.incident.explain import ATTACKS, CUT_OFF, GUESSED, OUTAGE, USED, Explanation, few, supported
+from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import Outage, deploys_around
 from audit_lib.logins.detect import SILENCE
@@ -37,17 +37,16 @@ def summarise(
     ongoing, verdict = _going_on(case, best, outage), "Not known"
     if best:
         noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
-        over = ", and over" if ongoing[0] == "No" and not others else ""
+        over = ", and over" if ongoing[0] == "No" and not others and best.name != EXPOSED else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    read = "Nothing that was read speaks for an explanation."
-    none = read if case.is_seen else "No log line of it was read."
+    none = "Nothing that was read speaks for an explanation." if case.is_seen else "No log line was read."
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
     leaked = in_force(exposure)
     apart = [str(pair) for pair in outages.pairs_apart(case) if pair.until == case.as_of]
     left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
     why = few(apart) or few(leaked) or "and no pair that differs"
-    replies = (ongoing, _got_in(case), _refused(case, best, outage), cause, (left, why))
+    replies = (ongoing, _got_in(case, best), _refused(case, best, outage), cause, (left, why))
     return Screen(
         "incident.html.j2",
         "incident.txt.j2",
@@ -77,10 +76,10 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == USED:
         leaked = any("leaked" in point for point in one.hinted)
         return "A leaked value may have been used." if leaked else "Somebody new was answered."
-    if one.name == CUT_OFF:
-        return "Clients that had been let in failed after a change."
-    shown = "Our own page shows the value that is under suspicion."
-    return shown if one.shown else "A secret stands in the URL of requests."
+    if one.name == EXPOSED:
+        shown = "Our own page shows the value that is under suspicion."
+        return shown if one.shown else "A secret stands in the URL of requests."
+    return "Clients that had been let in failed after a change."
 
 
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
@@ -122,16 +121,17 @@ def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFr
     return "the logs have a gap after it" if silent and max(silent) > times.iloc[-1] else ""
 
 
-def _got_in(case: Case) -> Reply:
+def _got_in(case: Case, best: Explanation | None) -> Reply:
     new, entered = [*rows(case.new_addresses)], names_of(case.found(LET_IN))
     if entered:
         return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
     if new:
         first = f"first {new[0].client} at {instant_words(new[0].first_at, case.as_of.year)}"
         return counted(len(new), "new address", "new addresses"), first
-    near = case.clients.query("classification == 'new address' and successes > 0")["client"]
-    if len(near):
-        return "Nobody of a new network", f"but new addresses of known ones: {few(near)}"
+    if best and best.name == EXPOSED and best.addresses:
+        return "Perhaps", f"whoever sent a secret in a URL: {few(best.addresses)}"
+    if near := few(case.clients.query("classification == 'new address' and successes > 0")["client"]):
+        return "Nobody of a new network", f"but new addresses of known ones: {near}"
     if case.shows_who_is_new:
         return "Nobody new", "no new address was answered"
     return "None seen", "but the logs might not have shown a new address"

@@ -97,7 +97,8 @@ def test_explanations_are_about_the_secret_that_was_asked_for(sample: Investigat
 
     Most of the sample's requests have no time of their own, but lie between days that their file names.
     """
-    sample.look(since="2026-08-19", until="2026-08-22")
+    sample.look(since="2026-08-19", until="2026-08-22", address="203.0.113.45")
+    assert sample.steps.iloc[0]["command"] == ""  # to look at that address leads no further
     best = sample.explanations.iloc[0]
     assert (best["explanation"], best["rating"], best["addresses"]) == (GUESSED, "likely", "203.0.113.45")
     sample.look(secret="TRADIER_API_KEY")
@@ -107,7 +108,7 @@ def test_explanations_are_about_the_secret_that_was_asked_for(sample: Investigat
         assert "callers do not send TRADIER_API_KEY" in table.loc[name, "missing"]
     assert "203.0.113" not in "".join(table["speaks_for"])
     assert "callers do not send" not in table.loc[EXPOSED, "missing"]
-    sample.look(secret="")
+    sample.look(secret="", address="")
 
 
 def test_variables_changed_by_a_deploy_explain_an_outage(sample: Investigation) -> None:
