@@ -24,7 +24,7 @@ from audit_lib.secrets.inventory import DEVELOPMENT
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
-MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
+MINUTE, HOUR, DAY = pd.Timedelta("1min"), pd.Timedelta("1h"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
 REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
@@ -140,11 +140,10 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
         one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
         for one in rows(sent[sent["many"].gt(1)])
     }
-    new = sent[sent["leak_id"].isna()]
     first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
     told |= {  # the latest first, behind values that are known
         one.client: (rank, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")
-        for rank, one in enumerate(rows(new[::-1]), len(sent))
+        for rank, one in enumerate(rows(sent[sent["leak_id"].isna()][::-1]), len(sent))
         if one.at - first.get(one.client.split(" ")[0], pd.NaT) < MINUTE
     }
     table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(shown["client"]))
@@ -156,14 +155,14 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
     """The incidents without those within another: guessing that led to a success of its network, with what it
-    was refused on the next day, and failures to connect during an outage."""
+    was refused on the next day, and failures to connect that an outage began with, an hour behind it too."""
     outage = has("detection", "application-failing") & has("subject", EVERYONE)
     wide = detections[(_found("let-in") | outage)(detections)]
     both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"], both["last_at_in"] + MINUTE)
     later = both["last_at"] - both["last_at_in"]
     guessed = has("detection", "guessing")(both) & has("detection_in", "let-in")(both) & later.le(DAY)
-    told = has("subject", "connection")(both) & has("subject_in", EVERYONE)(both) & later.le(MINUTE)
+    told = has("subject", "connection")(both) & has("subject_in", EVERYONE)(both) & later.le(HOUR)
     part = begun & (guessed & both["network"].eq(both["network_in"]) | told)
     return detections.drop(index=both.loc[part, "index"].tolist())
 

@@ -26,7 +26,9 @@ from audit_lib.settings.models import POLICIES
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
 # What a project declares, but for what frees a secret of a limit: that is a change at once.
-_OWN = re.compile(r"\+ (?:login .*|secret [^:]+: (?!exempt|shared|max_age_days = (?!(?:[1-8]?\d|90)$)).*)")
+_OWN = re.compile(
+    r"\+ (?:(?:login|policy: no_logins) |secret [^:]+: (?!exempt|shared|max_age_days = (?!([1-8]?\d|90)$))).*"
+)
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 
 

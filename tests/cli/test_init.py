@@ -52,7 +52,7 @@ def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
     file = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
     corrected = re.sub(rf'({named}\n(?:.+\n)*?kind = )"secret"', r'\1"setting"', text)
     login = '[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n'
-    for edited in (text, text.replace(file, ""), corrected, text + login):
+    for edited in (text, text.replace(file, ""), corrected, text + login, f'no_logins = ["POST /a"]\n{text}'):
         path.write_text(edited)
         changes = reviewed(project).settings_changes
         assert changes["setting"].tolist() == ["declared secrets and logins", "the place of a file"]
