@@ -46,7 +46,7 @@ def _of(values: Keys, secret: str, environment: str) -> list[Key]:
 
 
 def _logs(tables: Tables) -> dict[str, list[Key]]:
-    """By finding the logs of what is in force and leaked in logs alone."""
+    """The logs of each finding about a value in force that leaked in logs alone."""
     leaked = tables["leaked_secrets"].query("status == 'emergency'")
     each = leaked.assign(leak_id=leaked["leak_ids"].str.split(", ")).explode("leak_id")
     logs = defaultdict[str, list[Key]](list)

@@ -155,7 +155,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
     """The incidents without those within another: guessing that led to a success of its network, with what it
-    was refused on the next day, and failures to connect that an outage began with, an hour behind it too."""
+    was refused on the next day, and failures to connect that began during an outage, up to an hour on."""
     outage = has("detection", "application-failing") & has("subject", EVERYONE)
     wide = detections[(_found("let-in") | outage)(detections)]
     both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))

@@ -74,7 +74,9 @@ def find_leaks(
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
-    shapes = {one for one in shapes if getattr(policy.rule(one.name), "kind", "") != "identifier"}
+    nameless = {one for one in shapes if not one.provider}
+    declared = {one for one in nameless if getattr(policy.rule(one.name), "kind", "") == "identifier"}
+    shapes, search.idle = shapes - declared, search.idle + len(declared)
     targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
     found = search.for_values(values)

@@ -19,7 +19,7 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, looks_ge
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
-ASIDE = ("public", "comment", "", "default")  # of a value's shapes the last of these counts
+ASIDE = ("public", "comment", "", "default")  # for browsers, perhaps in no use, in use, chosen by many
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
@@ -34,7 +34,7 @@ class Shape:
     name: str
     rule: str
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
-    aside: str = ""  # for browsers; in a comment, or for tests; chosen by many: then listed only in use
+    aside: str = ""  # one of ASIDE; of all shapes of a value the last of them counts
     provider: str = ""  # of whom the rule knows the value by its form
 
 

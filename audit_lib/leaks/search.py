@@ -148,7 +148,7 @@ class Search:
         self._clean = Cache(kept, key.derive("scan cache"), "clean", _SEARCHES) if kept else None
         self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
         self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
-        self.idle = 0  # values under a password's name that are counted and not listed
+        self.idle = 0  # values that are counted and not listed
 
     def by_rules(self, rules: Rules) -> set[Shape]:
         """Everything that looks like a secret; of chosen passwords those of files, not of history."""
@@ -240,7 +240,7 @@ class Search:
         self._folders[history.root].left_out += [Fault(one, why) for one in outside_logs(self.project)]
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
-        idle = "placeholders and unused defaults under a password's name: counted, not listed"
+        idle = "placeholders, unused defaults and what is declared an identifier: counted, not listed"
         # Fingerprints are the key's, and give no order.
         weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
         listed = [

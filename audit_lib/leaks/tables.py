@@ -260,9 +260,8 @@ def tabulate_exposure(
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        homes = _homes_of(leak, held, stays) or [
-            (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
-        ]
+        homes = _homes_of(leak, held, stays)
+        homes = homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
@@ -278,8 +277,7 @@ def tabulate_leaked_secrets(
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
     only tests hold, or comments, and nobody names is one row, with passwords chosen there: it may be made
-    for them. So are keys for browsers, whatever has their names, and what only commits on no branch hold, if
-    no ledger saw it."""
+    for them. So are all keys for browsers, and what only commits on no branch hold, if no ledger saw it."""
     leaks, places = found.leaks, found.places
     patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
     named = (patterns.get(leak, "") for leak in places["leak_id"])

@@ -265,7 +265,7 @@ def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
-    """Who asks for many routes that are not there or for sensitive files, and each that was answered."""
+    """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, route = traffic.requests, traffic.rule("probing"), traffic.requests["route"]
     hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
     sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
@@ -297,7 +297,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 
 
 def _answers_any_path(sensitive: pd.DataFrame) -> bool:
-    """Whether files are answered as any path is, by a start page: three or more, more than are missing."""
+    """Whether the application answers any path: three or more such files, and more than are missing."""
     read = sensitive[sensitive["method"].isin(READING)]
     names = read["route"].str.extract(_FOLDER, expand=False)
     good, missing = ({*names[read["status"].between(low, low + 99)]} for low in (200, 400))

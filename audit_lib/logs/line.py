@@ -309,7 +309,7 @@ class LineReader:
         request = LogEvent(kind, message, number, "", method, route, subject)
         if not (shown := self.by.secret_of(path)):
             return (request,)
-        return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, shown[0])
+        return request, LogEvent(NOTICE, SECRET_IN_URL, None, "", method, route, shown)
 
 
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:

@@ -135,8 +135,8 @@ def mask_email(raw: bytes) -> str:
     return f"{found[1].decode('ascii', 'replace')}***@{found[2].decode().lower()}" if found else "***"
 
 
-def secret_finder(query: Words) -> Callable[[bytes], tuple[str, bytes] | None]:
-    """A function that gives the first secret that a URL shows, as its name and its value, which nobody keeps.
+def secret_finder(query: Words) -> Callable[[bytes], str]:
+    """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
     before a name, in small letters, is any text; a switch, such as true or 0, is no value.
@@ -148,14 +148,14 @@ def secret_finder(query: Words) -> Callable[[bytes], tuple[str, bytes] | None]:
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
 
-    def find(url: bytes) -> tuple[str, bytes] | None:
+    def find(url: bytes) -> str:
         if (found := search(url)) and found.lastindex:
-            return shown[found.lastindex - 1].lstrip("*"), url[found.end() :].partition(b"&")[0]
+            return shown[found.lastindex - 1].lstrip("*")
         for word, text in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
             is_drawn = looks_generated(text) or could_be_a_piece(text)
             if word in uuid_words if _UUID.fullmatch(text) else is_drawn:
-                return BEHIND + word, text.encode()
-        return None
+                return BEHIND + word
+        return ""
 
     return find
 

@@ -20,7 +20,7 @@ from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
-Named = Mapping[str, str]  # by secret whose provider is known, it with the provider
+Named = Mapping[str, str]  # by secret: its name with the provider that is known to have issued it
 FIRST = 5
 ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
@@ -112,8 +112,8 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
 
 
 def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
-    """An attack comes first, then what others can use in production, and by severity; of one `soon` is first.
-    An outage is the first of these as long as it goes on, else the last of production."""
+    """An attack comes first, then what others can use in production, then by severity, of one the subjects of
+    `soon`: an outage that goes on leads them. One that is over is the last of production."""
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are

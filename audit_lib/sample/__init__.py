@@ -73,11 +73,10 @@ def _history(held: tuple[HeldVariable, ...]) -> tuple[Commit, ...]:
     files, committed, later = project_files(), midnight("2026-02-10"), midnight("2026-06-15")
     begun = {name: files[name] for name in files if not name.startswith((*DESCRIBED, DEPLOYS, ".gitignore"))}
     described = {name: files[name] for name in files if name.startswith(DESCRIBED)}
-    ignored = {".gitignore": files[".gitignore"]}
     return (
         Commit(midnight("2026-01-05"), "Begin", begun),
         Commit(committed, "Add backend settings", {BACKEND: env_files(held, committed)[BACKEND]}),
-        Commit(midnight("2026-02-12"), "Ignore env files", ignored, (BACKEND,)),
+        Commit(midnight("2026-02-12"), "Ignore env files", {".gitignore": files[".gitignore"]}, (BACKEND,)),
         Commit(later, "Test staging after each deploy", script(held, later)),
         Commit(midnight("2026-09-01"), "Describe the audit", described),
     )

@@ -30,8 +30,7 @@ def log_files(held: Iterable[HeldVariable]) -> dict[str, bytes]:
     By path within the project; times, addresses and values are fixed, so the bytes are the same everywhere.
     Two lines show development's JWT_SECRET_KEY and API_TOKEN in clear: `KeyError` if `held` lacks either.
     """
-    then = midnight("2026-07-06")
-    own = {one.name: one.at(then) for one in held if one.environment == "development"}
+    own = {one.name: one.at(midnight("2026-07-06")) for one in held if one.environment == "development"}
     shown, in_query = (value.text if (value := own[name]) else "" for name in ("JWT_SECRET_KEY", "API_TOKEN"))
     backend = [
         *_traffic(_uvicorn, "backend", "2026-07-01", 90),

@@ -137,7 +137,6 @@ def timeline() -> tuple[HeldVariable, ...]:
     staging_key, staging_secret = _alpaca("staging alpaca")
     development_key, development_secret = _alpaca("development alpaca")
     session_key, shown = _token("jwt 2"), _anthropic("anthropic 2")
-    base = plain("https://paiid-backend.onrender.com")
     return (
         *_held(
             "production",
@@ -165,7 +164,7 @@ def timeline() -> tuple[HeldVariable, ...]:
             "production",
             "frontend",
             NEXT_PUBLIC_API_TOKEN=_token("production api 1"),  # not rotated with the backend's
-            NEXT_PUBLIC_BACKEND_API_BASE_URL=base,
+            NEXT_PUBLIC_BACKEND_API_BASE_URL=plain("https://paiid-backend.onrender.com"),
             NEXT_PUBLIC_ANTHROPIC_API_KEY=[START, None, "2026-07-08", shown],  # every browser gets it
         ),
         *_held(

@@ -72,11 +72,10 @@ def test_patterns_are_searched_for_in_all_of_a_packed_log(size: int, why: str, t
 
 
 def test_one_leak_for_each_secret(tmp_path: Path) -> None:
-    """A value found by its shape once is then found in every form and place; an identifier is no leak."""
+    """A value found by its shape once is found in every form and place; an identifier is counted alone."""
     plot = new_plot(tmp_path / "repo")
-    value = fake_value("one")
-    lines = f"API_TOKEN={value}\nTRADIER_ACCOUNT_ID={fake_value('account', 28)}\n"
-    first = plot.commit("docs/SETUP.md", lines)
+    value, account = fake_value("one"), fake_value("account", 28)
+    first = plot.commit("docs/SETUP.md", f"API_TOKEN={value}\nTRADIER_ACCOUNT_ID={account}\n")
     plot.commit("notes.txt", f"see {value}\n")
     plot.commit("b.txt", value.encode().hex())
     plot.file("backend/logs/app.log", f"Bearer {value}\n")
@@ -86,6 +85,7 @@ def test_one_leak_for_each_secret(tmp_path: Path) -> None:
     assert wanted | {"first_commit": first} == {name: leak[name] for name in (*wanted, "first_commit")}
     assert {"docs/SETUP.md", "notes.txt", "b.txt", "backend/logs/app.log"} == set(found.places["path"])
     assert set(found.places["encoding"]) == {"plain", "hex"}
+    assert found.coverage.query("reason.str.contains('identifier')")["count"].tolist() == [1]
     assert keeper.fingerprint(value) in keeper
 
 
