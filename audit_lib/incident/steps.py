@@ -27,7 +27,7 @@ GOT_IN, MANY = "got in", "many"
 _ASKED = {
     GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
-    GOT_IN: ("Block who got in, end their sessions, reset the accounts used", "no session of theirs is left"),
+    GOT_IN: ("Block who got in, end sessions, revoke new tokens, reset the accounts", "no session is left"),
     USED: ("Block the new addresses, keep the logs: others may use the value", "they send no more requests"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
