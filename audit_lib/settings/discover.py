@@ -160,7 +160,9 @@ def guess_variables(
     guesses = []
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
-        kind, component = variables.likely_kind(name, {place.form for place in places if place.form}, generic)
+        kind, component = variables.likely_kind(
+            name, {place.form for place in (*places, *reads) if place.form}, generic
+        )
         others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
         others += [prefix + name for prefix in prefixes]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]

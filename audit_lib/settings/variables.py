@@ -6,8 +6,7 @@ import re
 import tomllib
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase, translate
-from functools import cache
+from fnmatch import fnmatchcase
 from io import StringIO
 from itertools import chain, groupby, product
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from typing import NamedTuple
 
 from dotenv.parser import parse_stream
 
+from audit_lib.base.bounded import matches_glob
 from audit_lib.base.errors import Fault
 from audit_lib.base.files import Unreadable, read_source
 from audit_lib.secrecy import strength
@@ -25,8 +25,9 @@ MAX_BYTES, MAX_BYTES_IN_ALL = 1_000_000, 128_000_000  # of a file, and of all
 _DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 # Expressions are compiled when they are first used: most commands read no code.
+_NEVER = dict.fromkeys(("demand", "default", "setting", "unnamed"), "(?!)")
 _PATTERNS, *_LANGUAGES = (
-    {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
+    _NEVER | {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
     for table in (_DATA["patterns"], *_DATA["language"])
 )
 _FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
@@ -56,7 +57,7 @@ class Mention(NamedTuple):
     line: int
     needed: bool
     optional: bool
-    form: str = ""  # of the value that an env file gives it
+    form: str = ""  # of the value that an env file gives it; `setting` if code says that it is no secret
 
 
 def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
@@ -81,7 +82,7 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
     # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
     bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
     public = any(_matches(one, policy.public_names) for one in (name, bare))
-    if public or _matches(name, _KINDS["not_secret"]):
+    if public or "setting" in seen or _matches(name, _KINDS["not_secret"]):
         return "setting", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
@@ -109,12 +110,7 @@ def of_one_store(one: str, other: str) -> bool:
 
 
 def _matches(name: str, patterns: Iterable[str]) -> bool:
-    return _any_of(tuple(patterns)).match(re.sub(r"_?\d{1,9}$", "", name.upper()) or name.upper()) is not None
-
-
-@cache  # an env file can hold thousands of names
-def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(translate(pattern.upper()) for pattern in patterns) or r"(?!)")
+    return matches_glob(re.sub(r"_?\d{1,9}$", "", name) or name, patterns)
 
 
 def files(root: Path, left_out: list[Fault]) -> list[PurePosixPath]:
@@ -154,9 +150,9 @@ def texts(project: Project, paths: Iterable[str], faults: list[Fault]) -> Iterat
             content = read_source(project.root, path, min(MAX_BYTES, left)).content
         except Unreadable as error:
             faults.append(Fault(shown(path), error.reason))
-            continue
-        left -= len(content)
-        yield path, content.decode("utf-8-sig", "replace")
+        else:
+            left -= len(content)
+            yield path, content.decode("utf-8-sig", "replace")
 
 
 def is_deployment(path: PurePosixPath) -> bool:
@@ -185,7 +181,7 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
                 yield Mention(found[1], path, number, needed=False, optional=True)
 
 
-def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator[Mention]:
+def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment; notes Python that is none."""
     conditional = set[int]()
     if path.endswith(".py"):
@@ -194,8 +190,7 @@ def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator
                 waiting: list[ast.AST] = [ast.parse(text)]
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             waiting, conditional = [], {*range(text.count("\n") + 2)}
-            if faults is not None:
-                faults.append(Fault(shown(path), "is not Python that can be parsed"))
+            faults.append(Fault(shown(path), "is not Python that can be parsed"))
         if waiting and "BaseSettings" in text:
             yield from _settings_fields(waiting[0], path)
         for node in waiting:
@@ -207,7 +202,9 @@ def in_code(text: str, path: str, faults: list[Fault] | None = None) -> Iterator
         group = found.lastindex or 0
         patterns = (re.compile(language[key]) for key in ("demand", "default"))
         demanded, optional = (bool(one.match(found.string, found.end(group))) for one in patterns)
-        yield Mention(found[group], path, line, demanded and line not in conditional, optional)
+        form = "setting" if re.compile(language["setting"]).match(found.string, found.start()) else ""
+        needed = demanded and not optional and line not in conditional
+        yield Mention(found[group], path, line, needed, optional, form)
 
 
 def dynamic_reads(text: str, path: str) -> Iterator[int]:
@@ -245,7 +242,8 @@ def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
                 alias = re.search(_PATTERNS["alias"], given)
                 optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))
                 own = ((prefix[1] if prefix else "") + name).upper()
-                yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional)
+                form = "setting" if re.fullmatch(_PATTERNS["switch"], ast.unparse(field.annotation)) else ""
+                yield Mention(alias[1] if alias else own, path, field.lineno, not given, optional, form)
 
 
 class CodeRead(NamedTuple):

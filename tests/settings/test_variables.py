@@ -20,9 +20,9 @@ MADE = {"RANDOM": fake_value(1), "HEX": fake_value(4, 32, "0123456789abcdef")}
 
 @pytest.mark.parametrize(("path", "text", "expected"), ROWS["reads"])
 def test_code_is_read_for_names(path: str, text: str, expected: list[list[Any]]) -> None:
-    """Each way of reading the environment gives the variable's name, its line, and whether it is needed."""
-    found = [(one.name, one.line, one.needed) for one in variables.in_code(text, path)]
-    assert sorted(found) == [tuple(one) for one in expected]
+    """Each way of reading the environment gives name, line, if it is needed, and what can be no secret."""
+    read = variables.in_code(text, path, [])
+    assert sorted([one.name, one.line, one.needed, *filter(None, [one.form])] for one in read) == expected
 
 
 def test_an_example_shows_optional_variables_in_comments() -> None:
@@ -52,7 +52,7 @@ def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str
     found = (
         variables.in_env_text(text, path, example=True)
         if path.startswith(".env")
-        else variables.in_code(text, path)
+        else variables.in_code(text, path, [])
     )
     assert sorted(one.name for one in found if one.optional) == [f"{name}_KEY" for name in optional.split()]
 

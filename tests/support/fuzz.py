@@ -146,7 +146,7 @@ READERS: dict[str, Callable[[bytes, Path], object]] = {
     "layout": lambda data, folder: load_project(_put(folder, "audit.toml", data).parent, sample=True),
     "policy": lambda data, folder: load_policy(_put(folder, "own.toml", data)),
     "env": _env,
-    "compose": lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml")),
+    "compose": lambda data, _: list(in_code(data.decode("utf-8", "replace"), "compose.yml", [])),
     "ledger": _ledger,
     "report": lambda data, folder: read_previous(_put(folder, "report.json", data), "x", KEY),
     "notebook": _notebook,
