@@ -300,10 +300,10 @@ def named_in(
     paths = (str(path) for path in there if not any(fnmatchcase(str(path), glob) for glob in leave_out))
     for path, text in texts(project, paths, unread):
         # `NAME =` is in code a variable of its own; in a script it may be exported.
-        file = PurePosixPath(path)
+        file, words = PurePosixPath(path), set(re.findall(r"\w+", text))
         assigns = languages_of(file) and not is_deployment(file) and file.suffix != ".sh"
         for key, name in product(("word",) if assigns else ("word", "set"), names):
-            sought = name in text and name not in found[key]
+            sought = words.issuperset(name.split(".")) and name not in found[key]
             if sought and (match := re.search(_DATA["of"][key].replace("NAME", name), text)):
                 found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
     return found["word"], found["set"], unread
