@@ -236,8 +236,8 @@ ON_DISK = has("state", "read", "empty")
 ENV_FILE = has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 LOG = has("kind", "log")
-
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
+ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
 
 
@@ -382,7 +382,7 @@ CONDITIONS = {
         prepare=without_settings,
     ),
     "open-file-mode": when(  # of a tracked file every clone has them, and git keeps no mode
-        OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~yes("tracked"), prepare=without_settings
+        ALL_MAY_READ, OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~yes("tracked"), prepare=without_settings
     ),
     "values-on-disk": when(
         has("kind", "export"),

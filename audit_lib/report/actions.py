@@ -191,7 +191,7 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
 
 
 def _of_files(group: list[Any], target: str) -> tuple[str, str]:
-    checks, paths = {one.check for one in group}, list(dict.fromkeys(map(_path, group)))
+    checks, paths = {one.check for one in group if one.severity != "low"}, [*dict.fromkeys(map(_path, group))]
     if target == "tracked":
         return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
     if "values-on-disk" in checks and group[0].subject != "env file":  # a copy
