@@ -161,7 +161,7 @@ def guess_variables(
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
         kind, component = variables.likely_kind(
-            name, {place.form for place in (*places, *reads) if place.form}, generic
+            name, {place.form for place in (*places, *reads) if place.form}, generic, names
         )
         others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
         others += [prefix + name for prefix in prefixes]
@@ -172,7 +172,6 @@ def guess_variables(
         guesses.append(
             {
                 "name": name,
-                # Code says which service reads a variable.
                 "service": service_of_variable(reads or seen[name], set_in, project),
                 "kind": kind,
                 "component": component,

@@ -80,10 +80,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
 
 
 def _row(topic: str, subject: str, answer: str, **facts: Any) -> Row:
-    return {
-        "topic": topic, "source": subject, "subject": subject, "answer": answer,
-        "service": "", "line": None, "reason": "", **facts,
-    }  # fmt: skip
+    blank = {"source": subject, "service": "", "line": None, "reason": ""}
+    return blank | {"topic": topic, "subject": subject, "answer": answer} | facts
 
 
 @contextmanager

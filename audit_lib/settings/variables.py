@@ -70,8 +70,11 @@ def form_of(value: str) -> str:
     return shape_by(lambda question: question(value))
 
 
-def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, str]:
-    """Kind (secret, identifier or setting) and component of a variable, by its name and its values' forms.
+def likely_kind(
+    name: str, forms: Iterable[str], policy: Policy, beside: Collection[str] = ()
+) -> tuple[str, str]:
+    """Kind (secret, identifier or setting) and component of a variable, by its name and its values' forms; by
+    the names `beside` it, too: what has the secret of an access key there is the key's id.
 
     The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
     Where every value is `plain`, only a name that is surely a secret's makes a secret.
@@ -79,11 +82,11 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
     seen = {*forms} - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
-    # What a provider publishes, as Sentry's DSN and PostHog's project key, also behind a build tool's prefix.
-    bare = next((name.removeprefix(one) for one in policy.public_prefixes if name.startswith(one)), name)
-    public = any(_matches(one, policy.public_names) for one in (name, bare))
-    if public or "setting" in seen or _matches(name, _KINDS["not_secret"]):
+    if _matches(name, policy.public_names) or "setting" in seen or _matches(name, _KINDS["not_secret"]):
         return "setting", "whole"
+    pair = re.fullmatch(_PATTERNS["key_id"], name)
+    if pair and "generated" not in seen and any(pair[1] + end in beside for end in _KINDS["key_secrets"]):
+        return "identifier", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
     if _matches(name, policy.secret_url_names) and not named:
@@ -97,10 +100,10 @@ def likely_kind(name: str, forms: Iterable[str], policy: Policy) -> tuple[str, s
 
 
 def is_issued(name: str, application: str) -> bool:
-    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY does."""
+    """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY and SENTRY_AUTH_TOKEN do."""
     found = re.fullmatch(_PATTERNS["issued"], name.upper())
     own = _KINDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
-    return found is not None and not own.issuperset(found[1].split("_"))
+    return found is not None and not own.issuperset(found[found.lastindex or 0].split("_"))
 
 
 def of_one_store(one: str, other: str) -> bool:

@@ -40,8 +40,7 @@ def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
     body = "\n".join(line[:-1] + "=" for line in lines)
     quoted = f'PEM_KEY="-----BEGIN-----\n{body}\n-----END-----"\n'
     for text in (quoted, quoted.replace('"', "")):
-        names = [m.name for m in variables.in_env_text(text, ".env.example", example=True)]
-        assert names == ["PEM_KEY"]
+        assert [m.name for m in variables.in_env_text(text, ".env.example", example=True)] == ["PEM_KEY"]
 
 
 @pytest.mark.parametrize(("path", "text", "optional"), ROWS["optional"])
@@ -72,9 +71,10 @@ def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]
 
 @pytest.mark.parametrize(("name", "values", "kind"), [*BY_NAME, *NAMES["kinds"]])
 def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: str) -> None:
-    """A secret's word decides alone; of other names a value that can only be a setting does."""
+    """A secret's word decides alone; else a value that can only be a setting, or a secret beside its id."""
     forms = [variables.form_of(MADE.get(value, value)) for value in values]
-    assert variables.likely_kind(name, forms, bundled_policy("generic"))[0] == kind
+    name, *beside = name.split()
+    assert variables.likely_kind(name, forms, bundled_policy("generic"), beside)[0] == kind
 
 
 @pytest.mark.parametrize(("name", "other", "together"), NAMES["stores"])
@@ -85,6 +85,6 @@ def test_two_names_may_be_of_one_store(name: str, other: str, together: bool) ->
 
 def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
     """What another issues cannot be made here: a rotation gets it there."""
-    issued = "OPENAI_API_KEY SHOP_STRIPE_API_KEY GOOGLE_CLIENT_SECRET AWS_SECRET_ACCESS_KEY"
-    own = "SHOP_API_KEY INTERNAL_API_KEY API_KEY SECRET_KEY DB_PASSWORD"
+    issued = "OPENAI_API_KEY SHOP_STRIPE_API_KEY GOOGLE_CLIENT_SECRET IPINFO_TOKEN STRIPE_SECRET_KEY_2"
+    own = "SHOP_API_KEY INTERNAL_API_KEY SECRET_KEY SHOP_TOKEN CRON_TOKEN GITHUB_WEBHOOK_SECRET GITHUBS_KEY"
     assert [name for name in f"{issued} {own}".split() if variables.is_issued(name, "shop")] == issued.split()
