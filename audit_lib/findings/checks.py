@@ -16,7 +16,7 @@ from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED, PUBLIC
 from audit_lib.logins.detect import EVERYONE
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
-from audit_lib.secrecy.strength import GUESSABLE_BITS
+from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 from audit_lib.secrets.inventory import DEVELOPMENT
 
@@ -198,7 +198,6 @@ def with_lacking(ownership: Rows, tables: Tables) -> Rows:
 
 
 # ---- What variables hold ----
-
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT = has("state", "present")
 MISSING = has("state", "missing")
@@ -227,7 +226,6 @@ SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPM
 
 
 # ---- Other tables ----
-
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE = has("component", "whole", "password")
@@ -257,7 +255,8 @@ UNDECLARED = (  # secrets in force that no policy lists: a check of their own na
     has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
 )
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
-OF_POLICY = Predicate(lambda rows: rows["known_by"].map(lambda sides: "policy" in sides).astype(bool))
+# An example file asks for a variable whoever sets the application up: that is a use.
+OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
@@ -316,6 +315,7 @@ CONDITIONS = {
     ),
     "weak-value": when(
         OWN & has("length", "short"),
+        LONG_ENOUGH & SECRET & GUESSABLE & yes("issued") & more_than("strength_bits", WEAKEST_BITS),
         LONG_ENOUGH & SECRET & GUESSABLE & ~yes("template"),
         LONG_ENOUGH & no("classes_ok"),
         OWN & has("length", "below good"),

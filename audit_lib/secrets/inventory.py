@@ -48,6 +48,7 @@ class Inventory(OfSecret):
     exposure_severity: Series[str]  # of the rule; "" leaves it to the check
     fallback: Series[str]  # what the application does without it; "" where the policy does not say
     renewal: Series[str]  # the command that makes a new value, or where one is got; "" where not said
+    issued: Series[bool]  # a provider makes it, in a form of its own
     component: Series[str]  # whole | password
     state: Series[str] = Field(isin=("present", "empty", "missing", "not supplied"))
     source: Series[str]
@@ -139,10 +140,8 @@ def rule_name(name: str, policy: Policy) -> str:
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
     shown = entries[entries["kind"].eq("example")]
     known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
-    values = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
-    return (
-        None if shown.empty else frozenset(mark for it in values for mark in (it.whole, it.part or it.whole))
-    )
+    held = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
+    return None if shown.empty else frozenset(mark for it in held for mark in (it.whole, it.part or it.whole))
 
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
@@ -223,6 +222,7 @@ def _demands(rule: SecretRule, variable: str, environment: str, service: str) ->
         "required": required,
         "demanded": required != "" and (not rule.required_in or environment in rule.required_in),
         "renewal": rule.generate or rule.obtain,
+        "issued": bool(rule.obtain and not rule.generate),
         "length": "",
         "min_length": rule.min_length or None,
         "good_length": rule.good_length or None,
