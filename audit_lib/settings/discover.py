@@ -74,8 +74,7 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     A template is an example, and so is what tests run with (.env.test): no environment has it in force, and
     its `environment` is "". Any other file is of development unless its name, its folder or a line such as
     NODE_ENV=production says otherwise. Its service is what `file_words` says, unless it is a backup or
-    .env.dev-azure.example, a variant of an environment; else `service_of`.
-    """
+    .env.dev-azure.example, a variant of an environment; else `service_of`."""
     named, words = _environment_in(path.name, _IN_NAMES), file_words(path)
     in_tests = not _WORDS["test_folders"].isdisjoint(path.parts[:-1])
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not words)
@@ -85,7 +84,8 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
     return EnvSource(
         environment="" if example else environment,
-        service=("" if backup or (example and _environment_in(words, _IN_NAMES)) else words) or service_of(path),
+        service=("" if backup or (example and _environment_in(words, _IN_NAMES)) else words)
+        or service_of(path),
         path=str(path),
         example=example,
         backup=backup,
