@@ -163,8 +163,7 @@ def guess_variables(
         kind, component = variables.likely_kind(
             name, {place.form for place in (*places, *reads) if place.form}, generic, names
         )
-        others = [name.removeprefix(prefix) for prefix in prefixes if name.startswith(prefix)]
-        others += [prefix + name for prefix in prefixes]
+        others = [one for it in prefixes for one in (name.removeprefix(it), it + name) if one != name]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}

@@ -1,7 +1,6 @@
 """What the project's own configuration says of secrets: blueprints, contexts of images, example files.
 
-Sources: Render's blueprint reference (variables with `sync: false` are not copied to previews), the Compose
-specification (`build`), Docker's documentation of COPY, of stages and of the build context.
+Sources: Render's reference of blueprints, the Compose specification (`build`), Docker's manual of COPY.
 """
 
 import os
