@@ -19,10 +19,10 @@ from audit_lib.leaks.tables import searched_whole
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.chain import decisions
 
-EVERYWHERE = ("leak",)  # what leaked is known to everyone, in whichever place it is in force
 Fault = tuple[str, str, str, str]  # family, subject, environment, service
 Finding = Mapping[str, Any]  # a row of Findings, as far as its check, severity and items
-_RANK = {check.id: -number for number, check in enumerate(CHECKS)}
+_CHECKS = BY_ID | {earlier: BY_ID[now] for earlier, now in SUCCESSORS.items()}  # of earlier versions, too
+_RANK = {name: -CHECKS.index(check) for name, check in _CHECKS.items()}
 _OF_PLACES = ("inventory", "freshness", "entries", "sources")
 _BETWEEN_PLACES = ("drift", "rotation_pairs")
 _OF_LOGS = ("log_events", "log_coverage", "detections")
@@ -51,24 +51,19 @@ def compare(
     )
 
 
-def present_check(check: str) -> str:
-    """The check under which a check of an earlier version goes on."""
-    return SUCCESSORS.get(check, check)
-
-
 def faults_of(finding: Finding) -> Iterator[Fault]:
-    """What a finding is about, by family: another check of the family says it of the same fault."""
-    check = present_check(finding["check"])
-    family = (BY_ID[check].family if check in BY_ID else "") or check
+    """What a finding is about, by family: another check of it says the same fault; a leak is in no place."""
+    check = _CHECKS.get(finding["check"])
+    family = (check.family or check.id) if check else finding["check"]
     for subject, environment, service in finding["covers"] or [
         (finding["subject"], finding["environment"], finding["service"])
     ]:
-        yield family, subject, *(("", "") if family in EVERYWHERE else (environment, service))
+        yield family, subject, *(("", "") if family == "leak" else (environment, service))
 
 
 def gravity(finding: Finding) -> tuple[int, int]:
     """How grave a finding is: by severity, then by the order of the checks."""
-    return SEVERITIES.index(finding["severity"]), _RANK.get(present_check(finding["check"]), 0)
+    return SEVERITIES.index(finding["severity"]), _RANK.get(finding["check"], 0)
 
 
 def _worst(findings: Iterable[Finding]) -> dict[Fault, Finding]:
@@ -109,7 +104,7 @@ class _Seen:
 
     def shows(self, was: Finding, subject: str, environment: str, service: str) -> bool:
         """Whether a finding that is gone would be here if its fault were; not if a check is no more."""
-        check, findings = BY_ID.get(present_check(was["check"])), self.findings
+        check, findings = _CHECKS.get(was["check"]), self.findings
         if check is None:
             return False
         here = findings["environment"].eq(environment) & findings["service"].eq(service)

@@ -13,7 +13,6 @@ from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
 from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED, PUBLIC
-from audit_lib.logins.detect import EVERYONE
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -24,13 +23,10 @@ from audit_lib.secrets.inventory import DEVELOPMENT
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
-MINUTE, HOUR, DAY = pd.Timedelta("1min"), pd.Timedelta("1h"), pd.Timedelta("1D")
+MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
 REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
-
-
-# ---- Predicates ----
 
 
 def has(column: str, *words: object) -> Predicate:
@@ -56,9 +52,6 @@ def null(column: str) -> Predicate:
 def more_than(column: str, least: float) -> Predicate:
     """Rows with a larger known number."""
     return Predicate(lambda rows: rows[column].gt(least).fillna(False))
-
-
-# ---- Preparations ----
 
 
 def with_lines(table: Rows, tables: Tables) -> Rows:
@@ -122,48 +115,65 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
     )
 
 
-def with_senders(table: Rows, tables: Tables) -> Rows:
-    """The leaks, or log lines that show values, those that the fewest sent first. `senders` names the last of
-    several that sent a known value, and who begins with an unknown one, since no earlier request is of that
-    network; `logged` says whether logs alone hold a value, in lines with their own finding."""
-    events, places = tables["log_events"], tables["leak_places"].rename(columns={"path": "file"})
-    here = places[["leak_id", "file", "line"]].drop_duplicates(["file", "line"])
+def lines_with_values(events: Rows, requests: Rows, places: Rows) -> Rows:
+    """The events and requests whose lines show a value: `key` is its leak, else route and name."""
+    here = places.rename(columns={"path": "file"}).drop_duplicates(["file", "line"])
     shown = events[events["message"].isin(SHOWING_VALUES)].merge(here, "left", ["file", "line"])
-    in_path = shown["subject"].str.startswith(BEHIND)  # mostly of a link that is used once
-    shown = shown.assign(grade=in_path.map({True: "high", False: "critical"}))
-    logged = {*shown["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
+    both = pd.concat([shown, requests.merge(here, on=["file", "line"])], ignore_index=True)
+    return both.assign(key=both["leak_id"].fillna(both["route"] + " " + both["subject"]))
+
+
+def senders_of(shown: Rows, requests: Rows) -> Rows:
+    """Each address that sent what lines show, of `many`: strangers first, then the last to begin. A `new` one
+    is of a network in no earlier line; a `stranger` is new, was answered, and most before it were not new."""
+    begun = requests.groupby("network")["at"].transform("min")
+    origin = requests.assign(begun=begun).drop_duplicates("client")[["client", "network", "begun"]]
     sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
-    sent = sent.drop_duplicates(["leak_id", "client"])
-    sent = sent.assign(many=sent.groupby("leak_id")["client"].transform("size"))
-    text = ", sent by {:.0f} addresses, the last {} since {}"
-    told = {  # the last row of each leak counts
-        one.leak_id: (one.many, text.format(one.many, one.client, instant_words(one.at)))
-        for one in rows(sent[sent["many"].gt(1)])
+    each = sent.drop_duplicates(["key", "client"]).drop(columns="network").merge(origin, "left")
+    keys, new = each.groupby("key")["network"], each["at"].sub(each["begun"]).lt(MINUTE)
+    came = new & each["network"].ne(keys.transform("first"))
+    good = requests.loc[requests["status"].lt(400), ["client", "route"]].drop_duplicates()
+    each = each.assign(
+        many=keys.transform("size"),
+        new=new,
+        stranger=came
+        & came.groupby(each["key"]).transform("mean").le(0.5)
+        & each.merge(good, "left", indicator=True)["_merge"].eq("both"),
+    )
+    return each[::-1].sort_values("stranger", ascending=False, kind="stable")
+
+
+def with_senders(table: Rows, tables: Tables) -> Rows:
+    """The leaks, or log lines that show values, first what a stranger sent, then what the fewest did, as
+    `senders` says; `logged`: logs alone hold a value, in lines with their own finding."""
+    places, requests = tables["leak_places"], tables["log_minutes"].rename(columns={"minute_at": "at"})
+    requests = requests.assign(network=requests["client"].str.split(" ").str[0])
+    shown = lines_with_values(tables["log_events"], requests, places)
+    lines, senders = shown.dropna(subset="message"), senders_of(shown, requests)
+    told = {  # the first row of each counts
+        one.key: (
+            one.many * (not one.stranger),
+            f", sent by {f'{one.many} addresses, the last ' if one.many > 1 else ''}{one.client} since "
+            f"{instant_words(one.at)}{' from a network that no line before shows' if one.new else ''}",
+        )
+        for one in rows(senders[senders["many"].gt(1) | senders["new"] & senders["leak_id"].isna()][::-1])
     }
-    first = tables["log_minutes"].set_index("client")["minute_at"].groupby(lambda it: it.split(" ")[0]).min()
-    told |= {  # the latest first, behind values that are known
-        one.client: (rank, f", sent by {one.client}, seen since {instant_words(one.at)} and not before")
-        for rank, one in enumerate(rows(sent[sent["leak_id"].isna()][::-1]), len(sent))
-        if one.at - first.get(one.client.split(" ")[0], pd.NaT) < MINUTE
-    }
-    table = table if "leak_ids" in table else shown.assign(leak_ids=shown["leak_id"].fillna(shown["client"]))
+    logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
+    strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
+    grade = (lines["subject"].str.startswith(BEHIND) & ~strange).map({True: "high", False: "critical"})
+    table = table if "leak_ids" in table else lines.assign(leak_ids=lines["key"], grade=grade)
     ids = [one.split(", ") for one in table["leak_ids"]]
-    fewest = [min((told[one] for one in some if one in told), default=(math.inf, "")) for some in ids]
-    table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in fewest])
-    return table.iloc[sorted(range(len(ids)), key=fewest.__getitem__)]
+    first = [min(told.get(one, (math.inf, "")) for one in some) for some in ids]
+    table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in first])
+    return table.iloc[sorted(range(len(ids)), key=first.__getitem__)]
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents without those within another: guessing that led to a success of its network, with what it
-    was refused on the next day, and failures to connect that began during an outage, up to an hour on."""
-    outage = has("detection", "application-failing") & has("subject", EVERYONE)
-    wide = detections[(_found("let-in") | outage)(detections)]
-    both = detections.reset_index().merge(wide, "cross", suffixes=("", "_in"))
+    """The incidents without guessing that led to a success of its network, up to a day on."""
+    wide = detections[_found("let-in")(detections)]
+    both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"], both["last_at_in"] + MINUTE)
-    later = both["last_at"] - both["last_at_in"]
-    guessed = has("detection", "guessing")(both) & has("detection_in", "let-in")(both) & later.le(DAY)
-    told = has("subject", "connection")(both) & has("subject_in", EVERYONE)(both) & later.le(HOUR)
-    part = begun & (guessed & both["network"].eq(both["network_in"]) | told)
+    part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
     return detections.drop(index=both.loc[part, "index"].tolist())
 
 
@@ -197,7 +207,6 @@ def with_lacking(ownership: Rows, tables: Tables) -> Rows:
     return ownership.assign(lacking=pd.Series(map(", ".join, lacking), ownership.index, dtype="str"))
 
 
-# ---- What variables hold ----
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT = has("state", "present")
 MISSING = has("state", "missing")
@@ -225,7 +234,6 @@ SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding ab
 SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
 
 
-# ---- Other tables ----
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE = has("component", "whole", "password")
@@ -266,7 +274,7 @@ CONDITIONS = {
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical")),
     "unusual-traffic": when(  # database and start have checks of their own
-        _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
+        _found("application-failing") & ~has("subject", "database", "start")
     ),
     # Leaks
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),

@@ -132,9 +132,6 @@ class _Register:
         return owners.pop() if len(owners) == 1 else ""
 
 
-# ---- Decisions as a table, and before they are written ----
-
-
 def tabulate_decisions(ledger: Ledger, ids: list[str], as_of: datetime) -> pd.DataFrame:
     """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated.
 

@@ -279,9 +279,8 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        return incident(
-            run, f"requests for files such as {run['route'].iloc[0]}, none answered", rule.severity
-        )
+        text = f"requests for files such as {run['route'].iloc[0]}, none answered"
+        return incident(run, text, rule.severity)
 
     def served(run: pd.DataFrame) -> Incident:
         callers = counted(run["client"].nunique(), "address", "addresses")
@@ -381,6 +380,9 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterato
 def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
     """Failures that messages report, starts that recur, errors of most requests or one address, silence."""
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
+    errors = _server_errors(traffic)
+    for outage in (one for one in errors if one.subject == EVERYONE):
+        events = events[~(events["kind"].eq("connection_failed") & outage.during(events["at"]))]
     for kinds, (subject, text, least) in REPORTED.items():
         own = events[events["kind"].isin(kinds)]
         build = partial(incident, text=text, severity=rule.severity, subject=subject)
@@ -388,10 +390,9 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
         yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
         yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    text = "starts again and again within a short time"
-    build = partial(incident, text=text, severity=rule.severity, subject="start")
+    build = partial(incident, text="starts again and again", severity=rule.severity, subject="start")
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
-    yield from _server_errors(traffic)
+    yield from errors
     for first, last, fewest in unusual_silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
         text = f"no request for {(last - first) / HOUR:.1f} hours; each comparable day has {fewest} or more"
@@ -401,19 +402,19 @@ def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
 def _server_errors(traffic: Traffic) -> list[Incident]:
     requests, rule = traffic.requests, traffic.rule("application-failing")
 
-    def of_everyone(run: pd.DataFrame) -> Incident:
+    def of_everyone(run: pd.DataFrame) -> Incident:  # what goes on until the next answer is part of it
+        later = requests[requests["at"].gt(run["at"].iloc[-1])]
+        run = pd.concat([run, later[~later["at"].ge(later.loc[later["status"].lt(500), "at"].min())]])
         meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
         share = run["count"].sum() / meanwhile["count"].sum()
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
         return incident(run, text if share >= rule.share and run["client"].nunique() > 1 else "", "high")
 
-    def of_client(run: pd.DataFrame) -> Incident:
-        return incident(run, f"{run['count'].sum()} server errors", rule.severity)
-
+    of_client = partial(incident, text="server errors", severity=rule.severity)
     ladder = [(rule.errors + 1, rule.minutes)]
     errors = requests[requests["status"].ge(500)].assign(all=EVERYONE)
     runs, _ = find_episodes(errors, "all", ladder, rule.minutes, of_everyone)
-    outages = [run for run in runs if run.classification]
+    outages = [*{run.last_at: run for run in runs[::-1] if run.classification}.values()]
     for outage in outages:
         errors = errors[~outage.during(errors["at"])]
     return outages + find_episodes(errors, "client", ladder, rule.minutes, of_client)[0]

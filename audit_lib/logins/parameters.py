@@ -148,6 +148,5 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 def formats_of(project: Project, policy: Policy) -> LogFormats:
     """The log formats in force, with what the policy declares; raises BadInput with every fault of them."""
     statuses = detection_policy(policy).failure.statuses
-    held = (rule for rule in policy.secrets if rule.kind == "secret")
-    names = tuple(name for rule in held for name in (rule.name, *rule.aliases))
+    names = tuple(name for one in policy.secrets if one.kind == "secret" for name in (one.name, *one.aliases))
     return project_formats(project, names).declaring(statuses, policy.logins)

@@ -117,10 +117,10 @@ def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: b
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are
-    critical = worst.severity == "critical" and production
+    critical = worst.severity == "critical" and (production or not any(places))
     ranks = (
         worst.severity in _URGENT and worst.check == ATTACK,
-        critical and LEAKED in checks,
+        critical and (LEAKED in checks or worst.id == "value-in-log:secret-in-a-url"),
         critical and bool(about),
         not can_wait and BY_ID[worst.check].action != "guide",
         True,

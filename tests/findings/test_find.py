@@ -205,9 +205,7 @@ def test_one_action_closes_what_hangs_together(tables: Any, actions: tuple[str, 
 
 
 @pytest.mark.parametrize(("environment", "kind", "named", "actions"), CASES["blind"])
-def test_values_in_force_decide_leaks_at_once(
-    environment: str, kind: str, named: str, actions: list[int]
-) -> None:
+def test_values_in_force_decide_leaks(environment: str, kind: str, named: str, actions: list[int]) -> None:
     """Without the value of a secret of production one action is about all that its values would decide; with
     it, about the leaks that no place is named for."""
     leaked = [
@@ -234,6 +232,10 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
     events = [shown | {"line": line, "client": client} for line, client in enumerate([*who, "203.0.113.9"])]
     places = [{"line": line} for line in range(len(who))]
     leaked = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
+    asked = [{"line": line, "client": client} for line, client in enumerate(who)]  # what no pattern knows
+    asked += [one | {"line": 9, "minute_at": NOW - timedelta(days=1)} for one in asked]
+    rows = _find(leaked_secrets=leaked, leak_places=places, log_minutes=asked)
+    assert rows["evidence"].iloc[0].endswith(f"first seen there 30 Sep 2026 00:00{said}")
     rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
     found = dict(zip(rows["subject"], rows["evidence"], strict=True))
     assert found["API_TOKEN"].endswith(f"first seen there 30 Sep 2026 00:00{said}")
@@ -243,8 +245,7 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
 
 @pytest.mark.parametrize(("sent", "said"), CASES["newcomers"])
 def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -> None:
-    """Of whom no request of the network is earlier, the latest; who asked before, or sends another secret,
-    is not."""
+    """Of whom no request of the network is earlier, the latest; who asked before, is not."""
     asked = [{"client": one["client"], "minute_at": one.get("at", NOW)} for one in sent]
     asked.append({"client": "192.0.2.0/24 #a", "minute_at": NOW - timedelta(minutes=1)})
     found = _find(log_events=[one | {"message": "secret in a url"} for one in sent], log_minutes=asked)

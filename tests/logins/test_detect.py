@@ -101,8 +101,9 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
     "eleven errors of one address": (
         people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
         {(FAILING, PERSON, "medium")}),
-    "errors of most requests": (
-        people(9, 0) + people(9, 300, 360, 420, status=502), {(FAILING, "all sources", "high")}),
+    "errors of most requests until the next answer, of which the server in front tells": (
+        people(9, 0) + people(9, 300, 360, 420, status=502) + answers(PERSON, 1500, 2400, status=502)
+        + said("INFO: db ping failed: connection refused", 5, 6, 39), {(FAILING, "all sources", "high")}),
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),

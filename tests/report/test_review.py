@@ -217,7 +217,7 @@ def test_of_one_severity_what_can_be_done_comes_first(later: list[dict[str, Any]
     """An outage that goes on, a limit of tries, what a provider issued. One that is over, since requests
     were answered later, comes behind what production has, and before leaks of which no place is known."""
     elsewhere = [finding("leak-undecided", name, environment="", action=name, remedy=name) for name in "BA"]
-    found = [finding(*one, remedy=one[0]) for one in CASES["ordered"]]
+    found = [finding(one, of, **{"remedy": one} | dict(*more)) for one, of, *more in CASES["ordered"]]
     tables = CASES["seen"] | {"log_minutes": later}
     made = tabulated([*elsewhere, *found], **{name: rows_of(name, *some) for name, some in tables.items()})
     assert made["action"].tolist() == order
