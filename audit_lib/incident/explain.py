@@ -223,11 +223,11 @@ def _cut_off(case: Case) -> Explanation:
 
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
-    """A public variable with the value shows it; a secret in a URL hints at it, and names whoever sent it."""
+    """A public variable with the value shows it; a secret in a URL hints at it, and names senders."""
     one, secret, urls = Explanation(EXPOSED), case.secret, case.found(URLS)
     one.hinted += [f"a value stands in the URL of requests: {_in_words(urls)}"] if urls else []
     sent = case.said.query(f"message == '{SECRET_IN_URL}' and client > ''").sort_values("at")
-    one.addresses = tuple(sent["client"].unique()[::-1])  # whoever came last is the least known
+    one.addresses = tuple(name for name in sent["client"].unique()[::-1] if case.address in ("", name))
     one.lack(*case.may_have_missed("a value in a URL", URLS))
     if not secret:
         one.lack("which secret was seen: name it (secret), or ask `whose`")
