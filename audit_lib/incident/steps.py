@@ -31,7 +31,7 @@ _ASKED = {
     USED: ("Block the new addresses, keep the logs: others may use the value", "they send no more requests"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
-    EXPOSED: ("Take the value out of the public variable; revoke what a URL showed", "leaks finds it nowhere"),
+    EXPOSED: ("Take the value out of the public variable; revoke what a URL had", "leaks finds it nowhere"),
 }
 _RETIRED = "whose says of the old value of {} that it is retired"
 COLUMNS = ["number", "step", "place", "command", "done_when", "breaks"]
