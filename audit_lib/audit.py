@@ -203,7 +203,7 @@ class Audit(ProjectRead):
             "configuration": tabulate_configuration(self.project, self.policy),
             "rotation_pairs": tabulate_rotation_pairs(self.ages, self.policy),
             "leaked_secrets": secrets,
-            "chosen_passwords": leaked.tabulate_chosen_passwords(self._leaked, {*secrets["secret"]}),
+            "chosen_passwords": leaked.tabulate_chosen_passwords(self._leaked),
             "ledger_faults": decisions.tabulate_ledger_faults(self.ledger),
         }
 

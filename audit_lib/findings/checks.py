@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import COMMON, ELSEWHERE, GATHERED, PUBLIC
+from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, PUBLIC, TESTS
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -25,7 +25,6 @@ GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
-REPORTED_MISSING = "required secret missing"  # a message by its name in log_formats.toml
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
 
 
@@ -280,6 +279,8 @@ CONDITIONS = {
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
         has("status", "unknown") & has("secret", PUBLIC),
+        has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
+        has("status", "unknown") & has("reason", CHOSEN),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown"),
@@ -287,7 +288,7 @@ CONDITIONS = {
         prepare=with_senders,
     ),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(has("variable", ELSEWHERE), has("variable", COMMON), more_than("values", 0)),
+    "password-in-file": when(has("variable", COMMON), more_than("values", 0)),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
@@ -422,7 +423,7 @@ CONDITIONS = {
         has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES), prepare=with_senders
     ),
     "start-up-failed": when(
-        has("message", REPORTED_MISSING),
+        has("message", "required secret missing"),  # by its name in log_formats.toml
         has("kind", "secret_validation_failed"),
         has("kind", "startup_failed"),
     ),

@@ -197,7 +197,6 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
         words["limit"] = f"{words['max_age_days']} days{default}"
     if "detection" in row:
         words["detection_name"] = words["detection"].replace("-", " ")
-    words["issued"] = f" ({by})" if (by := words.get("providers")) else ""
     if "next_evidence" in row:
         words["next_step"] = next_step(words["next_evidence"])
         words["reason_words"] = REASONS.get(words["reason"], words["reason"])

@@ -15,6 +15,7 @@ _LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
 _WEAKEST_BITS = 35
 _KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
+IN_USE = 3  # of `use_of`
 _LONGEST = 120  # characters of a password that somebody chose
 _WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
@@ -128,7 +129,7 @@ def reads_as_words(value: str) -> bool:
     text = unquote(value)
     numbers, mean = re.findall(r"\d+", text), _mean_word(text)
     few = len(numbers) <= 1 or 4 * sum(map(len, numbers)) <= len(text)
-    joined = re.fullmatch(r"[a-z0-9]+(?:[-_.][a-z0-9]+){2,}-?", text)
+    joined = re.fullmatch(r"[a-z0-9]+(?:[-_.:][a-z0-9]+){2,}-?", text)
     capitalised = len(numbers) <= 1 or (re.search("[a-z]", text) and re.search("[A-Z]", text))
     return bool(
         re.search(r"\w\s\w", text)
@@ -170,8 +171,8 @@ def is_generated(path: str, content: bytes = b"") -> bool:
     )
 
 
-def deploys(path: str, name: str = "") -> bool:
-    """Whether what a file says may be in use: no test, example or document, or a pipeline's own token."""
-    return not is_kind("test or document", path) or (
-        is_kind("pipeline", path) and is_kind("pipeline's token", name)
-    )
+def use_of(path: str, name: str = "") -> int:
+    """How near to use a file is: a test 0, a document 1, a pipeline 2; all else, and a token of that, 3."""
+    if is_kind("pipeline", path):
+        return IN_USE if is_kind("pipeline's token", name) else 2
+    return 0 if is_kind("test file", path) else 1 if is_kind("text or example", path) else IN_USE

@@ -19,7 +19,7 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.candidates import deploys, reads_as_name, reads_as_words
+from audit_lib.leaks.candidates import IN_USE, is_kind, is_published, reads_as_name, reads_as_words, use_of
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
@@ -64,11 +64,8 @@ def find_leaks(
     stays: Collection[Tenure] = (),
     options: LeakOptions | None = None,
 ) -> LeakAudit:
-    """Every leak of the values that sources hold and, with patterns, of what looks like a secret.
-
-    What patterns find is then searched for like a value that was given. `as_of` and `stays` are those of
-    `tabulate_leaks`. Raises `BadInput` for a report that cannot be used.
-    """
+    """Every leak of the values that sources hold and, with patterns, of what looks like a secret. `as_of` and
+    `stays` are those of `tabulate_leaks`. Raises `BadInput` for a report that cannot be used."""
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
     rules, options = Rules(keeper, (*policy.placeholders, project.name)), options or LeakOptions()
     search = Search(project, keeper.key, options)
@@ -90,12 +87,20 @@ def find_leaks(
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
-    used, how = sightings["path"].map(deploys).astype(bool), sightings["fingerprint"].map(aside)
+    # Browsers are given what settings of a frontend hold, unless a provider issued it, or by its name.
+    named = targets[targets["kind"].eq("pattern") & targets["provider"].isin(("", "Google"))]
+    named = named[~named["names"].map(partial(is_kind, "name of no public key")).astype(bool)]
+    given = sightings["path"].map(partial(is_kind, "settings of a frontend")).astype(bool)
+    aside |= dict.fromkeys(
+        {*sightings.loc[given, "fingerprint"]}.intersection(named["fingerprint"]), "public"
+    )
+    used, how = sightings["path"].map(use_of).eq(IN_USE), sightings["fingerprint"].map(aside)
     # A default in a test or a document is counted and not listed.
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
     keyed = keeper.key.origin != "throw-away"
-    tables = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
-    return LeakAudit(*tables, coverage, aside)
+    return LeakAudit(
+        *tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed), coverage, aside
+    )
 
 
 def leak_targets(
@@ -128,8 +133,10 @@ def leak_targets(
         used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(
             (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
         )
-        markers = policy.placeholders + (rule.placeholders if rule else ())
-        placeholder = keeper.ask(fingerprint, partial(strength.is_placeholder, markers=markers))
+        made_up = partial(
+            strength.is_placeholder, markers=policy.placeholders + (rule.placeholders if rule else ())
+        )
+        placeholder = keeper.ask(fingerprint, made_up) or keeper.ask(fingerprint, is_published)
         found[fingerprint].append(
             (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
         )
@@ -195,8 +202,8 @@ def with_found(
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = {shape.fingerprint for shape in shapes if not shape.text}
-    everywhere.update(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
+    everywhere = {*targets.loc[targets["searched"].eq("everywhere"), "fingerprint"]}
+    everywhere |= {shape.fingerprint for shape in shapes if not shape.text}
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):
@@ -302,11 +309,9 @@ def search_staged(
     index: Path | None = None,
     rules: Rules | None = None,
 ) -> StagedSearch:
-    """Every place of a known strong value in what the index holds and HEAD does not, by path and line.
-
-    Strong are the LeakTargets of kind leak that are searched for everywhere. With `rules` what looks like a
-    secret is a hit, too, unless its file held it before or its line has a known value. Raises `GitFailed`.
-    """
+    """Every place of a known strong value in what the index holds and HEAD does not, by path and line. Strong
+    are the LeakTargets of kind leak that are searched for everywhere. With `rules` what looks like a secret
+    is a hit, too, unless its file held it before or its line has a known value. Raises `GitFailed`."""
     head, listed = at_head(root), in_index(root, index)
     staged = {oid: new for oid, paths in listed.items() if (new := paths - head.get(oid, set()))}
     changed = {path for paths in staged.values() for path in paths}
@@ -335,8 +340,9 @@ def search_staged(
                     hits[hit.path, hit.line].add(hit)
     # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
-    lost = dict.fromkeys(reading.missing, "cannot be read")
-    lost |= {one.place.removeprefix("git object "): one.text for one in reading.left_out}
+    lost = dict.fromkeys(reading.missing, "cannot be read") | {
+        one.place.removeprefix("git object "): one.text for one in reading.left_out
+    }
     left_out = {Fault(path, why) for oid, why in lost.items() for path in staged[oid]}
     return StagedSearch(len(changed), len(real), tuple(sorted(set().union(*best))), tuple(sorted(left_out)))
 

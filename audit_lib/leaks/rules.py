@@ -19,7 +19,7 @@ from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, looks_ge
 
 GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
-ASIDE = ("public", "comment", "", "default")  # for browsers, perhaps in no use, in use, chosen by many
+ASIDE = ("comment", "", "default", "public")  # perhaps in no use, in use, chosen by many, for browsers
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
@@ -94,8 +94,7 @@ class Rules:
         yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
-        """The secret in what a rule matched: of a private key one line, of a URL its password, or the URL if
-        that is weak; "" for no secret."""
+        """The secret in a match: a line of a private key, a URL's password or, if weak, all; "" for none."""
         if rule.startswith(PRIVATE_KEY):
             return key_line(value)
         if value.endswith(("...", "…")):
@@ -103,6 +102,7 @@ class Rules:
         structured = is_kind("rule for a format", rule)
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
+            value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", value)  # a line of an env file, in quotes
         parts = url_parts(value)
         if parts and parts.password:
             # A token as the user has words, such as x-oauth-basic, in the place of its password.
@@ -155,8 +155,9 @@ class Rules:
             unused = (
                 in_text
                 or is_kind("rule for what is no setting", rule)
-                or not candidates.deploys(path)
+                or candidates.use_of(path) < candidates.IN_USE
                 or expression("comment").match(line)
+                or (is_kind("interface", path) and expression("argument of a call").search(line))
                 or (value == "password" and expression("type of a field").search(near))
             )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)

@@ -108,10 +108,7 @@ class Values:
         return self.find(Content(origin, os.fsencode(origin.path)), line=0)
 
     def search(self, source: Source, reading: Reading) -> list[Found]:
-        """Each place of each value in a source and in what it holds, once.
-
-        A value that one content holds `MOST_HITS` times or more is also noted in the reading.
-        """
+        """Each place of each value in a source and in what it holds; the reading notes `MOST_HITS` in one."""
         found, line, last = set[Found](), 1, Content(source.origin, b"")
         for content in source.contents(reading):
             line = line + last.data.count(b"\n", 0, content.start - last.start) if content.start else 1
@@ -300,11 +297,9 @@ def tabulate_sightings(
     found: Collection[Found], search: Search, values: Values, owners: Mapping[str, str], policy: Policy
 ) -> pd.DataFrame:
     """One row for each value, place, path and encoding, in a total order: where it was first, how often.
-
     The columns of LeakPlaces without its id, and fingerprint, matched (exact | truncated), authored_at (of a
     line in a log its own time, by the policy's formats), committed_at, at_head, reachable (by any ref; a file
-    on disk is not) and occurrences. `owners` says of a text that was searched for whose value it holds.
-    """
+    on disk is not) and occurrences. `owners` says of a text that was searched for whose value it holds."""
     in_git = [one for one in found if one.origin.place == "git"]
     try:
         located = list(locate(search.history, in_git)) if in_git else []
@@ -338,8 +333,9 @@ def tabulate_sightings(
     frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})
     for name in _TIMES:
         frame[name] = pd.to_datetime(pd.to_numeric(frame[name]), unit="s", utc=True, errors="coerce")
-    written = pd.to_datetime(pd.to_numeric(frame["logged_at"]), unit="us", utc=True)
-    frame["authored_at"] = frame["authored_at"].fillna(written)
+    frame["authored_at"] = frame["authored_at"].fillna(
+        pd.to_datetime(pd.to_numeric(frame["logged_at"]), unit="us", utc=True)
+    )
     frame = frame.sort_values([*_SAME, *_TIMES, "commit", "line"], ignore_index=True)
     same = frame.groupby(_SAME)
     frame["occurrences"] = same["content"].transform("nunique")

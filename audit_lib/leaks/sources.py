@@ -88,9 +88,7 @@ class Source(NamedTuple):
 
     def contents(self, reading: Reading, closed: Collection[str] = ()) -> Iterator[Content]:
         """Its own bytes, then what it holds if it is an archive or a document, but for the kinds `closed`.
-
-        Pieces of a large one overlap, so that a value over their border is found.
-        """
+        Pieces of a large one overlap, so that a value over their border is found."""
         head, tail, start = b"", b"", self.start
         try:
             with self.open() as file:

@@ -1,5 +1,4 @@
-"""One leak for each value, with its places, by urgency; whether it is in force, where, and for how long; and
-what of a repository its purge must touch, by git-filter-repo's manual."""
+"""Leaks by urgency: places, force, exposure, secrets; what a purge touches, by git-filter-repo's manual."""
 
 import shlex
 from collections.abc import Collection, Iterable, Mapping
@@ -14,7 +13,7 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several, rows
 from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import day_words, few
-from audit_lib.leaks.candidates import deploys, is_kind
+from audit_lib.leaks.candidates import IN_USE, is_kind, use_of
 from audit_lib.leaks.sources import UNREACHABLE, at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.settings import Project
@@ -24,13 +23,14 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
-GATHERED = ("tests, documents and comments", "commits on no branch", "keys that browsers are given")
-ELSEWHERE, UNHELD, PUBLIC = GATHERED
-COMMON = "passwords that many choose"
+ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given")
+TESTS, ELSEWHERE, _, UNHELD, PUBLIC = GATHERED
+COMMON, CHOSEN = "passwords that many choose", "somebody may have chosen it"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _SEARCHED = ("git objects", "files")
-_MOST_PLACES = 5
+_MOST_PLACES, _MOST_NAMES = 5, 20
 _DO_FIRST = (
     "rotate {} now, then take the value out of the places above",
     "rotate {}, or give the values in force (--env) to show that it was replaced",
@@ -70,14 +70,13 @@ class Leaks(Contract):
 
 
 class LeakPlaces(Contract):
-    """One row for each place of a leak, in the order of `Leaks`; `commit` is the earliest by author time, ""
-    for none; `line` counts from 1, null in names and messages."""
+    """One row for each place of a leak, in the order of `Leaks`."""
 
     leak_id: Series[str]
     place: Series[str]  # blob | path | commit message | working tree | log | bundle | …
     path: Series[str]
-    line: Series[pd.Int64Dtype] = Field(nullable=True)
-    commit: Series[str]
+    line: Series[pd.Int64Dtype] = Field(nullable=True)  # from 1; null in names and messages
+    commit: Series[str]  # the earliest by author time; "" for none
     encoding: Series[str]
 
 
@@ -103,6 +102,9 @@ class LeakedSecrets(Contract):
     covers: Series[Several]  # the same as (secret, environment, service)
     leak_ids: Series[str]  # of that status, comma-separated
     providers: Series[str]  # theirs, comma-separated
+    named: Series[
+        str
+    ]  # the secret, with providers or, of a general word, its file; of GATHERED the first names
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
     first_at: Series[Instant] = Field(nullable=True)
@@ -111,12 +113,11 @@ class LeakedSecrets(Contract):
 
 
 class ChosenPasswords(Contract):
-    """One row for each name under which a password stands that somebody may have chosen, one for all that
-    anybody would guess, and one for what only tests hold."""
+    """One row for each name under which somebody may have chosen a password, and one for what many choose."""
 
-    variable: Series[str]  # COMMON and ELSEWHERE for these two
-    names: Series[str]  # under which they stand, the first few
-    covers: Series[Several]  # all of them, as items without a place; none of ELSEWHERE
+    variable: Series[str]  # COMMON for these
+    names: Series[str]  # under which they stand
+    covers: Series[Several]  # all of them, as items without a place
     values: Series[int]
     leak_ids: Series[str]  # the first few, comma-separated
     digest: Series[str]  # of all of them, as of `LeakedSecrets`
@@ -142,12 +143,9 @@ def tabulate_leaks(
     stays: Collection[Tenure] = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`Leaks` and `LeakPlaces`, the most urgent first, of the rows of `tabulate_sightings` with `deploys`.
-
-    What a commit after `as_of` brought is left out. By the ledger's `stays` a value that was replaced is
-    known again. The id of a leak follows from its fingerprint if `keyed`, under a key that lasts; else from
-    kind, variable, first path and a number.
-    """
+    """`Leaks` and `LeakPlaces`, the most urgent first, of `tabulate_sightings` with `deploys` and no commits
+    after `as_of`. By the ledger's `stays` a value that was replaced is known again. The id of a leak follows
+    from its fingerprint if `keyed`, under a key that lasts; else from kind, variable, path and a number."""
     if as_of is not None:
         sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
     known = targets.set_index("fingerprint")[["variable", "provider", "kind", "in_force"]]
@@ -254,14 +252,12 @@ def tabulate_exposure(
     leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
-
-    Emergency: the value is in force there. Historic: another is, or `stays` show that it went. Else unknown.
-    """
+    Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
     unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        homes = _homes_of(leak, held, stays)
-        homes = homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
+        nowhere = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
+        homes = _homes_of(leak, held, stays) or [nowhere]
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
@@ -275,31 +271,33 @@ def tabulate_exposure(
 def tabulate_leaked_secrets(
     found: LeakAudit, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
-    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. What
-    only tests hold, or comments, and nobody names is one row, with passwords chosen there: it may be made
-    for them. So are all keys for browsers, and what only commits on no branch hold, if no ledger saw it."""
-    leaks, places = found.leaks, found.places
-    patterns = leaks[leaks["kind"].eq("pattern")].set_index("leak_id")["variable"].to_dict()
-    named = (patterns.get(leak, "") for leak in places["leak_id"])
-    used = {*places.loc[list(map(deploys, places["path"], named)), "leak_id"]}
-    aside = exposure["leak_id"].map(leaks.set_index("leak_id")["fingerprint"]).map(found.aside)
-    unknown, alone = exposure["status"].eq("unknown"), exposure["service"].eq("")
-    unused = unknown & alone & (aside.eq("comment") | exposure["leak_id"].isin({*places["leak_id"]} - used))
-    exposed = exposure.assign(secret=exposure["secret"].mask(unused, ELSEWHERE))
-    unsaid = {"environment": "", "service": "", "status": "unknown", "reason": "nobody gave this value"}
-    exposed.loc[unknown & aside.eq("public"), ["secret", *unsaid]] = [PUBLIC, *unsaid.values()]
-    ours = leaks["kind"].eq("leak") | leaks["fingerprint"].isin([stay.fingerprint for stay in stays])
-    held = {*places.loc[places["place"].ne("unreachable"), "leak_id"], *leaks.loc[ours, "leak_id"]}
-    lost = exposed["status"].ne(STATUSES[0]) & exposed["leak_id"].isin({*places["leak_id"]} - held)
-    exposed.loc[lost, ["secret", *unsaid]] = [UNHELD, *unsaid.values()]
-    if exposed["secret"].eq(ELSEWHERE).any():
-        chosen = leaks[leaks["kind"].eq("possible") & ~leaks["leak_id"].isin(used)]
-        exposed = pd.concat([exposed, chosen[["leak_id", "first_at"]].assign(secret=ELSEWHERE, **unsaid)])
+    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. Of
+    GATHERED are what nobody names, passwords chosen there, and what is not production's or nobody's."""
+    leaks, places, about = found.leaks, found.places, exposure["leak_id"]
+    by_id = leaks.set_index("leak_id")
+    names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
+    uses = pd.Series(map(use_of, places["path"], names), places.index, dtype=int)
+    alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
+    ours = by_id["kind"].eq("leak") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
+    lost = {*places["leak_id"]} - {
+        *places.loc[places["place"].ne(UNREACHABLE), "leak_id"],
+        *by_id.index[ours],
+    }
+    there, aside = exposure["status"].eq(STATUSES[0]), about.map(by_id["fingerprint"]).map(found.aside)
+    nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
+    group = about.map(alone).astype("str").mask(aside.eq("comment"), ELSEWHERE).where(nowhere)
+    group = group.mask(aside.eq("public"), PUBLIC).mask(about.isin(lost), UNHELD).where(~there)
+    unsaid = {"environment": "", "service": "", "status": "unknown"}
+    exposed = exposure.assign(secret=group.fillna(exposure["secret"]))
+    exposed.loc[group.notna(), [*unsaid]] = [*unsaid.values()]
+    chosen = leaks[leaks["kind"].eq("possible") & leaks["leak_id"].isin(alone.index)]
+    chosen = chosen.assign(secret=chosen["leak_id"].map(alone), reason=CHOSEN, **unsaid)
+    exposed = pd.concat([exposed, chosen], ignore_index=True)
     ranked = exposed.assign(
         rank=exposed["status"].map(STATUSES.index),
         elsewhere=exposed["environment"].ne(PRODUCTION),
-        position=exposed["leak_id"].map(pd.Series(range(len(leaks)), leaks["leak_id"])),
-        provider=exposed["leak_id"].map(leaks.set_index("leak_id")["provider"]),
+        position=exposed["leak_id"].map(by_id.index.get_loc),
+        **{name: exposed["leak_id"].map(by_id[name]) for name in ("provider", "variable")},
     ).sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
     return LeakedSecrets.of(
         _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
@@ -310,11 +308,18 @@ def tabulate_leaked_secrets(
 def _secret_row(
     secret: str, worst: pd.DataFrame, every: pd.DataFrame, places: pd.DataFrame
 ) -> dict[str, Any]:
-    ids = list(worst.sort_values("position")["leak_id"].unique())
+    worst = worst.sort_values(["provider", "position"], ascending=[False, True], kind="stable")
+    ids = list(worst["leak_id"].unique())
     others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
     held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
     status, there = worst["status"].iloc[0], places[places["leak_id"].isin(ids)]
+    path = max(there.loc[there["leak_id"].eq(ids[0]), "path"], key=use_of, default="")
+    providers = ", ".join(sorted({*worst["provider"]} - {""}))
+    title = few(worst["variable"].unique(), 3) if secret in GATHERED else secret
+    told = (
+        f" ({providers})" if providers else f" in {path}" if is_kind("general word", secret) and path else ""
+    )
     return {
         "secret": secret,
         "environment": held[0][0] if held and status == STATUSES[0] else "",
@@ -322,58 +327,54 @@ def _secret_row(
         "held_by": ", ".join("/".join(place) for place in held),
         "covers": tuple((secret, *place) for place in held),
         "leak_ids": ", ".join(ids),
-        "providers": ", ".join(sorted({*worst["provider"]} - {""})),
+        "providers": providers,
+        "named": title + told,
         "also": f"; other values of it that leaked: {others}" if others else "",
-        "places": _first_places(there, {*worst.loc[worst["provider"].ne(""), "leak_id"]}),
-        "first_at": worst["first_at"].min(),
+        "places": _first_places(there, ids[0]),
+        "first_at": worst["first_at"].iloc[0],
         "reason": "; ".join(worst.sort_index()["reason"].unique()),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
 
 
-def _first_places(places: pd.DataFrame, leading: Collection[str] = ()) -> str:
-    """The most telling places: of the `leading` leaks, then where a value was put to use; tests come last."""
-    listed = sorted(
-        rows(places),
-        key=lambda row: (
-            row.leak_id not in leading,
-            row.place == UNREACHABLE,
-            not deploys(row.path),
-            is_kind("script of people", row.path),
-            not is_kind("seed or deployment", row.path),
-        ),
-    )
+def _first_places(places: pd.DataFrame, leading: str = "") -> str:
+    """The most telling places: of the `leading` leak, then those nearest to use; tests come last."""
     named = dict.fromkeys(
         f"{row.path or row.place}{f':{row.line}' if row.line else ''}"
         + (f" in {row.commit[:12]}" if row.commit else "")
-        for row in listed
+        for row in sorted(
+            rows(places),
+            key=lambda row: (
+                row.leak_id != leading,
+                row.place == UNREACHABLE,
+                -use_of(row.path),
+                is_kind("script of people", row.path),
+                not is_kind("seed or deployment", row.path),
+            ),
+        )
     )
     return few(named, _MOST_PLACES, "; ", "; and ") + (" in report.json" if len(named) > _MOST_PLACES else "")
 
 
-def tabulate_chosen_passwords(found: LeakAudit, leaked: Collection[str] = ()) -> pd.DataFrame:
-    """`ChosenPasswords`: what a file that deploys holds, in the order of `Leaks`; what only others hold,
-    unless ELSEWHERE is among the `leaked` secrets, and what many choose, in one row each."""
-    possible, places = found.leaks[found.leaks["kind"].eq("possible")], found.places
-    used = places[places["path"].map(deploys).astype(bool)]
+def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
+    """`ChosenPasswords`: what a file in use holds, in the order of `Leaks`, what many choose in one row."""
+    places = found.places[found.places["path"].map(use_of).eq(IN_USE)]
+    possible = found.leaks[
+        found.leaks["kind"].eq("possible") & found.leaks["leak_id"].isin(places["leak_id"])
+    ]
     names = possible["variable"].mask(possible["fingerprint"].map(found.aside).eq("default"), COMMON)
-    names = names.where(possible["leak_id"].isin(used["leak_id"]), ELSEWHERE)
-    variables = possible.groupby(names)["variable"].unique()
-    listed = [
+    return ChosenPasswords.of(
         {
             "variable": name,
-            "names": few(variables[name], 3),
-            "covers": tuple((one, "", "") for one in variables[name] if name != ELSEWHERE),
-            "values": len(ids),
-            "leak_ids": few(ids, 5),
-            "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
-            "places": _first_places(there[there["leak_id"].isin(ids)]),
+            "names": few(some["variable"].unique(), _MOST_NAMES),
+            "covers": tuple((one, "", "") for one in some["variable"].unique()),
+            "values": len(some),
+            "leak_ids": few(some["leak_id"], 5),
+            "digest": sha256(" ".join(sorted(some["leak_id"])).encode()).hexdigest()[:8],
+            "places": _first_places(places[places["leak_id"].isin(some["leak_id"])]),
         }
-        for name, ids in possible["leak_id"].groupby(names, sort=False)
-        if name != ELSEWHERE or name not in leaked
-        for there in [places if name == ELSEWHERE else used]
-    ]
-    return ChosenPasswords.of(sorted(listed, key=lambda row: row["variable"] == ELSEWHERE))
+        for name, some in possible.groupby(names, sort=False)
+    )
 
 
 def searched_whole(coverage: pd.DataFrame) -> bool:
@@ -396,8 +397,8 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
             return words.format(few(names, 3))
     if leaks["kind"].isin(("possible", "hash")).any():
         return "take the passwords that are in use out of the files, and let each environment set its own"
-    whole = shows_no_leak(coverage)
-    return f"nothing{': no leak was found, and everything' if whole else ', as far as'} was searched"
+    searched = ": no leak was found, and everything" if shows_no_leak(coverage) else ", as far as"
+    return f"nothing{searched} was searched"
 
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
@@ -420,11 +421,8 @@ class Purge:
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
-    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths.
-
-    Env files go as a whole, and what is at HEAD no more; a file that must stay loses its text. No command
-    holds a value: somebody enters it without echo.
-    """
+    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths. Env files and
+    what left HEAD go as a whole, others lose a text. No command holds a value: it is entered without echo."""
     env_files = {source.path for source in project.env_sources if not source.example}
     try:
         head = set[str]().union(*at_head(project.root).values())

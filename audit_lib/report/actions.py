@@ -1,7 +1,7 @@
 """What to do, the most urgent first: one action closes all findings about one value, file or document."""
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -20,7 +20,6 @@ from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
-Named = Mapping[str, str]  # by secret: its name with the provider that is known to have issued it
 FIRST = 5
 ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
@@ -82,8 +81,8 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
     given = set(tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")["source"])
-    leaked = rows(tables["leaked_secrets"])
-    issued = {one.secret: f"{one.secret} ({one.providers})" for one in leaked if one.providers}
+    leaked = tables["leaked_secrets"]
+    issued = {*leaked.loc[leaked["providers"].ne(""), "secret"]}
     answered = tables["log_minutes"].query("status < 500")["minute_at"].max()
     lasting = tables["detections"].loc[lambda every: ~every["last_at"].lt(answered)]
     soon, made = {"tries to log in", *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
@@ -129,7 +128,7 @@ def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: b
     return ranks.index(True), grave, later, not production, later == (worst.check == OUTAGE), -len(group)
 
 
-def _row(group: list[Any], about: list[Secret], issued: Named, tables: Tables, as_of: datetime) -> Row:
+def _row(group: list[Any], about: list[Secret], issued: set[str], tables: Tables, as_of: datetime) -> Row:
     worst, checks, inventory = group[0], {one.check for one in group}, tables["inventory"]
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
@@ -141,7 +140,8 @@ def _row(group: list[Any], about: list[Secret], issued: Named, tables: Tables, a
         UNDECIDED not in checks or (len(present) and len(listed) < 2)
     )
     renews = known and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
-    several = [issued.get(name, name) for name in listed]
+    named = tables["leaked_secrets"].set_index("secret")["named"].to_dict()
+    several = [named.get(name, name) for name in listed]
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)
     due_at = min((one.due_at for one in group if one.due_at), default=pd.Timestamp(as_of + _UNDATED))
     why = worst.evidence[:1].upper() + worst.evidence[1:].partition("; ")[0]  # its first piece

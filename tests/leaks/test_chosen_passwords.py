@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from audit_lib.leaks import tables
 from audit_lib.leaks.rules import Rules
-from audit_lib.leaks.tables import COMMON, ELSEWHERE, tabulate_chosen_passwords
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.leaks.test_find_leaks import audit
 from tests.support.fakes import fake_value
@@ -37,12 +37,11 @@ def test_a_login_in_a_url_has_the_name_before_it() -> None:
 
 
 def test_a_value_in_quotes_goes_to_its_quote() -> None:
-    """Signs within quotes belong to the value, a word without quotes in code is a name."""
+    """Signs within quotes belong to the value."""
     signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"
     keeper = Keeper(Key(b"k" * 32, "file"))
     (found,) = Rules(keeper, ()).find_chosen(f'password = "{signs}"\n'.encode(), "a.py")[0]
     assert found.fingerprint == keeper.fingerprint(signs)
-    assert listed("password = current_password_of_user\n", "a.py") == (0, 0)
 
 
 @pytest.mark.parametrize(("path", "text"), CASES["none"])
@@ -75,8 +74,9 @@ def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     }
     counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
     assert list(counted["count"]) == [1]
-    table = tabulate_chosen_passwords(found)
-    assert list(table["variable"]) == ["DB_PASSWORD", ELSEWHERE]
+    assert list(tables.tabulate_chosen_passwords(found)["variable"]) == ["DB_PASSWORD"]
+    in_tests = tables.tabulate_leaked_secrets(found, tables.Exposure.of([]))[["secret", "reason", "named"]]
+    assert in_tests.to_numpy().tolist() == [[tables.TESTS, tables.CHOSEN, "password"]]
     assert keeper.fingerprint(one) not in keeper  # a word would stand in reports by chance
 
 
@@ -88,8 +88,8 @@ def test_what_many_choose_is_one_question(tmp_path: Path) -> None:
     alone, _ = audit(plot.root, tmp_path)
     plot.commit("deploy.yml", f"db:\n  DB_PASSWORD: {own}\n")
     found, _ = audit(plot.root, tmp_path)
-    tables = [tabulate_chosen_passwords(one) for one in (alone, found)]
-    assert [list(table["variable"]) for table in tables] == [[COMMON], [COMMON, "DB_PASSWORD"]]
-    first, second = (table.iloc[0] for table in tables)
+    chosen = [tables.tabulate_chosen_passwords(one) for one in (alone, found)]
+    assert [list(table["variable"]) for table in chosen] == [[tables.COMMON], [tables.COMMON, "DB_PASSWORD"]]
+    first, second = (table.iloc[0] for table in chosen)
     assert (first["values"], first["digest"]) == (2, second["digest"])
     assert {name for name, *_ in second["covers"]} == {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"}

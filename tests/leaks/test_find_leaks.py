@@ -36,11 +36,11 @@ from tests.support.planter import PLACES, new_plot
 from tests.support.rows import filled, rows_of
 
 
-def audit(root: Path, tmp_path: Path, **given: Any) -> tuple[LeakAudit, Keeper]:
+def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[LeakAudit, Keeper]:
     """The leaks of a project whose values nobody knows."""
     keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=tmp_path / "cache", **given)
     known = bundled_policy("paiid"), EnvEntries.of([]), Inventory.of([])
-    return find_leaks(Project("p", root), keeper, *known, options=options), keeper
+    return find_leaks(Project(name, root), keeper, *known, options=options), keeper
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -99,6 +99,17 @@ def test_a_value_of_a_rule_without_a_name_has_the_one_before_it(tmp_path: Path) 
     assert set(leaks.loc[leaks["kind"] == "pattern", "variable"]) == {*lines}
 
 
+def test_what_browsers_are_given_is_public_wherever_it_is(tmp_path: Path) -> None:
+    """A key in settings of a frontend, in whatever else; no password, nothing of a server."""
+    plot, (flags, mail, pay) = new_plot(tmp_path / "repo"), (fake_value(name, 22) for name in "fmp")
+    plot.commit("frontend/env/prod.js", f"a = {{ flags: '{flags}', user: '{pay}' }}\n")
+    plot.commit("frontend/env/server.js", f"MAIL_API_KEY = '{mail}'\n")
+    plot.commit("deploy.yml", f"SHOP_FLAGS_KEY: {flags}\nPAY_PASSWORD: {pay}\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert [one for one, aside in found.aside.items() if aside == "public"] == [keeper.fingerprint(flags)]
+    assert len(found.leaks) == 3
+
+
 HIDDEN = ("commit message", "blob removed later", "dangling blob", "annotated tag", "newest stash")
 
 
@@ -107,8 +118,7 @@ def test_what_the_project_is_called_is_searched_for_nowhere(tmp_path: Path) -> N
     plot = new_plot(tmp_path / "bookshelf")
     plot.commit("deploy.sh", "URL=postgresql://app:bookshelf@db/app\n")
     plot.commit("README.md", "bookshelf lends books\n")
-    keeper, known = Keeper(Key(b"k" * 32, "file")), (EnvEntries.of([]), Inventory.of([]))
-    found = find_leaks(Project("bookshelf", plot.root), keeper, bundled_policy("paiid"), *known)
+    found, _ = audit(plot.root, tmp_path, "bookshelf")
     assert set(found.places["path"]) == {"deploy.sh"}
 
 
@@ -133,8 +143,9 @@ def _result(text: str = VALUE, path: str = "a/b.py", line: int = 7, **more: Any)
 
 
 def _sarif(*results: dict[str, Any]) -> str:
-    runs = [{"tool": {"driver": {"name": "x"}}, "results": list(results)}]
-    return json.dumps({"version": "2.1.0", "runs": runs})
+    return json.dumps(
+        {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": [*results]}]}
+    )
 
 
 def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from audit_lib.leaks.find_leaks import LeakTargets
+from audit_lib.leaks.find_leaks import LeakTargets, target
 from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source
@@ -34,13 +34,8 @@ SYMBOLS = "\"'\\<&> +%$/=é"
 
 def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
     """Every value, to be searched for everywhere."""
-    return LeakTargets.of(
-        {
-            "fingerprint": keeper.take(value), "variable": name, "names": name, "in_force": "production",
-            "kind": "leak", "searched": "everywhere", "reason": "", "provider": "",
-        }
-        for name, value in values.items()
-    )  # fmt: skip
+    held = [(keeper.take(value), [name]) for name, value in values.items()]
+    return LeakTargets.of(target(value, names, "leak", "", used=["production"]) for value, names in held)
 
 
 class Search(NamedTuple):

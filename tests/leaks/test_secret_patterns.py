@@ -89,14 +89,6 @@ def test_what_is_hardly_a_secret_in_use_is_known(shapes: Rules) -> None:
         assert not (aside and any(one.provider for one in found))
 
 
-def test_a_block_below_a_name_is_no_value(shapes: Rules) -> None:
-    """Lines that go on alike are a certificate or a dump; one alone is a value."""
-    lines = [fake_value(("block", n), 40, MIXED) for n in range(3)]
-    for count, found in ((1, True), (3, False)):
-        text = "Session key\n" + "\n".join(lines[:count]) + "\n\n"
-        assert bool(shapes.find(text.encode(), ("notes.md",))) == found
-
-
 @pytest.mark.parametrize(("length", "alphabet", "most"), [
     (43, MIXED + "-_", 0.005), (28, MIXED, 0.01), (64, "0123456789abcdef", 0.005),
     (32, string.ascii_lowercase + string.digits, 0.01),

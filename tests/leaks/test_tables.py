@@ -13,6 +13,7 @@ from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
     ELSEWHERE,
     PUBLIC,
+    TESTS,
     UNHELD,
     Exposure,
     LeakAudit,
@@ -202,8 +203,8 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
     assert (found["secret"], found["status"], found["covers"]) == ("FOUND", "unknown", ())
 
 
-@pytest.mark.parametrize(("name", "paths", "service", "deploys"), CASES["alone"])
-def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service: str, deploys: bool) -> None:
+@pytest.mark.parametrize(("name", "paths", "service", "alone"), CASES["alone"])
+def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service: str, alone: str) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
     leaks = Leaks.of([leak(name, kind="pattern")])
     places = LeakPlaces.of(
@@ -212,7 +213,8 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     )
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
-    assert list(table["secret"]) == [name if deploys else ELSEWHERE]
+    title = f"key in {paths[0]}" if name == "key" else name
+    assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
     for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC)):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
         table = tabulate_leaked_secrets(idle, exposure)
@@ -236,8 +238,8 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
     exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
     found = LeakAudit(leaks, places, places)
     table = tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
-    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", ELSEWHERE: "A, B, CHOSEN"}
-    assert tabulate_chosen_passwords(found, {*table.index}).empty
+    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", TESTS: "A, B, CHOSEN"}
+    assert tabulate_chosen_passwords(found).empty
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
@@ -297,4 +299,4 @@ def test_the_most_telling_places_come_first() -> None:
     exposure = Exposure.of([exposed(name, "unknown", "") | {"secret": "KEY"} for name in ("A", "B")])
     (row,) = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
     assert row["places"] == "b.py; db/seeds.rb; app.py; scripts/a.py; tests/a.py"
-    assert row["providers"] == "Slack"
+    assert (row["providers"], row["named"]) == ("Slack", "KEY (Slack)")

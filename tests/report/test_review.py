@@ -173,7 +173,7 @@ def test_an_action_says_what_closes_its_findings(found: list[list[Any]], state: 
     place = {"environment": findings[0]["environment"]}
     held = dict(zip(("state", "kind"), state.split(), strict=False))
     inventory = rows_of("inventory", {"secret": "API_TOKEN"} | held | place)
-    leaked = rows_of("leaked_secrets", {"secret": "ISSUED", "providers": "Stripe"})
+    leaked = rows_of("leaked_secrets", {"secret": "ISSUED", "named": "ISSUED (Stripe)", "providers": "S"})
     assert tabulated(findings, inventory=inventory, leaked_secrets=leaked)["action"].tolist() == [action]
 
 
