@@ -21,7 +21,6 @@ NEEDS_OF_LOGINS = ("a failed login declared",)
 NEEDS_OF_REQUESTS = ("an answer",)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
-_DECISIONS = {"acceptance": "accept", "attestation": "attest"}
 
 
 class Alerts(Contract):
@@ -48,7 +47,7 @@ def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd
 
 
 def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, Any]:
-    made = {kind: decisions(ledger, verdict) for kind, verdict in _DECISIONS.items()}
+    made = {"acceptance": decisions(ledger, "accept"), "attestation": decisions(ledger, "attest")}
     recorded = (made.get(kind) or ledger.of_kind(kind) for kind in rule.records)
     since, until = traffic.window.since, traffic.window.until
     inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]

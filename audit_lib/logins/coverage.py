@@ -119,9 +119,10 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     seen = events.loc[events["status"].isna(), "kind"].isin(kinds).any()
     if seen or {*policy.known_messages, *policy.failure.messages} & {*kinds}:
         return ""
-    names = " or ".join(kinds).replace("_", " ")
-    text = f"no message of the kind {names} was ever met in these logs, and the policy does not say"
-    return f"{text} that the formats know this application's wording (known_messages)"
+    return (
+        f"no message of the kind {' or '.join(kinds).replace('_', ' ')} was ever met in these logs, and the "
+        "policy does not say that the formats know this application's wording (known_messages)"
+    )
 
 
 def _of_logins(traffic: Traffic) -> Facts:

@@ -17,7 +17,6 @@ DETECTIONS = (
     *("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url"),
     "application-failing",
 )
-
 # The ranges keep a project's own policy from making a review take hours or all memory.
 Count = Annotated[float, Field(ge=1, le=10_000)]
 Minutes = Annotated[float, Field(gt=0, le=100_000)]

@@ -282,7 +282,7 @@ class Traffic:
         failed = events[are_failures(events, policy) & events["at"].notna()]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
         answers, named = failed[failed["status"].notna()], messages["client"].ne("")
-        for own, key in ((messages[named], ["client"]), (messages[~named], [])):
+        for own, key in ((messages[named], ["client"]), (messages[~named], [])) if len(messages) else ():
             failed = failed.drop(own.index[_is_near(own, answers, key)])
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
@@ -334,9 +334,8 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
-    successes = days.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
-    seldom = tries <= _MOST_PER_SUCCESS * successes
-    return failures.assign(known=known, success=success, mistype=mistype & seldom)
+    most = _MOST_PER_SUCCESS * days.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
+    return failures.assign(known=known, success=success, mistype=mistype & (tries <= most))
 
 
 def next_login(
@@ -361,7 +360,7 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
     messages = messages[~mapped(messages["client"], policy.may_be_proxy).astype(bool)]
     messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
-    return messages[~_is_near(messages, refused, ["client"])]
+    return messages[~_is_near(messages, refused, ["client"])] if len(messages) else messages
 
 
 def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "np.ndarray[Any, Any]":
