@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
     scratch = tempfile.TemporaryDirectory(prefix="audit-tests-", ignore_cleanup_errors=True)
     config.add_cleanup(scratch.cleanup)
     os.environ["IPYTHONDIR"] = scratch.name
-    if config.pluginmanager.hasplugin("nbval"):
+    if any(map(config.pluginmanager.hasplugin, ("nbval", "nbval.plugin"))):  # by itself, or by -p
         from jupyter_client.manager import KernelManager  # noqa: PLC0415
 
         KernelManager.transport_encryption.default_value = "required"

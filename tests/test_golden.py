@@ -44,7 +44,7 @@ def test_the_notebook_replays(tmp_path: Path) -> None:
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "PYTHONPATH": str(ROOT)}
     environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # it needs none of the others, which take seconds
     # The first keeps jsonschema from building grammars that nobody needs.
-    names = ("audit_lib.report", "tests.support.nbval_kernel", "nbval.plugin", "no:cacheprovider")
+    names = ("audit_lib.report", "nbval.plugin", "no:cacheprovider")
     plugins = [word for name in names for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", *plugins, "--nbval", str(GOLDEN / "quarterly_review.ipynb")]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

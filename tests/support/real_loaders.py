@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import count, takewhile
 from pathlib import Path
@@ -50,10 +50,12 @@ def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[
     if loader == "python-dotenv":
         streams = (io.TextIOWrapper(io.BytesIO(text.encode()), encoding="utf-8") for text in texts)
         return [dict(dotenv_values(stream=stream)) for stream in streams]
-    return _by_systemd(texts) if loader == "systemd" else [read[loader] for read in _by_node(texts)]
+    return _by_systemd(texts) if loader == "systemd" else [read[loader] for read in _by_node(tuple(texts))]
 
 
+@cache
 def _by_node(texts: Sequence[str]) -> list[dict[str, Values]]:
+    """What each of node's loaders gives for each text."""
     command = ["node", "--stack-size=200", str(ROOT / "tests" / "loaders" / "read.cjs")]
     asked = {"input": json.dumps(texts).encode(), "capture_output": True, "timeout": 300}
     done = subprocess.run(command, cwd=NODE_FOLDER, check=False, **asked)  # type: ignore[call-overload]
