@@ -155,7 +155,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
             f", sent by {f'{one.many} addresses, the last ' if one.many > 1 else ''}{one.client} since "
             f"{instant_words(one.at)}{' from a network that no line before shows' if one.new else ''}",
         )
-        for one in rows(senders[senders["many"].gt(1) | senders["new"] & senders["leak_id"].isna()][::-1])
+        for one in rows(senders[senders["many"].gt(1) | senders["new"]][::-1])
     }
     logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
     strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])

@@ -218,8 +218,7 @@ def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFr
     rule = traffic.rule("let-in")
     frame = failures.assign(answered=next_login(failures, traffic.let_in, key))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
-    frame = frame.assign(run=frame.groupby([key, "answered"]).ngroup())
-    frame = in_windows(frame, "run", rule.ladder)
+    frame = in_windows(frame.assign(run=frame.groupby([key, "answered"]).ngroup()), "run", rule.ladder)
     last = frame.groupby("run")["seconds"].transform("max")
     return frame[(frame["answered"] - last).le(rule.minutes * MINUTE)]
 
@@ -235,7 +234,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     here = seconds[traffic.requests["network"].eq(answer["network"])]
     reached = begun - rule.days * DAY
     is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
-    theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & seconds.ge(at)]
+    behind = seconds.gt(at) | (seconds.eq(at) & traffic.requests["line"].ge(answer["line"]))
+    theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & behind]
     soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     changed, read = dict.fromkeys(sent["method"] + " " + sent["route"]), _seldom_read(traffic, soon)

@@ -247,10 +247,11 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
 def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -> None:
     """Of whom no request of the network is earlier, the latest; who asked before, is not."""
     asked = [{"client": one["client"], "minute_at": one.get("at", NOW)} for one in sent]
-    asked.append({"client": "192.0.2.0/24 #a", "minute_at": NOW - timedelta(minutes=1)})
-    found = _find(log_events=[one | {"message": "secret in a url"} for one in sent], log_minutes=asked)
-    texts = [text.split("; ")[0].partition(" of /api ")[2] for text in found["evidence"]]
-    assert f"is in the log with its value{said}" in texts
+    asked.append({"client": "192.0.2.0/24 #a", "line": 9, "minute_at": NOW - timedelta(minutes=1)})
+    logs: Any = {"log_events": [one | {"message": "secret in a url"} for one in sent], "log_minutes": asked}
+    found, leaked = _find(**logs), _find(leaked_secrets=[{"status": "emergency"}], leak_places=[{}], **logs)
+    assert leaked["evidence"].iloc[0].endswith(f"first seen there 30 Sep 2026 00:00{said}")
+    assert any(f" of /api is in the log with its value{said};" in f"{text};" for text in found["evidence"])
 
 
 @pytest.mark.parametrize(("facts", "lost", "tracked"), CASES["published"])
