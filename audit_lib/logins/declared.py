@@ -15,16 +15,7 @@ from audit_lib.settings.keys import TEXTS
 REDIRECTS = (302, 303)  # what a login route answers to who got in
 READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
 WRITING = {*TEXTS["words"]["method"]} - {*READING}
-_ROUTE = re.compile(TEXTS["patterns"]["route"])
-# Routes that log people or programs in, and those beside them that do something else.
-_LOGS_IN = re.compile(
-    r"(log|sign)[-_ ]?(in|on)|(^|[/._-])(sessions?|auth|authenticat(e|ion)|tokens?|oauth|sso)($|[/._-])", re.I
-)
-_DOES_OTHER = re.compile(
-    r"(log|sign)[-_ ]?(out|off|up)|(^|[/._-])"
-    r"(regist(er|ration)|reset|forgot|recover|verify|confirm|refresh|revoke|csrf|check|change)($|[/._-])",
-    re.I,
-)
+_PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
 _MOST = 5  # questions
 _LEAST = 2  # answers of a status that are worth a question
 
@@ -57,6 +48,15 @@ def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
     return bool(reported or failed.any())
 
 
+def may_log_in(route: str) -> bool:
+    """Whether a route looks like one that logs people or programs in, or like the step that checks a code."""
+    return bool(
+        _PATTERNS["route"].fullmatch(route)
+        and _PATTERNS["logs_in"].search(route)
+        and (_PATTERNS["login_step"].search(route) or not _PATTERNS["does_other"].search(route))
+    )
+
+
 class Proposal(NamedTuple):
     """A route that may log people in."""
 
@@ -72,8 +72,7 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
     requests = requests[requests["method"].isin(WRITING)].astype({"status": int})
-    routes = [name for name in requests["route"].unique() if _ROUTE.fullmatch(name) and _LOGS_IN.search(name)]
-    requests = requests[requests["route"].isin([name for name in routes if not _DOES_OTHER.search(name)])]
+    requests = requests[requests["route"].isin(filter(may_log_in, requests["route"].unique()))]
     none = (requests["method"] + " " + requests["route"]).isin(policy.no_logins)
     requests = requests[~(none | on_logins(requests, policy.logins))]
     proposals = []
@@ -88,7 +87,8 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
         failed, succeeded = (bad, [*good, *moved]) if bad else (good, moved) if good and moved else ([], [])
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
         redirected = sum(answers[status] for status in moved) >= _LEAST
-        if shown and (reported or redirected or (failed and succeeded)):
+        is_step = _PATTERNS["login_step"].search(str(route))
+        if shown and (bad and succeeded if is_step else reported or redirected or succeeded):
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
             block = _block(question, str(method), str(route), failed, succeeded)
