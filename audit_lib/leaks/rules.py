@@ -70,8 +70,7 @@ class Rules:
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, str, str]]:
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
-        code = bool(paths) and all(is_kind("code file", path) for path in paths)
-        text = content.decode("latin-1")
+        text, code = content.decode("latin-1"), bool(paths) and all(is_kind("code file", it) for it in paths)
         yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
         idle = [range(*one.span()) for one in expression("idle section").finditer(text)] if yaml else []
         for finding in scanner(GENERATED).scan(content):
@@ -82,14 +81,13 @@ class Rules:
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            shown = by_name and expression("label of an example").search(before)
-            if value and not (bare or shown) and not _is_data(text, finding, rule):
-                unused = any(start in section for section in idle) or (
-                    by_name and expression("comment").match(before.rpartition("\n")[2])
-                )
+            shown = expression("label of an example").search(before)
+            if value and not (bare or (by_name and shown)) and not _is_data(text, finding, rule):
+                said = by_name and expression("comment").match(before.rpartition("\n")[2])
+                unused = shown or said or any(start in section for section in idle)
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-                known = ("public", "") if public else ("comment" if unused else "", provider)
+                known = ("public", "") if public else ("comment" if unused else "", "" if shown else provider)
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
         yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
