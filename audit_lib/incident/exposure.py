@@ -142,9 +142,7 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
         for one in rows(commits)
     ]
     # A file that was committed was outside since the commit; before that it lay on one disk.
-    loose = places[
-        (places["commit"] == "") & ~places["path"].isin(places.loc[places["commit"] != "", "path"])
-    ]
+    loose = places[~places["path"].isin(places.loc[places["commit"] != "", "path"])]
     for place in rows(loose.head(1)):
         return None, f"{place.place} {place.path}, whose date is not known"
     return min(dated, default=None if leaks.empty else (None, "no place has a date"))
@@ -169,8 +167,6 @@ def _end(case: Case, stay: Tenure) -> dict[str, Any]:
         case.activity.events["message"].eq(BOOT) & case.activity.events["at"].ge(stay.gone.at)
     ]
     if starts.empty:
-        return row | {
-            "ends_by": f"{by}; the logs show no start after it, so when it took effect is not known"
-        }
+        return row | {"ends_by": f"{by}; no log shows a start after it: when it took effect is not known"}
     at, file, line = starts.sort_values(["at", "file", "line"]).iloc[0][["at", "file", "line"]]
     return row | {"ends_at": at, "ends_by": f"{by}, in effect since the start in {file}:{line}"}

@@ -7,12 +7,12 @@ from audit_lib.incident.case import KNOWN_CLIENTS, Case
 from audit_lib.incident.explain import few
 from audit_lib.incident.outage import find_outage, pairs_apart
 from audit_lib.logins.coverage import unknown_wording
+from audit_lib.logins.traffic import FAILED_STARTS
 
 COLUMNS = ["guide_lines", "symptom", "verdict", "diagnosis", "evidence", "remedy"]
-STARTS = ("startup_failed", "secret_validation_failed")
 # By their keys in the policy's [emergency]: what lines of these kinds show, and what to do about it.
 _LOGGED = {
-    "failed_start": ("the start-up validation failed", STARTS, "set what is missing, then restart"),
+    "failed_start": ("the start-up validation failed", FAILED_STARTS, "set what is missing, then restart"),
     "sessions": ("tokens are invalid after a deployment", ("jwt_invalid",), "expected after a rotation"),
     "database": ("the database cannot be used", ("database_failure",), "check password, host and role"),
     "validation": ("a value fails its validation", ("validation_error",), "make a longer one"),

@@ -1,6 +1,5 @@
 """What happened in a window, in order: each thing with its evidence, what has no time between its bounds."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,17 +8,12 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.case import Case
-from audit_lib.logins.traffic import succeeded, within
+from audit_lib.logins.traffic import FAILED_STARTS, succeeded, within
 from audit_lib.logs.formats import BOOT, SHOWING_VALUES
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.rotation.rotations import revocations
 
-_MESSAGES = {
-    "database_failure": "database failure",
-    "secret_validation_failed": "failed start",
-    "startup_failed": "failed start",
-}
-
+_MESSAGES = {"database_failure": "database failure", **dict.fromkeys(FAILED_STARTS, "failed start")}
 TIMELINE_KINDS = (
     "refused", "answered", "failed logins", "detected", "change", "deploy", "boot",
     "failed start", "leak", "database failure",
@@ -63,15 +57,18 @@ def _requests(case: Case) -> Iterator[Entry]:
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
         whose = part["client"].map(classes).fillna("not in a request").astype("str")
-        groups: dict[Any, list[Any]] = defaultdict(list)  # a frame of each would take a millisecond
-        for one in rows(part.assign(minute=part["not_before_at"].dt.floor("min"), whose=whose)):
-            groups[one.minute, one.whose, one.file].append(one)
-        for (_, subject, file), group in groups.items():
-            names, count = sorted({one.client for one in group} - {""}), sum(one.count for one in group)
-            text = f"{count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
-            first = min((one.not_before_at for one in group if one.not_before_at), default=None)
-            last = max((one.not_after_at for one in group if one.not_after_at), default=None)
-            yield kind, first, last, subject, text, f"{file}:{min(one.line for one in group)}", count
+        keys = [part["not_before_at"].dt.floor("min"), whose, part["file"]]
+        found = part.groupby(keys, dropna=False).agg(
+            first=("not_before_at", "min"),
+            last=("not_after_at", "max"),
+            names=("client", "unique"),
+            line=("line", "min"),
+            count=("count", "sum"),
+        )
+        for (_, subject, file), one in zip(found.index, rows(found), strict=True):
+            names = sorted({*one.names} - {""})
+            text = f"{one.count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"
+            yield kind, one.first, one.last, subject, text, f"{file}:{one.line}", one.count
 
 
 def _messages(case: Case) -> Iterator[Entry]:

@@ -111,8 +111,9 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons = [f"No production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
-    apart = audit.drift.query("relation == 'different' and expected == 'same'")
-    apart = apart.query("environment == @PRODUCTION and other_environment == @PRODUCTION")
+    apart = audit.drift.query("relation == 'different' and expected == 'same'").query(
+        "environment == @PRODUCTION and other_environment == @PRODUCTION"
+    )
     if pairs := dict.fromkeys(f"{row.secret} and {row.other_secret}" for row in rows(apart)):
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:

@@ -110,8 +110,11 @@ def project_files() -> dict[str, bytes]:
     They are the same at each instant. The blueprint has a value in clear, which the review finds.
     """
     root = Path(__file__).with_name("project")
-    paths = sorted(path for path in root.rglob("*") if path.is_file())
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+    files = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
     files["render.yaml"] = files["render.yaml"].replace(b"{value}", drawn("text in a blueprint", 43).encode())
     lines = [f'{name} = os.environ["{name}"]\n' for name in _READ]
     lines += [f'{name} = os.getenv("{name}", "")\n' for name in _OPTIONAL]
