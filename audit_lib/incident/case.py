@@ -24,6 +24,7 @@ from audit_lib.settings import GivenValues, Policy, Project
 
 GUESSING, LET_IN, URLS = ("guessing", "spraying"), "let-in", "secret-in-url"
 KNOWN_CLIENTS, APPLICATION = "known-clients-failing", "application-failing"
+MOST = 3  # names and incidents in one point
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
@@ -132,8 +133,9 @@ class Case:
         """
         new = self.clients.loc[self.clients["classification"].eq("new network"), "client"]
         here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
-        groups = here.groupby(["client", "network"], as_index=False)
-        found = groups.agg(successes=("count", "sum"), first_at=("not_before_at", "min"))
+        found = here.groupby(["client", "network"], as_index=False).agg(
+            successes=("count", "sum"), first_at=("not_before_at", "min")
+        )
         guessed = {flow.network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
         found["guessed"] = found["network"].isin(guessed)
         return found.sort_values(["successes", "client"], ascending=[False, True], ignore_index=True)
@@ -180,23 +182,18 @@ def read_case(  # noqa: PLR0917
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs
     )
-    options = LeakOptions(cache=user_cache(), progress=progress)
-    search = partial(find_leaks, stays=tenures(read.ledger), options=options)
-    leaked = search(project, keeper, policy, read.entries, read.inventory)
+    options, stays = LeakOptions(cache=user_cache(), progress=progress), tenures(read.ledger)
+    leaked = find_leaks(project, keeper, policy, read.entries, read.inventory, stays=stays, options=options)
     window = flow.Window(as_of - timedelta(days=7), as_of)
     return Case(project, policy, as_of, rules, read, leaked, flow.tabulate_activity(read.logs, rules), window)
 
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
-    """The addresses that incidents name, the most failures first.
-
-    Of one that several name the largest count decides; of equal ones the address itself.
-    """
-    counts: dict[str, int] = {}
-    for one in incidents:
-        for name in [one.client] if one.client else sorted(one.clients):
-            counts[name] = max(counts.get(name, 0), one.count)
-    return tuple(sorted(counts, key=lambda name: (-counts[name], name)))
+    """The addresses that incidents name: the largest count of each decides, then the address itself."""
+    counts = [
+        (-one.count, name) for one in incidents for name in ([one.client] if one.client else one.clients)
+    ]
+    return tuple(dict.fromkeys(name for _, name in sorted(counts)))
 
 
 def _recorded(tenure: Tenure) -> flow.RecordedChange:

@@ -12,10 +12,12 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few as first_few, instant_words
-from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, URLS, Case, names_of
+from audit_lib.findings.checks import lines_with_values, senders_of
+from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, MOST, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
+from audit_lib.logins.declared import WRITING
 from audit_lib.logins.detect import Incident
 from audit_lib.logs.formats import SECRET_IN_URL
 
@@ -24,7 +26,6 @@ CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
 ATTACKS = (USED, GUESSED)
 RATINGS = ("likely", "possible", "unknown", "unlikely")  # in the order in which they are shown
 _LONG_AGO = pd.Timestamp(0, tz="UTC")
-MOST = 3  # names and incidents in one point
 few = partial(first_few, most=MOST)
 
 
@@ -143,7 +144,8 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
 
     What leaked counts if it is of production, or of the secret that is asked for, and open in the window.
     """
-    one, window, leaked = Explanation(USED), case.window, exposure[exposure["leaked"]]
+    senders, window, leaked = _senders(case), case.window, exposure[exposure["leaked"]]
+    one = Explanation(USED, [*senders.values()], addresses=tuple(senders))
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
     mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
@@ -167,14 +169,32 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
         how = "at once while it was exposed" if used else "without having guessed"
         (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
         one.lack("whose address it is: a new user looks the same")
-    elif case.shows_who_is_new:
+    elif case.shows_who_is_new and not senders:
         guessers = few(case.new_addresses["client"])
         nobody = "nobody of a new network was let in, or answered on a protected route"
         one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
     one.lack("which token a request carried: logs show one in a URL alone")
     one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
-    one.addresses = tuple(new.client for new in used or quiet)
+    one.addresses = tuple(dict.fromkeys((*senders, *(new.client for new in used or quiet))))
     return one
+
+
+def _senders(case: Case) -> dict[str, str]:
+    """Who is in the window and began to send what others had sent, by address: what shows it in words."""
+    events, requests = case.activity.events, case.activity.requests
+    found = senders_of(lines_with_values(events, requests, case.leaked.places), requests)
+    marks = found["leak_id"].map(case.leaked.leaks.set_index("leak_id")["fingerprint"])
+    asked = found["client"].isin([case.address] if case.address else case.here["client"])
+    asked &= marks.isin(values_of(case, case.secret)) | (case.secret == "")
+    good = case.here[case.here["status"].lt(400)]
+    sent, answered = good[good["method"].isin(WRITING)], good.groupby("client")["count"].sum()
+    changed = (sent["method"] + " " + sent["route"]).groupby(sent["client"]).unique().map(few)
+    return {
+        one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, and "
+        f"others sent it before; {answered.get(one.client, 0)} of its requests were answered, and changed "
+        f"{changed.get(one.client, 'nothing that is seen')}"
+        for one in rows(found[found["stranger"] & asked])
+    }
 
 
 def _outage(case: Case) -> Explanation:

@@ -6,18 +6,8 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.incident.case import LET_IN, Case, names_of
-from audit_lib.incident.explain import (
-    CUT_OFF,
-    EXPOSED,
-    GUESSED,
-    MOST,
-    OUTAGE,
-    USED,
-    Explanation,
-    few,
-    supported,
-)
+from audit_lib.incident.case import LET_IN, MOST, Case, names_of
+from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import pairs_apart
 from audit_lib.rotation.runbook import plan_of
@@ -28,7 +18,7 @@ _ASKED = {
     GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
     GOT_IN: ("Block who got in, end sessions, revoke new tokens, reset the accounts", "no session is left"),
-    USED: ("Block the new addresses, keep the logs: others may use the value", "they send no more requests"),
+    USED: ("Replace what they sent, end what came of it, block them; keep the logs", "they are refused"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
     EXPOSED: ("Take the value out of the public variable; revoke what a URL had", "leaks finds it nowhere"),

@@ -71,8 +71,8 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
     at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
-    order = ["minute_at", "file", "client", "route", "method", "status"]
-    timed = timed.sort_values(order, kind="stable").drop(columns="minute_at")
+    order = ["at", "file", "client", "route", "method", "status"]
+    timed = timed.rename(columns={"minute_at": "at"}).sort_values(order, kind="stable")
     requests, untimed = timed, counts[counts["status"].notna() & counts["untimed"].gt(0)]
     if len(untimed):  # they take the types of those that have a time, however few there are
         days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
@@ -81,6 +81,7 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
         first = untimed["file"].map(days.groupby("file")["day"].min())
         untimed = untimed.assign(
             timed=False,
+            at=None,
             not_before_at=pd.to_datetime(untimed["day"], utc=True),
             not_after_at=pd.to_datetime(untimed["end"].mask(untimed["day"].isna(), first), utc=True) + _DAY,
             declared=untimed["kind"].eq(DECLARED).astype("int64"),
@@ -262,8 +263,7 @@ class Traffic:
     @cached_property
     def requests(self) -> pd.DataFrame:
         """The requests with a time, in its order, with `at` and `seconds` of their minute."""
-        requests = self.activity.requests[self.activity.requests["timed"]]
-        return _with_seconds(requests.rename(columns={"not_before_at": "at"}))
+        return _with_seconds(self.activity.requests[self.activity.requests["timed"]])
 
     @cached_property
     def events(self) -> pd.DataFrame:

@@ -74,7 +74,7 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
         logins = at_login or case.said["kind"].eq(FAILED_LOGIN).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
-        leaked = any("leaked" in point for point in one.hinted)
+        leaked = any("leaked" in point for point in one.points)
         return "A leaked value may have been used." if leaked else "Somebody new was answered."
     if one.name == EXPOSED:
         shown = "Our own page shows the value that is under suspicion."
@@ -95,13 +95,12 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     is_attack = best is not None and best.name in ATTACKS
     theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
     said = case.said[case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(addresses)]
-    theirs = theirs.assign(at=theirs["not_before_at"].where(theirs["timed"]))
     seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
         return "Not known", "nothing of anybody who takes part was refused at a known time"
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
-    if is_attack and theirs["let_in"].any():
+    if best and is_attack and (best.name == USED or theirs["let_in"].any()):
         return f"L{last}", "they were answered: they may be in"
     later = here[here["not_before_at"].gt(times.iloc[-1])]
     doubt = _shows_no_end(case, times, later)
@@ -128,7 +127,7 @@ def _got_in(case: Case, best: Explanation | None) -> Reply:
     if new:
         first = f"first {new[0].client} at {instant_words(new[0].first_at, case.as_of.year)}"
         return counted(len(new), "new address", "new addresses"), first
-    if best and best.name == EXPOSED and best.addresses:
+    if best and best.name in (EXPOSED, USED) and best.addresses:
         return "Perhaps", f"whoever sent a secret in a URL: {few(best.addresses)}"
     if near := few(case.clients.query("classification == 'new address' and successes > 0")["client"]):
         return "Nobody of a new network", f"but new addresses of known ones: {near}"
