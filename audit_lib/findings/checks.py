@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, PUBLIC, TESTS
+from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, OTHERS, PUBLIC, TESTS
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -275,9 +275,9 @@ CONDITIONS = {
     "unusual-traffic": when(  # database and start have checks of their own
         _found("application-failing") & ~has("subject", "database", "start")
     ),
-    # Leaks
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
+        has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
         has("status", "unknown") & has("reason", CHOSEN),

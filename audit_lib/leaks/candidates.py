@@ -43,7 +43,6 @@ def _names_other(name: str) -> bool:
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
-    # A long one of letters and digits may hold a short word by chance.
     drawn = len(value) >= 16 and all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
     return bool(
         expression("made up").search(value)

@@ -19,11 +19,12 @@ from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
-from audit_lib.leaks.candidates import IN_USE, is_kind, is_published, reads_as_name, reads_as_words, use_of
+from audit_lib.leaks import candidates
+from audit_lib.leaks.candidates import IN_USE, is_kind, reads_as_name, reads_as_words, use_of
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
-from audit_lib.leaks.tables import NO_SECRETS, LeakAudit, tabulate_leaks
+from audit_lib.leaks.tables import NO_SECRETS, NOT_IN_FORCE, OTHERS, LeakAudit, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
@@ -95,12 +96,19 @@ def find_leaks(
         {*sightings.loc[given, "fingerprint"]}.intersection(named["fingerprint"]), "public"
     )
     used, how = sightings["path"].map(use_of).eq(IN_USE), sightings["fingerprint"].map(aside)
-    # A default in a test or a document is counted and not listed.
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
-    keyed = keeper.key.origin != "throw-away"
-    return LeakAudit(
-        *tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed), coverage, aside
+    leaks, places = tabulate_leaks(
+        seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
     )
+    # Where another value is in force, an earlier one is what the ledger or an env file held.
+    earlier = {
+        *entries.loc[entries["kind"].ne("example"), "fingerprint"],
+        *sightings.loc[sightings["path"].isin(search.homes), "fingerprint"],
+        *[stay.fingerprint for stay in stays],
+    }
+    other = leaks["force"].eq(NOT_IN_FORCE) & leaks["provider"].eq("") & ~leaks["fingerprint"].isin(earlier)
+    aside |= dict.fromkeys(leaks.loc[other, "fingerprint"], OTHERS)
+    return LeakAudit(leaks, places, coverage, aside)
 
 
 def leak_targets(
@@ -136,7 +144,7 @@ def leak_targets(
         made_up = partial(
             strength.is_placeholder, markers=policy.placeholders + (rule.placeholders if rule else ())
         )
-        placeholder = keeper.ask(fingerprint, made_up) or keeper.ask(fingerprint, is_published)
+        placeholder = keeper.ask(fingerprint, made_up) or keeper.ask(fingerprint, candidates.is_published)
         found[fingerprint].append(
             (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
         )
@@ -154,7 +162,8 @@ def leak_targets(
 
 def _is_shown(value: str) -> bool:
     frame = re.match(r"[\"']?-----BEGIN [A-Z ]*PRIVATE KEY-----", value)
-    return not key_line(value.strip("\"'")) if frame else reads_as_words(value)
+    chosen = candidates.is_default(value) and not strength.looks_generated(value)
+    return not key_line(value.strip("\"'")) if frame else chosen or reads_as_words(value)
 
 
 def _readings(row: Any, keeper: Keeper) -> list[str]:
@@ -338,7 +347,6 @@ def search_staged(
                 hit = StagedHit(values.scrub(path + inside), one.line, row.variable, by)
                 if one.matched == "exact" and not (by == _PATTERN and (path, one.fingerprint) in old):
                     hits[hit.path, hit.line].add(hit)
-    # What is known says more of a line than a pattern.
     best = [{hit for hit in some if hit.known != _PATTERN} or some for some in hits.values()]
     lost = dict.fromkeys(reading.missing, "cannot be read") | {
         one.place.removeprefix("git object "): one.text for one in reading.left_out

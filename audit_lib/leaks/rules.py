@@ -43,7 +43,6 @@ class Rules:
 
     def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
         self.keeper, self._markers = keeper, markers
-        # The versions of a file hold the same values again and again.
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
 
     def digest(self) -> str:
@@ -127,7 +126,6 @@ class Rules:
         found = {Shape(self.keeper.take(at[0]), "", HASH) for at in hashed}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
-        # What begins and ends a text of several lines.
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
         for finding in scanner(CHOSEN).scan(content):
             start, rule = finding.location["start_offset"], finding.rule_id.rpartition(".")[2]

@@ -118,7 +118,6 @@ class Values:
             if max(times.values(), default=0) >= MOST_HITS:
                 why = f"has a value {MOST_HITS:,} times or more: not all places are listed"
                 reading.left_out.append(Fault(source.origin.name, why))
-        # What an archive holds may stand in its own bytes, too.
         packed = {one.fingerprint for one in found if one.origin.opened}
         return sorted(one for one in found if one.origin.opened or one.fingerprint not in packed)
 
@@ -139,7 +138,7 @@ class Search:
 
     def __init__(self, project: Project, key: Key, options: LeakOptions) -> None:
         self.project, self.history, self._options = project, History.of(project.root), options
-        self._homes = {source.path for source in project.env_sources if not source.example}  # of values
+        self.homes = {source.path for source in project.env_sources if not source.example}  # of values
         # Objects that held nothing, by search; of a key that all know nothing is believed.
         kept = options.cache if key.origin == "file" else None
         self._clean = Cache(kept, key.derive("scan cache"), "clean", _SEARCHES) if kept else None
@@ -156,7 +155,7 @@ class Search:
             origin, found, before = source.origin, set[Shape](), len(reading.left_out)
             paths = {path for _, path in self.history.places.get(origin.oid, ())} or {origin.path} - {""}
             installed += not origin.oid and is_kind("installed", origin.path)
-            apart = origin.path in self._homes or origin.path.startswith(own) or is_others(*paths)
+            apart = origin.path in self.homes or origin.path.startswith(own) or is_others(*paths)
             for member, text in () if apart else source.texts(reading):
                 found |= rules.find(_SIGNATURE.sub(b"", text) if origin.kind == "commit" else text, paths)
                 if origin.place not in ("git", *OUTSIDE) and not member:
@@ -184,7 +183,7 @@ class Search:
         found, marked = list[Found](), set[str]()
         for source, reading in self._sources("git objects", values.digest, marked):
             origin = source.origin
-            here = [] if origin.path in self._homes else values.search(source, reading)
+            here = [] if origin.path in self.homes else values.search(source, reading)
             if here and self._is_local_compose(origin):
                 here = [one for one in here if one.fingerprint not in values.known]
             marked |= {origin.oid} if here else set()
@@ -238,7 +237,6 @@ class Search:
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
         idle = "placeholders, unused defaults and what is declared an identifier: counted, not listed"
-        # Fingerprints are the key's, and give no order.
         weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
         listed = [
             *([] if history.there else [("git objects", ".git", "not searched", 0, none)]),
@@ -326,7 +324,6 @@ def tabulate_sightings(
             "logged_at": None if origin.member else times.get((origin.path, one.line)),
             # In the history a line moves from commit to commit; in a file each is one to go to.
             "own_line": "" if row["commit"] else str(line),
-            # The same content at two commits is one occurrence.
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
         })  # fmt: skip
     frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])

@@ -159,7 +159,6 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
             return
         except GitFailed as failed:
             reading.faults.append(str(failed))
-        # What follows the last that came is what git gave up on, or known to be missing.
         gone = set(reading.missing)
         left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
         reading.missing += left[:1]
@@ -214,7 +213,6 @@ class History:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        # Of a path that was taken away the object is all zeros.
         return {oid: put for oid, put in places.items() if oid.strip("0")}
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:

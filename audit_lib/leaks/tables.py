@@ -24,8 +24,8 @@ PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
-GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given")
-TESTS, ELSEWHERE, _, UNHELD, PUBLIC = GATHERED
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", "values that are not in force")
+TESTS, ELSEWHERE, _, UNHELD, PUBLIC, OTHERS = GATHERED
 COMMON, CHOSEN = "passwords that many choose", "somebody may have chosen it"
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
@@ -102,9 +102,7 @@ class LeakedSecrets(Contract):
     covers: Series[Several]  # the same as (secret, environment, service)
     leak_ids: Series[str]  # of that status, comma-separated
     providers: Series[str]  # theirs, comma-separated
-    named: Series[
-        str
-    ]  # the secret, with providers or, of a general word, its file; of GATHERED the first names
+    named: Series[str]  # it with providers or, of a general word, its file; of GATHERED the first names
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
     first_at: Series[Instant] = Field(nullable=True)
@@ -131,7 +129,7 @@ class LeakAudit:
     leaks: pd.DataFrame
     places: pd.DataFrame
     coverage: pd.DataFrame
-    aside: Mapping[str, str] = field(default_factory=dict)  # as `Shape` has it, by fingerprint
+    aside: Mapping[str, str] = field(default_factory=dict)  # by fingerprint: as `Shape` has it, or OTHERS
 
 
 def tabulate_leaks(
@@ -272,7 +270,7 @@ def tabulate_leaked_secrets(
     found: LeakAudit, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. Of
-    GATHERED are what nobody names, passwords chosen there, and what is not production's or nobody's."""
+    GATHERED are what nobody names, passwords chosen there, and what was never shown to be in use."""
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
@@ -286,12 +284,14 @@ def tabulate_leaked_secrets(
     there, aside = exposure["status"].eq(STATUSES[0]), about.map(by_id["fingerprint"]).map(found.aside)
     nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
     group = about.map(alone).astype("str").mask(aside.eq("comment"), ELSEWHERE).where(nowhere)
-    group = group.mask(aside.eq("public"), PUBLIC).mask(about.isin(lost), UNHELD).where(~there)
+    group = group.mask(aside.eq(OTHERS), OTHERS).mask(aside.eq("public"), PUBLIC)
+    group = group.mask(about.isin(lost), UNHELD).where(~there)
     unsaid = {"environment": "", "service": "", "status": "unknown"}
     exposed = exposure.assign(secret=group.fillna(exposure["secret"]))
     exposed.loc[group.notna(), [*unsaid]] = [*unsaid.values()]
-    chosen = leaks[leaks["kind"].eq("possible") & leaks["leak_id"].isin(alone.index)]
-    chosen = chosen.assign(secret=chosen["leak_id"].map(alone), reason=CHOSEN, **unsaid)
+    other = leaks["fingerprint"].map(found.aside).eq(OTHERS)
+    chosen = leaks.assign(secret=leaks["leak_id"].map(alone).mask(other, OTHERS), reason=CHOSEN, **unsaid)
+    chosen = chosen[chosen["kind"].eq("possible") & chosen["secret"].notna()]
     exposed = pd.concat([exposed, chosen], ignore_index=True)
     ranked = exposed.assign(
         rank=exposed["status"].map(STATUSES.index),
@@ -359,10 +359,11 @@ def _first_places(places: pd.DataFrame, leading: str = "") -> str:
 def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
     """`ChosenPasswords`: what a file in use holds, in the order of `Leaks`, what many choose in one row."""
     places = found.places[found.places["path"].map(use_of).eq(IN_USE)]
-    possible = found.leaks[
-        found.leaks["kind"].eq("possible") & found.leaks["leak_id"].isin(places["leak_id"])
+    leaks = found.leaks.assign(aside=found.leaks["fingerprint"].map(found.aside))
+    possible = leaks[
+        leaks["kind"].eq("possible") & leaks["aside"].ne(OTHERS) & leaks["leak_id"].isin(places["leak_id"])
     ]
-    names = possible["variable"].mask(possible["fingerprint"].map(found.aside).eq("default"), COMMON)
+    names = possible["variable"].mask(possible["aside"].eq("default"), COMMON)
     return ChosenPasswords.of(
         {
             "variable": name,

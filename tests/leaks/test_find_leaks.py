@@ -23,13 +23,13 @@ from audit_lib.leaks.find_leaks import (
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.sources import Reading
-from audit_lib.leaks.tables import shows_no_leak, tabulate_leaks
+from audit_lib.leaks.tables import OTHERS, shows_no_leak, tabulate_leaks
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import MARK
 from audit_lib.secrets.inventory import Inventory
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.secrets.sources import EnvEntries
-from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
+from audit_lib.settings import EnvSource, LogSource, Project, bundled_policy, choose_policy, load_project
 from tests.leaks.test_search import search_places, targets_of
 from tests.support.fakes import fake_value
 from tests.support.planter import PLACES, new_plot
@@ -39,8 +39,20 @@ from tests.support.rows import filled, rows_of
 def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[LeakAudit, Keeper]:
     """The leaks of a project whose values nobody knows."""
     keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=tmp_path / "cache", **given)
-    known = bundled_policy("paiid"), EnvEntries.of([]), Inventory.of([])
-    return find_leaks(Project(name, root), keeper, *known, options=options), keeper
+    known = bundled_policy("paiid"), EnvEntries.of([]), rows_of("inventory", {"fingerprint": "in force"})
+    project = Project(name, root, env_sources=(EnvSource("production", "backend", ".env"),))
+    return find_leaks(project, keeper, *known, options=options), keeper
+
+
+def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
+    """Of a secret of which another is in force; what else stood under its name was perhaps never in use."""
+    plot, (old, other) = new_plot(tmp_path / "repo"), (fake_value(name) for name in ("old", "other"))
+    for path, value in ((".env", old), (".ci.env", other)):
+        plot.commit(path, f"API_TOKEN={value}\n")
+        plot.commit(path, "API_TOKEN=\n")
+    found, keeper = audit(plot.root, tmp_path)
+    assert list(found.leaks["force"]) == ["not in force", "not in force"]
+    assert found.aside == {keeper.fingerprint(old): "", keeper.fingerprint(other): OTHERS}
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -143,9 +155,8 @@ def _result(text: str = VALUE, path: str = "a/b.py", line: int = 7, **more: Any)
 
 
 def _sarif(*results: dict[str, Any]) -> str:
-    return json.dumps(
-        {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": [*results]}]}
-    )
+    runs = [{"tool": {"driver": {"name": "x"}}, "results": [*results]}]
+    return json.dumps({"version": "2.1.0", "runs": runs})
 
 
 def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
@@ -291,10 +302,8 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
     keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
     pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
     found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
-    assert dict(zip(found["fingerprint"], found["names"], strict=True)) == {
-        first: "assignment",
-        second: "API_TOKEN",
-    }
+    names = found.set_index("fingerprint")["names"].to_dict()
+    assert names == {first: "assignment", second: "API_TOKEN"}
     chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
     for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "chosen")):
         targets, owners = with_found(none, shapes, keeper, ())

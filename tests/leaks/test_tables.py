@@ -12,6 +12,7 @@ from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
     ELSEWHERE,
+    OTHERS,
     PUBLIC,
     TESTS,
     UNHELD,
@@ -148,10 +149,7 @@ def test_the_order_of_urgency() -> None:
 def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -> None:
     """A leaked value is not in force only if another one was seen in each place of its secret, production of
     each service among them: a name in development proves nothing of it."""
-    named = [
-        leak("API_TOKEN"),
-        leak("config.api_token", fingerprint="API_TOKEN"),
-    ]  # as code writes what an env file supplies
+    named = [leak("API_TOKEN"), leak("config.api_token", fingerprint="API_TOKEN")]  # as code writes it
     table = with_force(Leaks.of(named), rows_of("inventory", *homes))
     assert list(table["force"]) == [force, force]
     assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == (3 if force == "not known" else 0)
@@ -207,18 +205,15 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service: str, alone: str) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
     leaks = Leaks.of([leak(name, kind="pattern")])
-    places = LeakPlaces.of(
-        {"leak_id": name, "place": "blob", "path": path, "line": 1, "commit": "", "encoding": ""}
-        for path in paths
-    )
+    places = filled(LeakPlaces, [{"leak_id": name, "path": path} for path in paths])
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     title = f"key in {paths[0]}" if name == "key" else name
     assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
-    for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC)):
+    for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC), (OTHERS, OTHERS)):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
         table = tabulate_leaked_secrets(idle, exposure)
-        assert list(table["secret"]) == [name if service and aside != "public" else gathered]
+        assert list(table["secret"]) == [name if service and aside == "comment" else gathered]
     away = places.assign(place="unreachable")
     lost = tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
@@ -231,15 +226,15 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
     is in force anywhere keeps its own row."""
     ids = ("A", "B", "LIVE", "CHOSEN")
     leaks = Leaks.of([leak(name, kind="possible" if name == "CHOSEN" else "pattern") for name in ids])
-    places = LeakPlaces.of(
-        {"leak_id": name, "place": "blob", "path": "tests/a.py", "line": 1, "commit": "", "encoding": ""}
-        for name in ids
-    )
+    places = filled(LeakPlaces, [{"leak_id": name, "path": "tests/a.py"} for name in ids])
     exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
     found = LeakAudit(leaks, places, places)
     table = tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
     assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", TESTS: "A, B, CHOSEN"}
     assert tabulate_chosen_passwords(found).empty
+    used = [places.assign(path="a.py"), places, {"CHOSEN": OTHERS}]
+    assert tabulate_chosen_passwords(LeakAudit(leaks, *used[:2])).shape[0] == 1
+    assert tabulate_chosen_passwords(LeakAudit(leaks, *used)).empty
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
@@ -291,10 +286,7 @@ def test_the_most_telling_places_come_first() -> None:
     """Of a provider's value, then what deploys or seeds before code, code before scripts, tests last."""
     paths = ["tests/a.py", "scripts/a.py", "app.py", "db/seeds.rb", "b.py"]
     ids = dict.fromkeys(paths, "A") | {"b.py": "B"}
-    places = LeakPlaces.of(
-        {"leak_id": ids[path], "place": "commit", "path": path, "commit": "", "encoding": ""}
-        for path in paths
-    )
+    places = filled(LeakPlaces, [{"leak_id": ids[path], "path": path} for path in paths])
     leaks = Leaks.of([leak("A", kind="pattern"), leak("B", kind="pattern", provider="Slack")])
     exposure = Exposure.of([exposed(name, "unknown", "") | {"secret": "KEY"} for name in ("A", "B")])
     (row,) = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
