@@ -37,7 +37,8 @@ def write_ledger(folder: Path, keeper: Keeper, held: Sequence[HeldVariable]) -> 
         append(folder, keeper.key, _rotation(keeper, variable, at, row), at, "alice")
     for number, row in enumerate(_rows("decisions.csv")):
         body = {"subject": row["finding"], "by": "Bo B.", "until": f"{row['until']}T23:59:59Z"}
-        body |= {name: row[name] for name in ("verdict", "reason", "owner", "ticket") if row[name]}
+        body |= {name: row[name] for name in ("verdict", "reason")}
+        body |= {name: row[name] for name in ("owner", "ticket") if row[name]}
         at = midnight(row["day"]) + timedelta(minutes=number)
         append(folder, keeper.key, Draft("decision", body), at, "bob")
 
