@@ -105,7 +105,6 @@ class Rules:
             # A token as the user has words, such as x-oauth-basic, in the place of its password.
             as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
             secret = parts.user if as_user else parts.password
-            # In capitals it is what is to be put there, such as APIKEY.
             idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", secret)
             if strength_bits(secret) < _WEAK_PASSWORD or idle or looks_made_up(secret, self._markers):
                 return ""

@@ -179,7 +179,6 @@ class History:
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
-        # If some are broken git gives the ids alone: which, is said when they are read.
         layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
         for layout in layouts if history.there else ():
             history.faults.clear()

@@ -274,17 +274,21 @@ def tabulate_leaked_secrets(
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
-    uses = pd.Series(map(use_of, places["path"], names), places.index, dtype=int)
+    first = places["leak_id"].map(places.drop_duplicates("leak_id").set_index("leak_id")["path"])
+    paths = [  # of a page that was built of a document that of the document
+        path if commit and f"/{path}".endswith(f"/{page}") else page
+        for path, page, commit in zip(first, places["path"], places["commit"], strict=True)
+    ]
+    uses = pd.Series(map(use_of, paths, names), places.index, dtype=int)
     alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
     ours = by_id["kind"].eq("leak") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
-    lost = {*places["leak_id"]} - {
-        *places.loc[places["place"].ne(UNREACHABLE), "leak_id"],
-        *by_id.index[ours],
-    }
+    reached = places["place"].ne(UNREACHABLE) | places["leak_id"].isin(by_id.index[ours])
+    lost = {*places["leak_id"]} - {*places.loc[reached, "leak_id"]}
     there, aside = exposure["status"].eq(STATUSES[0]), about.map(by_id["fingerprint"]).map(found.aside)
     nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
     group = about.map(alone).astype("str").mask(aside.eq("comment"), ELSEWHERE).where(nowhere)
-    group = group.mask(aside.eq(OTHERS), OTHERS).mask(aside.eq("public"), PUBLIC)
+    public = aside.eq("public") & (group.ne(TESTS) | about.map(by_id["provider"]).ne(""))
+    group = group.mask(aside.eq(OTHERS), OTHERS).mask(public, PUBLIC)
     group = group.mask(about.isin(lost), UNHELD).where(~there)
     unsaid = {"environment": "", "service": "", "status": "unknown"}
     exposed = exposure.assign(secret=group.fillna(exposure["secret"]))

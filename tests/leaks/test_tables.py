@@ -205,12 +205,13 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
 def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service: str, alone: str) -> None:
     """What nobody names and only tests hold may be made for them; of any other place a leak may be in use."""
     leaks = Leaks.of([leak(name, kind="pattern")])
-    places = filled(LeakPlaces, [{"leak_id": name, "path": path} for path in paths])
+    places = filled(LeakPlaces, [{"leak_id": name, "path": path, "commit": "c"} for path in paths])
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
     table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     title = f"key in {paths[0]}" if name == "key" else name
     assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
-    for aside, gathered in (("comment", ELSEWHERE), ("public", PUBLIC), (OTHERS, OTHERS)):
+    public = TESTS if alone == TESTS else PUBLIC
+    for aside, gathered in (("comment", ELSEWHERE), ("public", public), (OTHERS, OTHERS)):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
         table = tabulate_leaked_secrets(idle, exposure)
         assert list(table["secret"]) == [name if service and aside == "comment" else gathered]
