@@ -8,7 +8,7 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.incident.case import Case
-from audit_lib.logins.traffic import FAILED_STARTS, succeeded, within
+from audit_lib.logins.traffic import FAILED_STARTS, within
 from audit_lib.logs.formats import BOOT, SHOWING_VALUES
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.rotation.rotations import revocations
@@ -53,7 +53,7 @@ def tabulate_timeline(case: Case) -> pd.DataFrame:
 
 def _requests(case: Case) -> Iterator[Entry]:
     here, logins = case.here, case.said[case.said["kind"].eq(FAILED_LOGIN)].assign(count=1)
-    parts = {"refused": here[here["refused"]], "answered": here[succeeded(here)], "failed logins": logins}
+    parts = {"refused": here[here["refused"]], "answered": here[here["granted"]], "failed logins": logins}
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
         whose = part["client"].map(classes).fillna("not in a request").astype("str")

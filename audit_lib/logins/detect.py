@@ -15,7 +15,7 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
-from audit_lib.logins.declared import READING, WRITING
+from audit_lib.logins.declared import READING, WRITING, may_log_in
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -178,14 +178,15 @@ def _in_words(run: pd.DataFrame) -> str:
 
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """Failures of addresses that were never let in before, on one route: of many networks in one window."""
-    rule, good = traffic.rule("spraying"), traffic.let_in
+    """Failures of addresses never let in before, on a login or declared route, of many networks at a time."""
+    rule, good, route = traffic.rule("spraying"), traffic.let_in, failures["route"]
 
     def build(run: pd.DataFrame) -> Incident:
         networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
         return incident(run, f"{_in_words(run)}, of {networks}", rule.severity)
 
-    strangers = failures[~failures["known"] & failures["client"].ne("")]
+    asked = route.isin([*filter(may_log_in, route.unique())]) | fits(route, traffic.policy.access.protected)
+    strangers = failures[(asked | failures["on_login"]) & ~failures["known"] & failures["client"].ne("")]
     counting = {"label": "network", "most": rule.most_per_network}
     for spray in find_episodes(strangers, "route", rule.ladder, 2 * PAUSE, build, **counting)[0]:
         # In a busy application some always give up: beside those who are let in they must be many.
@@ -225,7 +226,9 @@ def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFr
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
-    answer = good[good[key].eq(run[key].iloc[0]) & good["seconds"].eq(at)].iloc[0]
+    answer = good[
+        good[key].eq(run[key].iloc[0]) & good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])
+    ].iloc[0]
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
     # Successes are known by the minute: one in the minute of the last failure may be before it.
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]
@@ -354,7 +357,7 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
 def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterator[Incident]:
     """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
     rule, requests = traffic.rule("known-clients-failing"), traffic.requests
-    judged = requests[requests["protected"] & (requests["refused"] | requests["status"].between(200, 299))]
+    judged = requests[requests["protected"] & (requests["refused"] | requests["granted"])]
     for change, runs, failures in onsets:
         kind, cause = change.kind if change else "", "from about the same time on, and no change is on record"
         if change:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
 from audit_lib.logs.formats import LogFormats, project_formats
+from audit_lib.secrecy.identities import locate
 from audit_lib.settings import Login, Policy, Project
 from audit_lib.settings.keys import among
 
@@ -22,8 +23,6 @@ Count = Annotated[float, Field(ge=1, le=10_000)]
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Rung = Annotated[tuple[Minutes, ...], Field(min_length=2, max_length=3)]  # so many, of networks, in minutes
-Networks = tuple[IPvAnyNetwork, ...]
-Texts = tuple[str, ...]
 
 
 class _Table(BaseModel):
@@ -56,16 +55,16 @@ class Rule(_Table):
 
 class _Failure(_Table):
     statuses: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()  # none if messages alone tell it
-    messages: Texts = ()  # used where no status tells a failed login
-    ambiguous_routes: Texts = ()  # a failed status there can follow a right password
+    messages: tuple[str, ...] = ()  # used where no status tells a failed login
+    ambiguous_routes: tuple[str, ...] = ()  # a failed status there can follow a right password
 
 
 class Access(_Table):
     """Which routes ask for a secret, as globs: the policy's [access]."""
 
-    open: Texts = ()
-    login: Texts = ()
-    protected: Texts = ()
+    open: tuple[str, ...] = ()
+    login: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
 
 
 class DetectionPolicy(_Table):
@@ -73,21 +72,21 @@ class DetectionPolicy(_Table):
 
     thresholds: Mapping[str, Rule]  # by DETECTIONS
     failure: _Failure = _Failure(statuses=REFUSED)
-    sensitive_routes: Texts
-    proxy_networks: Networks
+    sensitive_routes: tuple[str, ...]
+    proxy_networks: tuple[IPvAnyNetwork, ...]
     public_addresses: int | None = Field(None, ge=1)  # so many show that clients are callers
     clients: Annotated[str, among("real")] = ""  # real: clients are callers, however few
-    caller_secrets: Texts  # those whose rotation callers notice; (): any
+    caller_secrets: tuple[str, ...]  # those whose rotation callers notice; (): any
     grace_hours: Mapping[str, Annotated[float, Field(ge=0, le=10_000)]]  # by secret; "default" for the rest
     limits_requests: bool = False  # 429 is wired
     known_messages: tuple[Annotated[str, among(*MESSAGE_KINDS)], ...]  # whose wording the formats know
     logs_queries: bool  # the logs keep the query of a request
     let_in_minutes: Minutes  # an address that succeeds so soon after it failed has mistyped
-    known_clients: Networks = ()  # own monitors: marked wherever they take part
+    known_clients: tuple[IPvAnyNetwork, ...] = ()  # own monitors: marked wherever they take part
     access: Access
     own_logins: tuple[Login, ...]  # that the policy itself declares
     added_logins: tuple[Login, ...]  # that audit.toml adds
-    no_logins: Texts  # what looks like one and is none, such as "POST /api/tokens"
+    no_logins: tuple[str, ...]  # what looks like one and is none, such as "POST /api/tokens"
 
     @property
     def logins(self) -> tuple[Login, ...]:
@@ -113,11 +112,8 @@ class DetectionPolicy(_Table):
 
 
 def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
-    try:
-        address = ipaddress.ip_address(client)
-    except ValueError:
-        return False
-    return any(address in network for network in networks)
+    address, own = locate(client)
+    return own != "" and any(ipaddress.ip_address(address) in network for network in networks)
 
 
 def detection_policy(policy: Policy) -> DetectionPolicy:
@@ -146,6 +142,5 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
 
 def formats_of(project: Project, policy: Policy) -> LogFormats:
     """The log formats in force, with what the policy declares; raises BadInput with every fault of them."""
-    statuses = detection_policy(policy).failure.statuses
     names = tuple(name for one in policy.secrets if one.kind == "secret" for name in (one.name, *one.aliases))
-    return project_formats(project, names).declaring(statuses, policy.logins)
+    return project_formats(project, names).declaring(detection_policy(policy).failure.statuses, policy.logins)

@@ -16,7 +16,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
-from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy import identities as shown
@@ -97,9 +97,10 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says of each.
 
-    refused: 401, 403 or declared. let_in: a login that succeeds, or an answer on a protected route. added:
-    only by what audit.toml declares, which excuses no failure of another route. doubtful: let in, but not by
-    that. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
+    refused: 401, 403 or declared. granted: 2xx on a protected route. let_in: that, or a login that succeeds.
+    added: only by what audit.toml declares, which excuses no failure of another route. doubtful: let in, but
+    not by that. begins: a login below which a step is declared. there: on a route that was answered, or is
+    named; a refusal shows none, as gateways refuse any.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
@@ -110,6 +111,8 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
+    steps = [bare_route(login.route) for login in policy.logins]
+    begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))
     is_named = by_own | route.isin([name for name in (*access.login, *access.protected) if "*" not in name])
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
     return requests.assign(
@@ -117,9 +120,11 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
         refused=refused,
         protected=protected,
         on_login=on_login | by_added,
+        granted=answered & protected,
         let_in=let_in | added,
         added=added & ~let_in,
         doubtful=usual & by_added & ~added,
+        begins=(on_login | by_added) & begins.astype(bool),
         there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
     )
 
@@ -146,11 +151,6 @@ def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
     return frame[~outside.fillna(False).astype(bool)]
 
 
-def succeeded(requests: pd.DataFrame) -> "pd.Series[bool]":
-    """Which requests got a 2xx on a protected route."""
-    return requests["protected"] & requests["status"].between(200, 299)
-
-
 def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
     """Which requests got nothing of what they asked for: refused, limited (429), or a server error."""
     return requests["refused"] | requests["status"].eq(429) | requests["status"].ge(500)
@@ -173,9 +173,8 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     Its columns: client, network, requests, failures, successes (logins; 2xx if protected), classification.
     """
     before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
-    count = requests["count"]
-    good = count * (succeeded(requests) | requests["let_in"])
-    sums = {"requests": count, "failures": count * requests["refused"], "successes": good}
+    parts: Any = {"requests": True, "failures": requests["refused"], "successes": requests["let_in"]}
+    sums = {name: requests["count"] * part for name, part in parts.items()}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)
     frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
     client, answered = frame["client"], frame["successes"].gt(0)
@@ -274,9 +273,9 @@ class Traffic:
     def failures(self) -> pd.DataFrame:
         """The failed logins with a time, in its order, as events with more columns.
 
-        network, protected, on_login, known (its client was let in before), success (seconds of the next
-        minute in which it is let in; null: never), mistype. Of a declared message beside an answer of its
-        client, or of any if it names none, one login is left.
+        network, protected, on_login, is_step (of a login: what begins it lets nobody in), known (its client
+        was let in before), success (seconds of the next minute in which it is let in; null: never), mistype.
+        Of a declared message beside an answer of its client, or of any if it names none, one login is left.
         """
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
@@ -287,7 +286,9 @@ class Traffic:
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
         routes = pd.concat([part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame)])
+        begun = tuple(bare_route(name) + b"/" for name in requests.loc[requests["begins"], "route"].unique())
         frame = frame.assign(
+            is_step=mapped(frame["route"], lambda name: bare_route(name).startswith(begun)).astype(bool),
             network=mapped(frame["client"], network_of).astype("str"),
             protected=are_protected(frame["route"], set(routes), policy),
             on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
@@ -327,7 +328,7 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success = next_login(failures, good, "client")
-    known = client.map(good.groupby("client")["seconds"].min()).lt(failures["seconds"] // 60 * 60)
+    known = next_login(failures.assign(seconds=failures["seconds"] - 60), good, "client", "backward").notna()
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
     # Who guesses succeeds, too: one that is not known before may fail less often.
@@ -342,9 +343,11 @@ def next_login(
     events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
 ) -> "pd.Series[float]":
     """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
-    answers = good[[key, "seconds"]].drop_duplicates().rename(columns={"seconds": "answered"})
-    minutes = events[[key]].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
-    given: Any = {"left_on": "minute", "right_on": "answered", "by": key, "direction": direction}
+    good = pd.concat([good.assign(is_step=False), good[~good["begins"]].assign(is_step=True)])
+    by = [key, "is_step"]
+    answers = good[by].assign(answered=good["seconds"]).sort_values("answered", kind="stable")
+    minutes = events[by].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
+    given: Any = {"left_on": "minute", "right_on": "answered", "by": by, "direction": direction}
     return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(events.index)
 
 

@@ -176,6 +176,21 @@ def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: b
     assert clients.set_index("client").loc["198.51.100.7", "successes"] == len(hours)
 
 
+@pytest.mark.parametrize("first", ["", _login(BLOCK.format(400, 200, "/signin"), "ask")])
+def test_who_asks_for_codes_and_guesses_one_is_let_in(first: str, tmp_path: Path) -> None:
+    """Who is sent a code is neither let in nor known by that, declared or not, but by the step behind it."""
+    log = _lines(range(0, 9000, 90), "POST /signin/verify", 200, "198.51.100.9")
+    for client in (ATTACKER, "203.0.113.67"):
+        log += _lines(range(0, 3000, 300), "POST /signin", 200, client)
+        log += _lines(range(20, 3000, 60), "POST /signin/verify", 400, client)
+    log += _lines([3030], "POST /signin/verify", 200)
+    declared = first + _login(BLOCK.format(400, 200, "/signin/verify"), "check")
+    found = _detections(*_project(tmp_path / "app", log, declared)[1:])
+    assert _found(found, "let-in")["subject"].tolist() == [ATTACKER]
+    assert set(_found(found, "guessing")["subject"]) == {ATTACKER, "203.0.113.67"}
+    assert _found(found, "known-clients-failing").empty
+
+
 @pytest.mark.parametrize("place", ["audit", "policy"])
 def test_a_redirect_after_failures_is_no_certain_success(place: str, tmp_path: Path) -> None:
     """If a failure is a redirect, too, a policy makes a success unknown, and audit.toml puts it in doubt."""

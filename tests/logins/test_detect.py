@@ -29,9 +29,9 @@ def fails(count: int, pause: float, client: str = STRANGER, start: float = 0, ro
     return [(start + number * pause, name, route, 401, method) for number, name in enumerate(names)]
 
 
-def hop(count: int, pause: float, networks: int = 100) -> list[Ask]:
+def hop(count: int, pause: float, networks: int = 100, route: str = API) -> list[Ask]:
     """Refusals of addresses of as many networks, in turn."""
-    return [(n * pause, f"203.0.{n % networks}.{n % 250 + 1}", API, 401) for n in range(count)]
+    return [(n * pause, f"203.0.{n % networks}.{n % 250 + 1}", route, 401) for n in range(count)]
 
 
 def crowd(count: int, pause: float) -> list[Ask]:
@@ -86,6 +86,10 @@ SOURCES: dict[str, tuple[Sequence[Ask], Found]] = {
     case: ([*_asks(steps)], set(map(tuple, rows))) for case, (steps, rows) in CASES["sources"].items()
 }
 ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
+    # spraying
+    "many networks where people may log in": (
+        people(9, 0) + hop(32, 15, 8, "/shop/sign-in"), {("spraying", "/shop/sign-in", "high")}),
+    "many networks where nobody logs in": (people(9, 0) + hop(32, 15, 8, "/votes/toggle"), NOTHING),
     # known clients failing
     "a third of the known clients": (
         TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
