@@ -269,7 +269,7 @@ TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 CONDITIONS = {
     # Logins
     "tries-not-limited": when(every, prepare=without_limit),
-    "attack-on-logins": when(_found(*GUESSED), prepare=without_parts),
+    "attack-on-logins": when(_found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical")),
     "unusual-traffic": when(  # database and start have checks of their own

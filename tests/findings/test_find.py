@@ -235,10 +235,10 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
     asked = [{"line": line, "client": client} for line, client in enumerate(who)]  # what no pattern knows
     asked += [one | {"line": 9, "minute_at": NOW - timedelta(days=1)} for one in asked]
     rows = _find(leaked_secrets=leaked, leak_places=places, log_minutes=asked)
-    assert rows["evidence"].iloc[0].endswith(f"first seen there 30 Sep 2026 00:00{said}")
+    assert rows["evidence"].iloc[0].endswith(f"first seen 30 Sep 2026 00:00{said}")
     rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
     found = dict(zip(rows["subject"], rows["evidence"], strict=True))
-    assert found["API_TOKEN"].endswith(f"first seen there 30 Sep 2026 00:00{said}")
+    assert found["API_TOKEN"].endswith(f"first seen 30 Sep 2026 00:00{said}")
     assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{said}; ")
     assert found["OTHER"].endswith("30 Sep 2026 00:00")
 
@@ -250,7 +250,7 @@ def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -
     asked.append({"client": "192.0.2.0/24 #a", "line": 9, "minute_at": NOW - timedelta(minutes=1)})
     logs: Any = {"log_events": [one | {"message": "secret in a url"} for one in sent], "log_minutes": asked}
     found, leaked = _find(**logs), _find(leaked_secrets=[{"status": "emergency"}], leak_places=[{}], **logs)
-    assert leaked["evidence"].iloc[0].endswith(f"first seen there 30 Sep 2026 00:00{said}")
+    assert leaked["evidence"].iloc[0].endswith(f"first seen 30 Sep 2026 00:00{said}")
     assert any(f" of /api is in the log with its value{said};" in f"{text};" for text in found["evidence"])
 
 
