@@ -72,8 +72,11 @@ def log_files(project: Project) -> Iterator[tuple[LogSource, list[LogFile]]]:
 
 def outside_logs(project: Project) -> list[str]:
     """The logs outside the project that `--log` gives, as the report calls them."""
-    files = ((source.file, source.pattern) for source in project.log_sources)
-    return [name for file, name in files if file and not file.is_relative_to(project.root)]
+    return [
+        source.pattern
+        for source in project.log_sources
+        if source.file and not source.file.is_relative_to(project.root)
+    ]
 
 
 def _named(project: Project, source: LogSource) -> list[LogFile]:

@@ -36,8 +36,7 @@ class LoginAnswer(NamedTuple):
 
 def bare_route(route: str) -> bytes:
     """A route in small letters, without a slash at its end; beyond ASCII the case counts."""
-    text = route.encode("utf-8", "surrogatepass").lower()
-    return text[:-1] if len(text) > 1 and text.endswith(b"/") else text
+    return route.encode("utf-8", "surrogatepass").lower().removesuffix(b"/") or route.encode()
 
 
 def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[bytes, list[LoginAnswer]]:

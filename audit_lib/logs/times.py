@@ -14,9 +14,7 @@ MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
-_MONTHS = {
-    name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
-}
+_MONTHS = dict(zip(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), range(1, 13), strict=True))
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _FORMS = (

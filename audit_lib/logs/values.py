@@ -1,16 +1,16 @@
 """What of a line enters a frame: client, method, route, subject; and what a text of no format says."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 from audit_lib.logs.templates import ADDRESS, FIELDS, ZEROS
+from audit_lib.secrecy.identities import locate
 from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
 
 NOT_AN_ADDRESS = "(not an address)"
-_IDENTIFIER = b"{id}"
+_IDENTIFIER, BEHIND = b"{id}", "a token behind "
 KEPT = 1 << 15  # entries of a cache
 LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
@@ -18,7 +18,8 @@ _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30})
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
-QUERY_LISTS, BEHIND = ("secret_parameters", "path_words", "uuid_words"), "a token behind "
+QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters")
+_CALLBACK = re.compile(rb"(?i)[?&]state=.*&(?:code|error)=|[?&](?:code|error)=.*&state=")
 _BEHIND = (
     rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
     rb"(?:/[^/?&]{1,40})??/"  # perhaps one more
@@ -66,11 +67,8 @@ def clean_client(raw: bytes) -> str:
         return text
     if text in ("", "-", "None", "unix:"):
         return ""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return NOT_AN_ADDRESS
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    address, network = locate(text)
+    return address if network else NOT_AN_ADDRESS
 
 
 def strip_port(raw: bytes, always: bool = False) -> bytes:
@@ -139,21 +137,23 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text; a switch, such as true or 0, is no value.
+    before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back.
     """
-    names, path_words, uuid_words = (query.get(each, ()) for each in QUERY_LISTS)
+    names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
     named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
 
+    own = re.compile(rb"(?i)(?<=[?&])(?:%s)=[^&]*" % ("|".join(passed).encode() or b"(?!)"))
+
     def find(url: bytes) -> str:
+        url = own.sub(b"", url) if _CALLBACK.search(url) else url
         if (found := search(url)) and found.lastindex:
             return shown[found.lastindex - 1].lstrip("*")
-        for word, text in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
-            is_drawn = looks_generated(text) or could_be_a_piece(text)
-            if word in uuid_words if _UUID.fullmatch(text) else is_drawn:
+        for word, one in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
+            if word in uuid_words if _UUID.fullmatch(one) else looks_generated(one) or could_be_a_piece(one):
                 return BEHIND + word
         return ""
 
