@@ -223,7 +223,7 @@ def with_found(
     for fingerprint, some in sorted(found.items()):
         named, rules = names[some[0].fingerprint] & shown, sorted({one.rule for one in some})
         if some[0].text:
-            name = max(named, key=lambda name: (len(name), name), default="") or rules[0]
+            name = max(named, key=lambda name: (len(name), name), default="") or "password"
             made.append(target(fingerprint, [name], "possible", "may be a password that somebody chose"))
         else:
             weak, provider = weakness(fingerprint, keeper), max(one.provider for one in some)

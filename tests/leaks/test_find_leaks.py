@@ -298,14 +298,14 @@ def test_a_name_within_a_value_that_sources_hold_is_not_shown() -> None:
 
 
 def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
-    """Of what patterns found and of what somebody chose; a name that can be shown goes before."""
+    """Of what patterns found; what somebody chose is a password. A name that can be shown goes before."""
     keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
     pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
     found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
     names = found.set_index("fingerprint")["names"].to_dict()
     assert names == {first: "assignment", second: "API_TOKEN"}
     chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
-    for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "chosen")):
+    for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "password")):
         targets, owners = with_found(none, shapes, keeper, ())
         assert set(targets["variable"]) == {name}
         assert set(owners.values()) == {third}
