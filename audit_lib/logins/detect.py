@@ -96,8 +96,7 @@ class Verdict:
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
     together are no guessing, spraying or let-in as well."""
-    coverage = coverage or cover(traffic)
-    onsets = list(find_onsets(traffic))
+    onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     unmistaken = strange[~strange["mistype"]]
     guesses, part = find_guessing(traffic, unmistaken)
@@ -258,11 +257,11 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 
 def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
-    """What an address read and at most a tenth of the others ask for, the rarest and most read first."""
+    """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
     others = traffic.requests[~traffic.requests["client"].isin(("", *own["client"]))]
     asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
     read = own[own["method"].eq("GET") & own["status"].between(200, 299) & own["route"].ne(OTHER_ROUTES)]
-    often, most = read.groupby("route", sort=False)["count"].sum(), others["client"].nunique() / 10
+    often, most = read.groupby("route", sort=False)["count"].sum(), min(10, others["client"].nunique() / 10)
     seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
     return [f"GET {route}" for number, _, route in seldom if number <= most]
 

@@ -225,6 +225,14 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     assert len({_find(leaked_secrets=[row])["id"].item() for row in rows}) == 2
 
 
+def test_the_attack_of_most_tries_is_first() -> None:
+    """Somebody who mistyped a few times, days before, does not stand before it."""
+    each: Any = {"verdict": "found", "detection": "let-in", "severity": "critical"}
+    tries = {"192.0.2": 6, "198.51.100": 182}
+    found = [each | {"count": tries[at], "subject": f"{at}.7", "network": f"{at}.0/24"} for at in tries]
+    assert _find(detections=found)["subject"].iloc[0] == "let-in 198.51.100.7"
+
+
 @pytest.mark.parametrize(("who", "said"), CASES["senders"])
 def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) -> None:
     """Of a leak and of the line that shows it: the last to begin; of what one sent nobody is."""
