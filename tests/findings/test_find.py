@@ -228,9 +228,8 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
 def test_the_attack_of_most_tries_is_first() -> None:
     """Somebody who mistyped a few times, days before, does not stand before it."""
     each: Any = {"verdict": "found", "detection": "let-in", "severity": "critical"}
-    tries = {"192.0.2": 6, "198.51.100": 182}
-    found = [each | {"count": tries[at], "subject": f"{at}.7", "network": f"{at}.0/24"} for at in tries]
-    assert _find(detections=found)["subject"].iloc[0] == "let-in 198.51.100.7"
+    found = [each | {"count": tries, "subject": f"{tries}", "network": f"{tries}"} for tries in (6, 182)]
+    assert _find(detections=found)["subject"].iloc[0] == "let-in 182"
 
 
 @pytest.mark.parametrize(("who", "said"), CASES["senders"])
