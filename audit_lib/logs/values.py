@@ -19,7 +19,7 @@ _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters")
-_CALLBACK = re.compile(rb"(?i)[?&]state=.*&(?:code|error)=|[?&](?:code|error)=.*&state=")
+_CALLBACK = re.compile(rb"(?i)[?&](state|code|error)=")  # OAuth calls back with the first and one more
 _BEHIND = (
     rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
     rb"(?:/[^/?&]{1,40})??/"  # perhaps one more
@@ -149,7 +149,7 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     own = re.compile(rb"(?i)(?<=[?&])(?:%s)=[^&]*" % ("|".join(passed).encode() or b"(?!)"))
 
     def find(url: bytes) -> str:
-        url = own.sub(b"", url) if _CALLBACK.search(url) else url
+        url = own.sub(b"", url) if {b"state"} < {*map(bytes.lower, _CALLBACK.findall(url))} else url
         if (found := search(url)) and found.lastindex:
             return shown[found.lastindex - 1].lstrip("*")
         for word, one in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
