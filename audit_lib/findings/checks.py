@@ -126,6 +126,7 @@ def senders_of(shown: Rows, requests: Rows) -> Rows:
     """Each address that sent what lines show, of `many`: strangers first, then the last to begin. A `new` one
     is of a network in no earlier line; a `stranger` is new, was answered, and most before it were not new."""
     begun = requests.groupby("network")["at"].transform("min")
+    begun = begun.where(begun.gt(begun.min()))  # before the first line everybody is new
     origin = requests.assign(begun=begun).drop_duplicates("client")[["client", "network", "begun"]]
     sent = shown[shown["client"].ne("")].dropna(subset="at").sort_values("at", kind="stable")
     each = sent.drop_duplicates(["key", "client"]).drop(columns="network").merge(origin, "left")
