@@ -155,10 +155,12 @@ def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
     named: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in block.items()
     }
-    short = [("open", named.pop("evidence", "")), ("unknown", named.pop("unknown", ""))]
-    cases = named.pop("cases", ()) or [{"status": status, "evidence": text} for status, text in short if text]
+    evidence, unknown = named.pop("evidence", ""), named.pop("unknown", "")
+    short = [{"evidence": evidence}, {"evidence": unknown, "status": "unknown"}]
+    cases = named.pop("cases", ()) or [one for one in short if one["evidence"]]
     named["severity"] = severity_of(named["severity"])
-    return Check(**named, cases=tuple(map(_case, cases)), condition=condition)
+    made = tuple(_case({"evidence": evidence} | one) for one in cases)
+    return Check(**named, cases=made, condition=condition)
 
 
 def _case(block: Mapping[str, Any]) -> Case:

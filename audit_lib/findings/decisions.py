@@ -197,9 +197,7 @@ def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd
 def _answer(made: Decision | None, as_of: datetime) -> str:
     if made is None or made.until is None:
         return "open"
-    if made.until < as_of:
-        return "expired"
-    return "answered no" if made.verdict == "deny" else "attested"
+    return "expired" if made.until < as_of else "answered no" if made.verdict == "deny" else "attested"
 
 
 def tabulate_ownership(policy: Policy, as_of: datetime) -> pd.DataFrame:

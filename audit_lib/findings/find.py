@@ -178,8 +178,7 @@ def listed_words(covers: Iterable[Item]) -> str:
     places: dict[str, list[str]] = {}
     for subject, environment, service in covers:
         places.setdefault(subject, []).append("/".join(filter(None, (environment, service))))
-    named = [f"{subject} ({', '.join(several)})" for subject, several in places.items()]
-    return few(named, LISTED, end=", and ")
+    return few((f"{name} ({', '.join(them)})" for name, them in places.items()), LISTED, end=", and ")
 
 
 def next_step(next_evidence: str) -> str:

@@ -48,7 +48,7 @@ def evaluate(rules: Iterable[AlertRule], traffic: Traffic, ledger: Ledger) -> pd
 
 def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, Any]:
     made = {"acceptance": decisions(ledger, "accept"), "attestation": decisions(ledger, "attest")}
-    recorded = (made.get(kind) or ledger.of_kind(kind) for kind in rule.records)
+    recorded = (made.get(kind, ledger.of_kind(kind)) for kind in rule.records)
     since, until = traffic.window.since, traffic.window.until
     inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]
     if len(inside) < rule.at_least:

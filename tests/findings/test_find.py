@@ -85,8 +85,7 @@ def test_a_finding_has_a_stable_id_and_quotes_both_sides() -> None:
 
 def test_rows_with_one_id_are_merged_and_counted() -> None:
     """Rows of one subject are one finding; of a flood a few are quoted, and a fault outweighs a doubt."""
-    failures = [{"kind": "database_failure", "line": line} for line in range(60)]
-    row = _find(log_events=failures).iloc[0]
+    row = _find(log_events=[{"kind": "database_failure", "line": line} for line in range(60)]).iloc[0]
     assert "60 in all" in row["evidence"]
     assert (len(row["where"]), row["where"][-1]) == (6, "and 55 more")
     row = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}]).iloc[0]

@@ -139,8 +139,7 @@ def test_each_success_of_a_network_is_one_incident() -> None:
         start = 3.0 * day * DAY
         asks += [*fails(40, 20, "203.0.113.{}", start), *fails(12, 20, client, start + 800)]
         asks, clients = [*asks, *answers(client, start + 1200)], [*clients, client]
-        found = found_in(asks).query("detection == 'let-in'")
-        assert found["subject"].tolist() == clients
+        assert found_in(asks).query("detection == 'let-in'")["subject"].tolist() == clients
 
 
 OWN = {  # what addresses, networks and routes of each case begin with

@@ -145,8 +145,7 @@ def test_each_record_of_a_line_counts_and_none_has_a_time_that_is_not_its_own() 
     far = '{"Records":[' + record % ("50", 7) + "," + record % ("53", 8) + "]}"
     assert _shown(far) == ([("login_failed", client) for client in clients[:2]], False)
     assert _shown('{"message":"seen",' + near[1:]) == ([], False)
-    many = '{"Records":[' + ",".join(["{}"] * 5_001) + "]}"
-    assert read_line(many).state == "not understood"
+    assert read_line('{"Records":[' + ",".join(["{}"] * 5_001) + "]}").state == "not understood"
 
 
 def test_what_a_client_writes_is_a_line_only_if_nothing_stands_beside_it() -> None:

@@ -101,8 +101,7 @@ def _scan(lines: int) -> str:
 
 def test_beyond_the_limit_routes_are_counted_together() -> None:
     """Those that come first over all files keep their names; missing routes have a limit apart."""
-    logs = {"a": read_text(_scan(10)), "b": read_text(_scan(400))}
-    counts, _, minutes = tabulate(logs, 15)
+    counts, _, minutes = tabulate({"a": read_text(_scan(10)), "b": read_text(_scan(400))}, 15)
     assert counts.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
     assert minutes.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
     others = counts[counts["route"].eq(OTHER_ROUTES)]

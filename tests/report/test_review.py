@@ -197,8 +197,7 @@ def test_a_command_is_about_what_its_action_names(
     detections = rows_of("detections", *(seen | span for span in (*spans, timeless)))
     blank: dict[str, Any] = {"fingerprint": None}
     inventory = rows_of("inventory", *(one | (blank if "state" in one else {}) for one in held))
-    made = tabulated(findings, detections=detections, inventory=inventory)
-    assert made["command"].tolist() == [command]
+    assert tabulated(findings, detections=detections, inventory=inventory)["command"].tolist() == [command]
 
 
 @pytest.mark.parametrize(("check", "given", "first"), CASES["given"])
