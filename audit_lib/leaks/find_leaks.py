@@ -20,7 +20,6 @@ from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.in_words import counted
 from audit_lib.leaks import candidates
-from audit_lib.leaks.candidates import IN_USE, is_kind, reads_as_name, reads_as_words, use_of
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
@@ -87,15 +86,9 @@ def find_leaks(
     sightings = tabulate_sightings(found, search, values, owners, policy)
     coverage = search.coverage(values, targets)
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
-    aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
-    # Browsers are given what settings of a frontend hold, unless a provider issued it, or by its name.
-    named = targets[targets["kind"].eq("pattern") & targets["provider"].isin(("", "Google"))]
-    named = named[~named["names"].map(partial(is_kind, "name of no public key")).astype(bool)]
-    given = sightings["path"].map(partial(is_kind, "settings of a frontend")).astype(bool)
-    aside |= dict.fromkeys(
-        {*sightings.loc[given, "fingerprint"]}.intersection(named["fingerprint"]), "public"
-    )
-    used, how = sightings["path"].map(use_of).eq(IN_USE), sightings["fingerprint"].map(aside)
+    aside = _aside_of(shapes, targets, sightings)
+    used = sightings["path"].map(candidates.use_of).eq(candidates.IN_USE)
+    how = sightings["fingerprint"].map(aside)
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
     leaks, places = tabulate_leaks(
         seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
@@ -109,6 +102,18 @@ def find_leaks(
     other = leaks["force"].eq(NOT_IN_FORCE) & leaks["provider"].eq("") & ~leaks["fingerprint"].isin(earlier)
     aside |= dict.fromkeys(leaks.loc[other, "fingerprint"], OTHERS)
     return LeakAudit(leaks, places, coverage, aside)
+
+
+def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.DataFrame) -> dict[str, str]:
+    """`Shape.aside` of each value; browsers are given what a frontend's settings hold, but for secrets."""
+    aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
+    named = targets[
+        targets["kind"].eq("pattern")
+        & targets["provider"].isin(("", "Google"))
+        & ~targets["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
+    ]
+    given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
+    return aside | dict.fromkeys({*sightings["fingerprint"][given]} & {*named["fingerprint"]}, "public")
 
 
 def leak_targets(
@@ -163,7 +168,7 @@ def leak_targets(
 def _is_shown(value: str) -> bool:
     frame = re.match(r"[\"']?-----BEGIN [A-Z ]*PRIVATE KEY-----", value)
     chosen = candidates.is_default(value) and not strength.looks_generated(value)
-    return not key_line(value.strip("\"'")) if frame else chosen or reads_as_words(value)
+    return not key_line(value.strip("\"'")) if frame else chosen or candidates.reads_as_words(value)
 
 
 def _readings(row: Any, keeper: Keeper) -> list[str]:
@@ -235,7 +240,7 @@ def with_found(
 
 def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -> set[str]:
     """Of the names those that variables may have, and that share no twelve characters with a strong value."""
-    possible = {name for name in names if reads_as_name(name)}
+    possible = {name for name in names if candidates.reads_as_name(name)}
     strong = {value for value in held if keeper.ask(value, strength.strength_bits) >= _STRONG_BITS}
     return possible - Redactor.of(keeper, strong).texts(possible).keys()
 

@@ -269,8 +269,8 @@ def tabulate_exposure(
 def tabulate_leaked_secrets(
     found: LeakAudit, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
 ) -> pd.DataFrame:
-    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. Of
-    GATHERED are what nobody names, passwords chosen there, and what was never shown to be in use."""
+    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. One of
+    GATHERED is the secret of what nobody names, of passwords in the same places, of what was never in use."""
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
@@ -295,8 +295,7 @@ def tabulate_leaked_secrets(
     exposed.loc[group.notna(), [*unsaid]] = [*unsaid.values()]
     other = leaks["fingerprint"].map(found.aside).eq(OTHERS)
     chosen = leaks.assign(secret=leaks["leak_id"].map(alone).mask(other, OTHERS), reason=CHOSEN, **unsaid)
-    chosen = chosen[chosen["kind"].eq("possible") & chosen["secret"].notna()]
-    exposed = pd.concat([exposed, chosen], ignore_index=True)
+    exposed = pd.concat([exposed, chosen.query("kind == 'possible' and secret.notna()")], ignore_index=True)
     ranked = exposed.assign(
         rank=exposed["status"].map(STATUSES.index),
         elsewhere=exposed["environment"].ne(PRODUCTION),
@@ -321,9 +320,7 @@ def _secret_row(
     path = max(there.loc[there["leak_id"].eq(ids[0]), "path"], key=use_of, default="")
     providers = ", ".join(sorted({*worst["provider"]} - {""}))
     title = few(worst["variable"].unique(), 3) if secret in GATHERED else secret
-    told = (
-        f" ({providers})" if providers else f" in {path}" if is_kind("general word", secret) and path else ""
-    )
+    told = f" in {path}" if path and is_kind("general word", secret) else ""
     return {
         "secret": secret,
         "environment": held[0][0] if held and status == STATUSES[0] else "",
@@ -332,7 +329,7 @@ def _secret_row(
         "covers": tuple((secret, *place) for place in held),
         "leak_ids": ", ".join(ids),
         "providers": providers,
-        "named": title + told,
+        "named": title + (f" ({providers})" if providers else told),
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(there, ids[0]),
         "first_at": worst["first_at"].iloc[0],
@@ -363,11 +360,9 @@ def _first_places(places: pd.DataFrame, leading: str = "") -> str:
 def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
     """`ChosenPasswords`: what a file in use holds, in the order of `Leaks`, what many choose in one row."""
     places = found.places[found.places["path"].map(use_of).eq(IN_USE)]
-    leaks = found.leaks.assign(aside=found.leaks["fingerprint"].map(found.aside))
-    possible = leaks[
-        leaks["kind"].eq("possible") & leaks["aside"].ne(OTHERS) & leaks["leak_id"].isin(places["leak_id"])
-    ]
-    names = possible["variable"].mask(possible["aside"].eq("default"), COMMON)
+    possible = found.leaks.query("kind == 'possible' and leak_id in @places.leak_id")
+    aside = possible["fingerprint"].map(found.aside)
+    names = possible["variable"].mask(aside.eq("default"), COMMON).where(aside.ne(OTHERS))
     return ChosenPasswords.of(
         {
             "variable": name,

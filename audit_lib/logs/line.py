@@ -391,8 +391,7 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
     fields = [kinds.get(name, "token") for name in names]
     if names[:2] == ["date", "time"]:
         fields[:2] = ["time"]
-    row = " ".join(f"{{{name}}}" for name in fields) + "{end}"
-    rows = (row, "#{dotted}: {text}")
+    rows = (" ".join(f"{{{name}}}" for name in fields) + "{end}", "#{dotted}: {text}")
     bodies = tuple(Block("declared columns", parse_template(each), whole=True) for each in rows)
     return replace(formats, prefixes=(), bodies=bodies, messages=(), words={**formats.words, "possible": {}})
 
