@@ -322,7 +322,9 @@ def tabulate_sightings(
             "fingerprint": owners.get(one.fingerprint, one.fingerprint), "matched": one.matched,
             "encoding": one.encoding, "path": scrub(where.get("path", origin.path)) + inside, "line": line,
             "logged_at": None if origin.member else times.get((origin.path, one.line)),
+            # In the history a line moves from commit to commit; in a file each is one to go to.
             "own_line": "" if row["commit"] else str(line),
+            # The same content at two commits is one occurrence.
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
         })  # fmt: skip
     frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])

@@ -159,6 +159,7 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
             return
         except GitFailed as failed:
             reading.faults.append(str(failed))
+        # What follows the last that came is what git gave up on, or known to be missing.
         gone = set(reading.missing)
         left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
         reading.missing += left[:1]
@@ -179,6 +180,7 @@ class History:
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
+        # If some are broken git gives the ids alone: which, is said when they are read.
         layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
         for layout in layouts if history.there else ():
             history.faults.clear()
@@ -212,6 +214,7 @@ class History:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
+        # Of a path that was taken away the object is all zeros.
         return {oid: put for oid, put in places.items() if oid.strip("0")}
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:

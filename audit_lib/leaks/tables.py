@@ -274,12 +274,7 @@ def tabulate_leaked_secrets(
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
-    first = places["leak_id"].map(places.drop_duplicates("leak_id").set_index("leak_id")["path"])
-    paths = [  # of a page that was built of a document that of the document
-        path if commit and f"/{path}".endswith(f"/{page}") else page
-        for path, page, commit in zip(first, places["path"], places["commit"], strict=True)
-    ]
-    uses = pd.Series(map(use_of, paths, names), places.index, dtype=int)
+    uses = pd.Series(map(use_of, places["path"], names), places.index, dtype=int)
     alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
     ours = by_id["kind"].eq("leak") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
     reached = places["place"].ne(UNREACHABLE) | places["leak_id"].isin(by_id.index[ours])

@@ -49,7 +49,8 @@ def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
 
 
 def may_log_in(route: str) -> bool:
-    """Whether a route looks like one that logs people or programs in, or like the step that checks a code."""
+    """Whether a route looks like one that logs people or programs in, or like the step that checks a code;
+    one that ends a session, signs up or resets a password does not."""
     return bool(
         _PATTERNS["route"].fullmatch(route)
         and _PATTERNS["logs_in"].search(route)

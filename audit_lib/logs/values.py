@@ -137,7 +137,8 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back.
+    before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back: a
+    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)

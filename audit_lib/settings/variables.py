@@ -77,7 +77,8 @@ def likely_kind(
     the names `beside` it, too: what has the secret of an access key there is the key's id.
 
     The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
-    Where every value is `plain`, only a name that is surely a secret's makes a secret.
+    Where every value is `plain`, only a name that is surely a secret's makes a secret. The form `setting` is
+    code's: a switch, a number or a choice; then only a generated value makes a secret.
     """
     seen = {*forms} - {"no value"}
     if "URL with password" in seen:
