@@ -90,9 +90,8 @@ def find_leaks(
     used = sightings["path"].map(candidates.use_of).eq(candidates.IN_USE)
     how = sightings["fingerprint"].map(aside)
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
-    leaks, places = tabulate_leaks(
-        seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
-    )
+    keyed = keeper.key.origin != "throw-away"
+    leaks, places = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
     # Where another value is in force, an earlier one is what the ledger or an env file held.
     earlier = {
         *entries.loc[entries["kind"].ne("example"), "fingerprint"],

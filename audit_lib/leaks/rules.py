@@ -80,13 +80,14 @@ class Rules:
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            shown = expression("label of an example").search(before)
-            if value and not (bare or (by_name and shown)) and not _is_data(text, finding, rule):
-                said = by_name and expression("comment").match(before.rpartition("\n")[2])
-                unused = shown or said or any(start in section for section in idle)
+            shown = by_name and expression("label of an example").search(before)
+            if value and not (bare or shown) and not _is_data(text, finding, rule):
+                unused = any(start in section for section in idle) or (
+                    by_name and expression("comment").match(before.rpartition("\n")[2])
+                )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-                known = ("public", "") if public else ("comment" if unused else "", "" if shown else provider)
+                known = ("public", "") if public else ("comment" if unused else "", provider)
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
         yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
