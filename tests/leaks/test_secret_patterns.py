@@ -74,11 +74,13 @@ def test_a_generated_value_is_found_in_each_notation(path: str, text: str, shape
 
 
 def test_a_long_token_and_a_text_in_utf16_are_found_whole(shapes: Rules) -> None:
-    """Some providers' tokens are longer than a line; an editor may save a text as UTF-16."""
+    """Some tokens are longer than a line, some name themselves; an editor may save a text as UTF-16."""
     value = fake_value("long", 900, MIXED)
     (found,) = shapes.find(f'{{"access_token": "{value}"}}'.encode(), ("a.json",))
     assert found.fingerprint == shapes.keeper.fingerprint(value)
     assert shapes.find(f"API_TOKEN={fake_value('wide')}\r\n".encode("utf-16"), ("a.env",))
+    (own,) = shapes.find(f'Client("shop_oat_{fake_value("own", 40, MIXED)}")'.encode(), ("sdk/app.py",))
+    assert own.name == "shop_oat"
 
 
 def test_what_is_hardly_a_secret_in_use_is_known(shapes: Rules) -> None:
