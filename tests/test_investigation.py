@@ -12,6 +12,7 @@ from audit_lib.incident.look import pick
 from audit_lib.investigation import Investigation, open_incident
 from audit_lib.ledger import Draft, append
 from audit_lib.ledger.keys import demo_key
+from audit_lib.report.figures import png
 from tests.support.fakes import fake_value
 from tests.support.planted_incidents import (
     AS_OF,
@@ -187,6 +188,7 @@ def test_the_timeline_holds_deploys_and_revocations(tmp_path: Path, sample: Inve
     assert told["at"].isna().all()
 
 
+@pytest.mark.filterwarnings("error")
 def test_the_figure_has_a_close_up_of_an_episode(sample: Investigation) -> None:
     """An outage within a week has axes of its own, with a mark for each request that failed in it."""
     sample.look(since="2026-09-23", until="2026-09-28")
@@ -195,3 +197,5 @@ def test_the_figure_has_a_close_up_of_an_episode(sample: Investigation) -> None:
     marks = [len(line.get_xdata()) for line in close.get_lines() if line.get_marker() == "x"]
     assert sum(marks) == 45
     assert "refused" in axes.figure.get_label()
+    sample.look(since="2026-09-23", until="2026-09-27T02:00")
+    assert png(sample.plot_timeline())  # four days and two hours fit no step of nine ticks

@@ -247,7 +247,7 @@ def _draw_lane(axes: Axes, here: pd.DataFrame, height: int, colour: str, window:
 def _set_lanes(axes: Axes, window: Window, lanes: list[str]) -> None:
     axes.set(xlim=(window.since, window.until), ylim=(max(len(lanes), 1) - 0.4, -0.8))
     axes.set_yticks(range(len(lanes)), lanes, fontsize=7)
-    locator = dates.AutoDateLocator(maxticks=9)  # type: ignore[no-untyped-call]
+    locator = dates.AutoDateLocator(maxticks=11)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     axes.grid(axis="both")
