@@ -103,7 +103,7 @@ class Opened(NamedTuple):
 
     def instant(self, as_of: str) -> datetime:
         """The instant that a text names; of "" the sample's own, else now."""
-        return settings.instant_of(self.project, as_of or self.project.pinned_as_of or clock.iso(self.at))
+        return clock.parse_instant(as_of or self.project.pinned_as_of or clock.iso(self.at), "as_of")
 
     def read(self, key: Key | None = None, as_of: datetime | None = None) -> read_project.ProjectRead:
         """The project as of an instant, by default now. From now on no output holds a value of it."""

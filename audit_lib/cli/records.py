@@ -6,7 +6,6 @@ import secrets
 import shlex
 import sys
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from audit_lib import settings
-from audit_lib.base import clock, errors, frames, git
+from audit_lib.base import clock, errors, frames
 from audit_lib.base.in_words import counted, few, nearest
 from audit_lib.cli import open_project as cli
 from audit_lib.ledger import Entry, chain, keys, timeline
@@ -68,22 +67,20 @@ def _main_place(policy: settings.Policy) -> str:
 
 
 def _write_settings(context: cli.Opened, project: settings.Project, logins: list[str]) -> None:
-    policy, entries, public = context.policy, context.read().entries, set()
+    policy, entries = context.policy, context.read().entries
     known = entries[entries["kind"].eq("env file") & entries["loader"].ne("")]
     guesses, unread = list[dict[str, Any]](), list(map(str, project.not_searched))
     if policy.name == "generic":
-        with suppress(git.GitFailed):
-            public = git.tracked(project.root)
         code = variables.read_code(project)
-        guesses = discover.guess_variables(project, policy, code, public)
+        guesses = discover.guess_variables(project, policy, code)
         beyond, most = code.files - variables.MAX_CODE_FILES, f"{variables.MAX_CODE_FILES:,}"
         unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
     loaders = dict(zip(known["source"], known["loader"], strict=True))
     text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
-    amount = counted(len(guesses or policy.secrets), "variable")
-    cli.say(f"audit.toml: written, {amount} by the policy {policy.name}: check the guesses")
+    amount = f"{counted(len(guesses or policy.secrets), 'variable')} by the policy {policy.name}"
+    cli.say(f"audit.toml: written, {amount}: check the guesses, environments first")
     cli.say(
         *(variables.shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
         lead="not named in audit.toml, because of the characters in its name: ",

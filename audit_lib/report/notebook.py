@@ -32,7 +32,7 @@ from audit_lib.secrecy.identities import MODES
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.seal import Classes
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import choose_policy, instant_of, load_project
+from audit_lib.settings import choose_policy, load_project
 from audit_lib.settings.models import AS_JSON
 
 
@@ -59,7 +59,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
         "project": project,
         "policy": choose_policy(project, parameters.get("policy", "")),
         "keeper": keeper,
-        "as_of": instant_of(project, parameters.get("as_of") or project.pinned_as_of or now),
+        "as_of": parse_instant(parameters.get("as_of") or project.pinned_as_of or now, "as_of"),
         "given": AS_JSON.validate_json(run.get("given", "[]")),
     }
 

@@ -7,7 +7,6 @@ nobody wrote yet, `variables` and `platform_files` what the project's files say.
 from audit_lib.settings.load import (
     bundled_policy as bundled_policy,
     choose_policy as choose_policy,
-    instant_of as instant_of,
     load_policy as load_policy,
     load_project as load_project,
 )

@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ MAX_SOURCES = 200
 _OBTAIN = "its provider's console"
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
 _PATTERNS: dict[str, str] = _DATA.pop("patterns")
+_SAYS_ENVIRONMENT = re.compile(_PATTERNS.pop("says")).search
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
 _IN_FOLDERS = {"production": _WORDS["production"], "staging": _WORDS["staging"]}
 _IN_NAMES = _IN_FOLDERS | {name: _WORDS[f"{name}_in_names"] for name in ("production", "development")}
@@ -33,8 +34,16 @@ def discover(project: Project) -> Project:
     """
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
-    written = dict(variables.texts(project, (str(path) for path in found if is_env_like(path)), []))
-    env = {str(path): env_source(path, written.get(str(path), "")) for path in found if is_env_like(path)}
+    like = {str(path): path for path in found if is_env_like(path)}
+    written = dict.fromkeys(like, "") | dict(variables.texts(project, like, []))
+    # Who has production's file here has its others here, too: its line speaks for those that say nothing.
+    said = "\n".join(
+        line[0]
+        for path in like
+        if env_source(like[path], "ENV=prod") != env_source(like[path])
+        and (line := _SAYS_ENVIRONMENT(written[path]))
+    )
+    env = {path: env_source(like[path], f"{written[path]}\n{said}") for path in like}
     scripts = (path for path in written if path.endswith(".envrc"))
     aside = {path for path in scripts if not re.search(_PATTERNS["sets"], written[path])}
     aside |= {path for path in env if env[path].example and re.search(_PATTERNS["aside"], path)}
@@ -43,18 +52,20 @@ def discover(project: Project) -> Project:
     named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
     patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in patterns.items()}
-    pairs: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-        "env files": ({source.path: source for source in project.env_sources}, env),
-        "log folders": ({source.pattern: source for source in project.log_sources}, logs),
-    }
-    sources = []
-    for word, (layout, there) in pairs.items():
-        # A layout of which nothing is there belongs to another application: its gaps would be noise.
-        some = list((layout | there | layout if layout.keys() & there.keys() else there or layout).values())
-        if (beyond := len(some) - MAX_SOURCES) > 0:
-            left_out.append(Fault("discovery", f"left out {beyond} {word} beyond the first {MAX_SOURCES}"))
-        sources.append(tuple(some[:MAX_SOURCES]))
-    return replace(project, env_sources=sources[0], log_sources=sources[1], not_searched=tuple(left_out))
+    return replace(
+        project,
+        env_sources=_kept("env files", {one.path: one for one in project.env_sources}, env, left_out),
+        log_sources=_kept("log folders", {one.pattern: one for one in project.log_sources}, logs, left_out),
+        not_searched=tuple(left_out),
+    )
+
+
+def _kept(word: str, layout: dict[str, Any], there: dict[str, Any], left_out: list[Fault]) -> tuple[Any, ...]:
+    # A layout of which nothing is there belongs to another application: its gaps would be noise.
+    some = list((layout | there | layout if layout.keys() & there.keys() else there or layout).values())
+    if (beyond := len(some) - MAX_SOURCES) > 0:
+        left_out.append(Fault("discovery", f"left out {beyond} {word} beyond the first {MAX_SOURCES}"))
+    return tuple(some[:MAX_SOURCES])
 
 
 def is_env_like(path: PurePosixPath) -> bool:
@@ -80,7 +91,7 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not words)
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
-    said = ENVIRONMENTS[-1] if re.search(_PATTERNS["production"], text) else ENVIRONMENTS[0]
+    said = ENVIRONMENTS[-1 if (line := _SAYS_ENVIRONMENT(text)) and line[1] else 0]
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
     return EnvSource(
         environment="" if example else environment,
@@ -123,40 +134,39 @@ def service_of(path: PurePosixPath) -> str:
 def service_of_variable(
     places: Iterable[variables.Mention], set_in: Mapping[str, int], project: Project
 ) -> str:
-    """The service of a variable: of the env file that names it and is nearest above the code that reads it,
-    of several the one with the most variables; else of any env file that is nearest above it. `set_in` gives
-    for each env file that names it how many variables the file names."""
+    """The service of a variable: of the env file that names it, an example only if no other does, and is
+    nearest above the code that reads it, of several the one with the most variables; else of the env file
+    that is nearest above it. `set_in` gives for each that names it how many variables it names."""
     path = PurePosixPath(min(places).path)
-    services = {source.path: source.service for source in project.env_sources}
+    sources = {source.path: source for source in project.env_sources}
     # How near the folder that each serves, as that above env/, is above the code; else -1.
     depths = {}
-    for one in services:
+    for one in sources:
         folder = PurePosixPath(one).parent
         while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
             folder = folder.parent
         depths[one] = len(folder.parts) if path.is_relative_to(folder) else -1
-    if candidates := sorted(set_in) or [one for one in depths if depths[one] >= 0]:
+    in_force = [one for one in sorted(set_in) if not sources[one].example]
+    if candidates := in_force or sorted(set_in) or [one for one in depths if depths[one] >= 0]:
         size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
-        return services[max(candidates, key=lambda one: (depths[one], size[one]))]
+        return sources[max(candidates, key=lambda one: (depths[one], size[one]))].service
     # Of code that no env file serves: the nearest folder of its own build, else the whole.
     manifests = product(path.parents, _WORDS["manifests"])
     built = (folder for folder, name in manifests if (project.root / folder / name).is_file())
     return service_of(next(built, PurePosixPath()) / path.name)
 
 
-def guess_variables(
-    project: Project, generic: Policy, code: variables.CodeRead, tracked: Collection[str] = ()
-) -> list[dict[str, Any]]:
-    """What each variable seems to be that an example names or the code reads, by service, then name.
+def guess_variables(project: Project, generic: Policy, code: variables.CodeRead) -> list[dict[str, Any]]:
+    """What each variable seems to be that an env file holds or the code reads, by service, then name.
 
     A guess has keys of a [[secret]]; `pair`, the same name without or with a public prefix, else ""; and the
-    `places` of its name. Names in an env file are read if git tracks it, as public as an example's.
+    `places` of its name. Left out is a setting that code alone has and can do without, or that only an env
+    file has which is no example.
     """
-    public = {source.path for source in project.env_sources if source.example or source.path in tracked}
+    examples = {source.path for source in project.env_sources if source.example}
     held, read = variables.env_variables(project), variables.asked_of_owner(project, code)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
-    seen = {name: [place for place in held.get(name, ()) if place.path in public] for name in {*held, *read}}
-    names = {name for name in seen if seen[name] or read.get(name)}
+    names = {name for name in {*held, *read} if held.get(name) or read.get(name)}
     guesses = []
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
@@ -167,19 +177,21 @@ def guess_variables(
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}
-        named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*seen[name], *reads))
-        guesses.append(
-            {
-                "name": name,
-                "service": service_of_variable(reads or seen[name], set_in, project),
-                "kind": kind,
-                "component": component,
-                "required": "always" if needed else "optional",
-                "obtain": _OBTAIN if kind == "secret" and variables.is_issued(name, project.name) else "",
-                "pair": next((other for other in others if other in names), ""),
-                "places": few(named_at, 3),
-            }
-        )
+        by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in.keys()
+        named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*places, *reads))
+        if "secret" in (kind, by_name) or needed or (set_in and shown):
+            guesses.append(
+                {
+                    "name": name,
+                    "service": service_of_variable(reads or places, set_in, project),
+                    "kind": kind,
+                    "component": component,
+                    "required": "always" if needed else "optional",
+                    "obtain": _OBTAIN if kind == "secret" and variables.is_issued(name, project.name) else "",
+                    "pair": next((other for other in others if other in names), ""),
+                    "places": few(named_at, 3),
+                }
+            )
     return sorted(guesses, key=lambda guess: (guess["service"], guess["name"]))
 
 

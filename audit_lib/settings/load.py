@@ -6,12 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from audit_lib.base import bounded, cache, clock, files
+from audit_lib.base import bounded, cache, files
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.secrecy.strength import looks_generated
 from audit_lib.settings import discover, keys
@@ -142,9 +141,8 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         is_own = place == "audit.toml" and cache.recall_state("samples").get(str(root)) == _identity(root)
         BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
-    return replace(
-        project if configured else discover.discover(project), configured=configured, ledger=ledger
-    )
+    found = project if configured else discover.discover(project)
+    return replace(found, configured=configured, ledger=ledger)
 
 
 def _layout_of(root: Path) -> tuple[Path, str]:
@@ -211,12 +209,6 @@ def is_configured(root: Path) -> bool:
     return bool(given_layout(root)) or any(os.path.lexists(root / place) for place in PLACES)
 
 
-def instant_of(project: Project, as_of: str) -> datetime:
-    """The instant that is audited: the one given, else the sample's own, or `BadInput`."""
-    BadInput.unless(as_of or project.pinned_as_of, "as_of", "is required: a date such as 2026-09-30")
-    return clock.parse_instant(as_of or project.pinned_as_of, "as_of")
-
-
 def choose_policy(project: Project, override: str = "") -> Policy:
     """The policy that `--policy` names, bundled or a file; else what audit.toml demands over what it extends.
 
@@ -236,10 +228,8 @@ def _recognised(project: Project) -> str:
     others = [bundled_policy(name) for name in BUNDLED if name != GENERIC]
     wanted = {name for policy in others for name in policy.recognised_by}
     held = {*env_variables(project), *read_code(project, wanted).variables}
-    return next(
-        (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by)),
-        GENERIC,
-    )
+    like = (one.name for one in others if 2 * len(held & {*one.recognised_by}) >= len(one.recognised_by))
+    return next(like, GENERIC)
 
 
 def given_layout(root: Path) -> Path | None:
@@ -289,10 +279,8 @@ def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
     lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
-        lines += [
-            *_lines("audit.toml: ", project),
-            f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}",
-        ]
+        lines += _lines("audit.toml: ", project)
+        lines.append(f"policy: from = {'bundled' if policy.path.parent == POLICIES else own}")
         if project.formats:
             try:
                 digest = files.read_source(project.root, project.formats, LARGEST_FORMATS).sha256

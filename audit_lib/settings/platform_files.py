@@ -169,8 +169,9 @@ def _inside(folder: str, text: str) -> str:
 def image_rows(project: Project, dockerfile: str, context: str, env_files: list[str]) -> Iterator[Row]:
     """Of each env file in the context of a Dockerfile whether it stays out of the image."""
     if not context:
-        reason = "it is built from a folder that is not known"
-        yield _row("image context", dockerfile, "unknown", reason=reason)
+        yield _row(
+            "image context", dockerfile, "unknown", reason="it is built from a folder that is not known"
+        )
         return
     text, left_out = _text(project, dockerfile), _left_out(project, dockerfile, context)
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):

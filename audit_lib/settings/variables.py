@@ -83,8 +83,8 @@ def likely_kind(
     seen = {*forms} - {"no value"}
     if "URL with password" in seen:
         return "secret", "password"
-    by_code = seen & {"setting", "generated"} == {"setting"}
-    if by_code or _matches(name, policy.public_names) or _matches(name, _KINDS["not_secret"]):
+    is_none = "generated" not in seen and ("setting" in seen or _matches(name, _KINDS["named"]))
+    if is_none or _matches(name, policy.public_names) or _matches(name, _KINDS["not_secret"]):
         return "setting", "whole"
     pair = re.fullmatch(_PATTERNS["key_id"], name)
     if pair and "generated" not in seen and any(pair[1] + end in beside for end in _KINDS["key_secrets"]):

@@ -74,7 +74,8 @@ def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
     rules = [(r.service, r.name, r.kind, r.component, r.required) for r in policy.secrets]
     assert "\n".join(" ".join(rule) for rule in rules) == CASES["guesses"]
     text = (shop / "audit.toml").read_text("utf-8")
-    assert "# Seen in .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
+    assert "# Seen in .env:1, .env.example:1, shop/settings.py:4\n[[secret]]\n" in text
+    assert 'path = ".env"\nenvironment = "development"  # guess: is it production\'s?\n' in text
     guessed = [line for line in text.splitlines() if re.match(r"(service|kind|required|component) ", line)]
     assert [line.endswith("# guess") for line in guessed] == [True] * len(guessed) != []
     secrets = [rule for rule in policy.secrets if rule.kind == "secret"]
@@ -106,7 +107,7 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
 
 
 def test_no_value_is_written_or_printed(tmp_path: Path) -> None:
-    """Neither the file nor the output holds a value, or a name that only a live file has."""
+    """Neither the file nor the output holds a value, or the name of a setting that only a live file has."""
     shop = django_vue(tmp_path / "shop")
     result = run_init(shop)
     lines = (shop / ".env").read_text("utf-8").splitlines()
@@ -186,7 +187,7 @@ def test_logins_are_proposed_as_comments(application: Application, tmp_path: Pat
 
 SECRETS = {
     *("DATABASE_URL", "DB_PASSWORD", "OAUTH_CLIENT_SECRET", "PARTNER_FEED", "REDIS_AUTH"),
-    *("SALT", "SEARCH_PASSWORD", "SEARCH_URL", "SECRET_KEY_BASE"),
+    *("MAIL_PASSWORD", "QUEUE_PASSWORD", "SALT", "SEARCH_PASSWORD", "SEARCH_URL", "SECRET_KEY_BASE"),
 }
 
 
@@ -244,13 +245,11 @@ def test_what_compose_files_set_is_named(tmp_path: Path) -> None:
     assert (refused.exit_code, "--env production/backend=FILE" in refused.stderr) == (2, True)
 
 
-def test_names_in_a_tracked_env_file_are_told(tmp_path: Path) -> None:
-    """What git tracks is as public as an example: its names are told, those of other files are not."""
-    plot = new_plot(tmp_path / "shop")
-    plot.commit("env/db.env", f"POSTGRES_PASSWORD={DB}\n")
-    plot.commit("env/web.env", f"DB_PASSWORD={DB}\n")
-    plot.file("env/private.env", f"OTHER_PASSWORD={ODD}\n")
-    assert set(rules_of(init(plot.root))) == {"DB_PASSWORD", "POSTGRES_PASSWORD"}
+def test_secrets_that_only_an_env_file_has_are_named(tmp_path: Path) -> None:
+    """Who keeps a key in .env alone declares it, too; a setting that no code reads needs no block."""
+    live = f"OTHER_PASSWORD={ODD}\nOTHER_LIMIT=10\n"
+    rules = rules_of(init(write(tmp_path / "shop", {"env/private.env": live})))
+    assert [(name, rule["kind"]) for name, rule in rules.items()] == [("OTHER_PASSWORD", "secret")]
 
 
 def test_nothing_asks_for_a_setting_or_a_guide(shop: Path) -> None:
@@ -261,7 +260,7 @@ def test_nothing_asks_for_a_setting_or_a_guide(shop: Path) -> None:
     assert load_project(shop).guide == ""
     assert not findings[findings["check"].eq("source-not-read")]["evidence"].str.contains("guide").any()
     reused = findings[findings["check"].eq("reused-across-names")].set_index("subject")["remedy"]
-    assert reused.index.unique().tolist() == ["REDIS_AUTH=QUEUE_PASSWORD", "DATABASE_URL=DB_PASSWORD"]
+    assert reused.index.unique().tolist() == ["QUEUE_PASSWORD=REDIS_AUTH", "DATABASE_URL=DB_PASSWORD"]
     assert reused["DATABASE_URL=DB_PASSWORD"].startswith("If they are one credential, add equals = ")
 
 

@@ -42,6 +42,14 @@ def test_a_line_says_the_environment(path: str, text: str, environment: str) -> 
     assert env_source(PurePosixPath(path), text).environment == environment
 
 
+@pytest.mark.parametrize(("files", "environments"), ROWS["neighbours"])
+def test_a_neighbour_says_the_environment(files: dict[str, str], environments: str, tmp_path: Path) -> None:
+    """What says no environment is of production if a neighbour that its name does not place is."""
+    project = load_project(write(tmp_path, files))
+    held = [one.environment for one in project.env_sources if not one.example]
+    assert " ".join(held) == environments
+
+
 def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
     """Of an empty folder the guide's four files, its logs and render.yaml are expected, be they links."""
     (tmp_path / "backend").mkdir()
@@ -98,21 +106,19 @@ def test_bounds_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
-    """Of each variable that an example names or the code reads; those of an env file that git does not track
-    are nobody's business. The text is an audit.toml with the files that are there."""
+    """Of each secret that an env file holds or the code reads, and of what else the owner sets or must set:
+    no block for a setting that only code has. The text is an audit.toml with the files that are there."""
     project = load_project(write(tmp_path / "shop", dict(ROWS["shop"])))
     generic = bundled_policy("generic")
     guesses = guess_variables(project, generic, variables.read_code(project))
     names = ("service", "name", "kind", "component", "required", "obtain", "pair", "places")
     assert [[guess[name] for name in names] for guess in guesses] == ROWS["guesses"]
-    tracked = guess_variables(project, generic, variables.read_code(project), {"web/config/.env"})
-    assert [guess["name"] for guess in tracked if guess not in guesses] == ["LOCAL_KEY"]
     loaders = {"web/config/.env": "next"}
     text = first_audit_toml(project, "generic", guesses=guesses, loaders=loaders, logins=["# asked"])
     written = tomllib.loads(text)
     assert (text[-1], "# asked" in text) == ("\n", True)
-    assert [block["path"] for block in written["env"]] == ["web/.env.example", "web/config/.env"]
-    assert written["env"][1]["loader"] == "next"
+    files = [["auth/.env.example", None], ["web/.env.example", None], ["web/config/.env", "next"]]
+    assert [[block["path"], block.get("loader")] for block in written["env"]] == files
     assert [block["name"] for block in written["secret"]] == [guess["name"] for guess in guesses]
 
 

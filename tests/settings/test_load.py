@@ -4,14 +4,13 @@ import os
 import random
 import re
 import tomllib
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.settings import bundled_policy, choose_policy, instant_of, load, load_policy, load_project
+from audit_lib.settings import bundled_policy, choose_policy, load, load_policy, load_project
 from audit_lib.settings.load import DEFAULT_LAYOUT, difference, digest_of_difference, dump, guide_rules
 from audit_lib.settings.models import BUNDLED, POLICIES, DeploySource, EnvSource, LogSource, Policy
 from tests.support.applications import write
@@ -102,15 +101,6 @@ def test_an_audit_toml_says_where_everything_is(tmp_path: Path) -> None:
     )
     assert project.deploy_sources == (DeploySource("evidence/deploys*.json", "web", "production"),)
     assert (project.configured, project.ledger_dir) == (True, tmp_path / "elsewhere")
-
-
-def test_the_instant_is_the_one_given_or_the_sample_s(tmp_path: Path) -> None:
-    """An instant that is given counts; without any nothing is audited."""
-    project = load_project(tmp_path)
-    sample = replace(project, pinned_as_of="2026-09-30")
-    assert [instant_of(sample, given).day for given in ("2026-10-02", "")] == [2, 30]
-    with pytest.raises(BadInput, match="as_of: is required"):
-        instant_of(project, "")
 
 
 def test_an_audit_toml_may_lie_in_the_audit_folder(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from audit_lib.audit import Audit
-from audit_lib.base.clock import Quarter
+from audit_lib.base.clock import Quarter, parse_instant
 from audit_lib.ledger.keys import key_of
 from audit_lib.secrecy.keeper import Keeper
-from audit_lib.settings import GivenValues, Project, choose_policy, instant_of
+from audit_lib.settings import GivenValues, Project, choose_policy
 
 
 def run_audit(
@@ -23,7 +23,7 @@ def run_audit(
     **parameters: Any,
 ) -> Audit:
     """The audit of a quarter, by default the sample's; `parameters` are those of the notebook."""
-    moment = instant_of(project, as_of)
+    moment = parse_instant(as_of or project.pinned_as_of, "as_of")
     return Audit(
         project=project,
         policy=choose_policy(project, policy),
