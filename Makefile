@@ -68,7 +68,7 @@ docs: .venv/dev ## Renew the generated parts of docs/
 	@$(BIN)/python -m tests.support.write_docs
 
 picture: ## Renew docs/review.png (needs chromium)
-	@chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,740 --screenshot=docs/review.png "file://$(CURDIR)/reports/sample-2026Q3/report.html" 2>/dev/null
+	@chromium --headless --no-sandbox --hide-scrollbars --window-size=1280,640 --screenshot=docs/review.png "file://$(CURDIR)/reports/sample-2026Q3/report.html" 2>/dev/null
 
 lint: .venv/dev ## ruff, mypy, notebooks, structure
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy audit_lib
