@@ -79,8 +79,10 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")
 
-    amount = f"{counted(len(guesses or policy.secrets), 'variable')} by the policy {policy.name}"
-    cli.say(f"audit.toml: written, {amount}: check the guesses, environments first")
+    cli.say(
+        f"audit.toml: written, {counted(len(guesses or policy.secrets), 'variable')} by the policy "
+        f"{policy.name}: check the guesses, environments first"
+    )
     cli.say(
         *(variables.shown(one.path) for one in project.env_sources if settings_keys.path_fault(one.path)),
         lead="not named in audit.toml, because of the characters in its name: ",

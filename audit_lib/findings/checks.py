@@ -196,9 +196,9 @@ def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
 
 
 def with_lacking(ownership: Rows, tables: Tables) -> Rows:
-    """The secrets that a place may hold, with `lacking`: what the policy does not say of each, in words."""
+    """The secrets that a place holds or must, with `lacking`: what the policy does not say of each."""
     held = tables["inventory"]
-    ownership = ownership[ownership["secret"].isin(held.loc[HELD(held), "secret"])]
+    ownership = ownership[ownership["secret"].isin(held.loc[(PRESENT | HELD & DEMANDED)(held), "secret"])]
     lacking = [
         [word for column, word in DESCRIBED.items()
          if not getattr(row, column) and not (column == "period_reason" and row.max_age_days is None)]

@@ -1,5 +1,6 @@
 """What was rotated in a period, by whom, proved or only claimed; and what was recorded as revoked."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
@@ -38,16 +39,13 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     Proved: the ledger saw another value before and this one after. Claimed: only a record says so. Not
     recorded: it was seen, and nobody said who did it. Instants are the ledger's own clocks, not widened.
     """
-    proved, found = set[str](), list[dict[str, Any]]()
-    for stay in tenures(ledger):
-        if stay.absent and stay.absent.fingerprint:
-            places = [seen.place for seen in (stay.absent, stay.first, stay.claim) if seen]
-            proof, evidence = "not recorded", ", ".join(dict.fromkeys(places))
-            if stay.claim:
-                proof = "proved"
-                proved.add(stay.claim.place)
-            bounds = stay.absent.at, stay.first.at
-            found.append(_row(stay.home, *bounds, stay.claim, proof=proof, evidence=evidence))
+    changed = [(stay, stay.absent) for stay in tenures(ledger) if stay.absent and stay.absent.fingerprint]
+    proved, found = {stay.claim.place for stay, _ in changed if stay.claim}, list[dict[str, Any]]()
+    for stay, before in changed:
+        places = [seen.place for seen in (before, stay.first, stay.claim) if seen]
+        proof, evidence = "proved" if stay.claim else "not recorded", ", ".join(dict.fromkeys(places))
+        bounds = before.at, stay.first.at
+        found.append(_row(stay.home, *bounds, stay.claim, proof=proof, evidence=evidence))
     found += [
         _row(SecretPlace.named_in(one.body), *claim_interval(one), one, proof="claimed", evidence=one.place)
         for one in ledger.of_kind("rotation")
@@ -90,23 +88,20 @@ class Revocation:
     said: str  # who recorded it when, and with what proof
 
 
-def revocations(ledger: Ledger) -> tuple[Revocation, ...]:
+def revocations(ledger: Ledger) -> Iterator[Revocation]:
     """Every record of a revocation, in order of recording."""
-    links, found = Links(ledger), []
+    links = Links(ledger)
     for entry in ledger.of_kind("revocation"):
         body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
         by, proof = body["by"], body["proof"]
-        found.append(
-            Revocation(
-                SecretPlace.named_in(body),
-                links.now(body["fingerprint"], entry.key_id),
-                claimed_at=at,
-                until=at + timedelta(days=1, seconds=-1) if body["day_only"] else at,
-                place=entry.place,
-                by=by,
-                proof=proof,
-                said=f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; "
-                f"proof: {proof or 'none given'}; the provider was not asked",
-            )
+        yield Revocation(
+            SecretPlace.named_in(body),
+            links.now(body["fingerprint"], entry.key_id),
+            claimed_at=at,
+            until=at + timedelta(days=1, seconds=-1) if body["day_only"] else at,
+            place=entry.place,
+            by=by,
+            proof=proof,
+            said=f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; "
+            f"proof: {proof or 'none given'}; the provider was not asked",
         )
-    return tuple(found)

@@ -95,8 +95,8 @@ def plan_of(
     """The plan for a project that was read, in one environment or in all.
 
     With `leaks` the value is compromised, and the plan names the places alone that hold, or held, a value
-    that leaked: all, if nobody knows where it was. `BadInput` if neither the policy nor the project has such
-    a variable.
+    that leaked, and beside them what is not known: all, if nobody knows where it was. `BadInput` if neither
+    the policy nor the project has such a variable.
     """
     policy, inventory, rule = found.policy, found.inventory, found.policy.rule(secret)
     if rule is None and not (inventory["secret"] == secret).any():
@@ -129,8 +129,12 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     own = found["fingerprint"].isin(values - {None}) | found["variable"].isin(names)
     mine = found[found["kind"].isin(SECRETS) & own]
     leaked = set(mine["fingerprint"].dropna())
-    held = {stay.home for stay in read.stays if stay.fingerprint in leaked}
-    held |= {store.place for store in stores if not leaked or store.fingerprint in {*leaked, None}}
+    held = {
+        *(stay.home for stay in read.stays if stay.fingerprint in leaked),
+        *(store.place for store in stores if not leaked or store.fingerprint in leaked),
+    }
+    near = {place.environment for place in held} or ENVIRONMENTS
+    held |= {store.place for store in stores if not store.fingerprint and store.place.environment in near}
     purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
     return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
 

@@ -161,7 +161,7 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
 
     A guess has keys of a [[secret]]; `pair`, the same name without or with a public prefix, else ""; and the
     `places` of its name. Left out is a setting that code alone has and can do without, or that only an env
-    file has which is no example.
+    file has which is no example. A key that no code reads is a caller's, issued by the application itself.
     """
     examples = {source.path for source in project.env_sources if source.example}
     held, read = variables.env_variables(project), variables.asked_of_owner(project, code)
@@ -170,15 +170,15 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
     guesses = []
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
-        kind, component = variables.likely_kind(
-            name, {place.form for place in (*places, *reads) if place.form}, generic, names
-        )
+        forms = {place.form for place in (*places, *reads)} - {""}
+        kind, component = variables.likely_kind(name, forms, generic, names)
         others = [one for it in prefixes for one in (name.removeprefix(it), it + name) if one != name]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
         set_in = {place.path: sizes[place.path] for place in places}
         by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in.keys()
         named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*places, *reads))
+        issued = kind == "secret" and variables.is_issued(name, project.name if shown else "")
         if "secret" in (kind, by_name) or needed or (set_in and shown):
             guesses.append(
                 {
@@ -187,7 +187,7 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
                     "kind": kind,
                     "component": component,
                     "required": "always" if needed else "optional",
-                    "obtain": _OBTAIN if kind == "secret" and variables.is_issued(name, project.name) else "",
+                    "obtain": _OBTAIN if issued else "",
                     "pair": next((other for other in others if other in names), ""),
                     "places": few(named_at, 3),
                 }

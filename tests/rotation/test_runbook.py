@@ -12,7 +12,7 @@ from audit_lib.rotation.runbook import RotationPlan, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
-from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, sliced
+from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, made_value, sliced
 
 
 def _read(root: Path, policy: Policy) -> ProjectRead:
@@ -71,6 +71,16 @@ def test_scheduled_and_compromised_differ_in_order(app: ProjectRead) -> None:
     assert "roll back" in first
     assert "roll back" not in then
     assert then.index("purge") > then.index("replace")
+
+
+def test_a_leak_is_answered_where_it_is(tmp_path: Path) -> None:
+    """Of an environment that was not supplied there are no steps if another is known to hold what leaked."""
+    leak, project = made_value("JWT_SECRET_KEY", "production"), RotatingProject(tmp_path)
+    project.file("staging", "backend").unlink()
+    for leaked, places in (("", ["production", "staging"]), (leak, ["production"])):
+        (tmp_path / "notes.txt").write_text(leaked)
+        plan = planned(_read(tmp_path, bundled_policy("paiid")), "JWT_SECRET_KEY", compromised=True)
+        assert sorted(store.place.environment for store in plan.stores) == places
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:

@@ -33,10 +33,7 @@ def test_folders_and_names_give_the_service(path: str, service: str, environment
     assert (found.service, found.environment) == (service, environment)
 
 
-@pytest.mark.parametrize(("path", "text", "environment"), [
-    (".env", "A=1\nexport NODE_ENV='production'\n", "production"), (".env", "APP_ENV=local\n", "development"),
-    (".env.dev", "ENVIRONMENT=prod\n", "development"), (".env.staging", "RAILS_ENV=production\n", "staging"),
-])  # fmt: skip
+@pytest.mark.parametrize(("path", "text", "environment"), ROWS["lines"])
 def test_a_line_says_the_environment(path: str, text: str, environment: str) -> None:
     """A file whose name says none is of production if it tells the application so."""
     assert env_source(PurePosixPath(path), text).environment == environment

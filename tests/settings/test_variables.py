@@ -85,6 +85,5 @@ def test_two_names_may_be_of_one_store(name: str, other: str, together: bool) ->
 
 def test_a_provider_s_key_is_told_from_the_application_s_own() -> None:
     """What another issues cannot be made here: a rotation gets it there."""
-    issued = "OPENAI_API_KEY SHOP_STRIPE_API_KEY GOOGLE_CLIENT_SECRET IPINFO_TOKEN STRIPE_SECRET_KEY_2"
-    own = "SHOP_API_KEY INTERNAL_API_KEY SECRET_KEY SHOP_TOKEN CRON_TOKEN GITHUB_WEBHOOK_SECRET GITHUBS_KEY"
-    assert [name for name in f"{issued} {own}".split() if variables.is_issued(name, "shop")] == issued.split()
+    issued, own = NAMES["issued"].split(), NAMES["own"].split()
+    assert [name for name in (*issued, *own) if variables.is_issued(name, "shop")] == issued
