@@ -23,7 +23,7 @@ from audit_lib.leaks import candidates
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
-from audit_lib.leaks.tables import NO_SECRETS, NOT_IN_FORCE, OTHERS, LeakAudit, tabulate_leaks
+from audit_lib.leaks.tables import NO_SECRETS, NOT_IN_FORCE, OTHERS, PRODUCTION, LeakAudit, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.keeper import Keeper
@@ -92,14 +92,17 @@ def find_leaks(
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
     keyed = keeper.key.origin != "throw-away"
     leaks, places = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
-    # Where another value is in force, an earlier one is what the ledger or an env file held.
+    # Where another is in force, one that was held or issued is earlier, and one of an example alone a sample.
     earlier = {
         *entries.loc[entries["kind"].ne("example"), "fingerprint"],
         *sightings.loc[sightings["path"].isin(search.homes), "fingerprint"],
         *[stay.fingerprint for stay in stays],
+        *[shape.fingerprint for shape in shapes if shape.provider],
     }
-    other = leaks["force"].eq(NOT_IN_FORCE) & leaks["provider"].eq("") & ~leaks["fingerprint"].isin(earlier)
-    aside |= dict.fromkeys(leaks.loc[other, "fingerprint"], OTHERS)
+    given = inventory[inventory["environment"].eq(PRODUCTION)].groupby("variable")["fingerprint"]
+    sample = leaks["variable"].map(given.count().eq(given.size())).eq(True) & leaks["kind"].eq("leak")
+    other = leaks["force"].eq(NOT_IN_FORCE) | (leaks["in_force"].eq("") & sample)
+    aside |= dict.fromkeys({*leaks.loc[other, "fingerprint"]} - earlier, OTHERS)
     return LeakAudit(leaks, places, coverage, aside)
 
 
@@ -210,13 +213,14 @@ def target(
 def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
-    """`LeakTargets` with what rules found, and of each text of a chosen password whose value it holds; for
-    `shown_names` what the keeper `held` before."""
+    """`LeakTargets` with what rules found, and whose value a text holds; the keeper `held` others before."""
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
     known = set(targets["fingerprint"])
-    everywhere = {*targets.loc[targets["searched"].eq("everywhere"), "fingerprint"]}
-    everywhere |= {shape.fingerprint for shape in shapes if not shape.text}
+    everywhere = {
+        *targets.loc[targets["searched"].eq("everywhere"), "fingerprint"],
+        *[shape.fingerprint for shape in shapes if not shape.text],
+    }
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):

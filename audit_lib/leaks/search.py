@@ -260,8 +260,7 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """What was found in git with columns of LeakPlaces: each commit and path, or where else it is. Raises
-    `GitFailed` if git cannot say where."""
+    """What was found in git with columns of LeakPlaces: by commit and path, or else. Raises `GitFailed`."""
     wanted = {one.origin.oid or f"/{one.origin.path}" for one in found}
     held: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by blob, or by path
     for oid, put in history.places.items():

@@ -24,7 +24,7 @@ PRODUCTION = "production"
 SECRETS = ("leak", "pattern", "truncated")
 NO_SECRETS = ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
-GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", "values that are not in force")
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", "values that production lacks")
 TESTS, ELSEWHERE, _, UNHELD, PUBLIC, OTHERS = GATHERED
 COMMON, CHOSEN = "passwords that many choose", "somebody may have chosen it"
 FOUND, UNDECIDED = 3, 2  # exit codes
@@ -144,8 +144,7 @@ def tabulate_leaks(
     """`Leaks` and `LeakPlaces`, the most urgent first, of `tabulate_sightings` with `deploys` and no commits
     after `as_of`. By the ledger's `stays` a value that was replaced is known again. The id of a leak follows
     from its fingerprint if `keyed`, under a key that lasts; else from kind, variable, path and a number."""
-    if as_of is not None:
-        sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of))]
+    sightings = sightings[~(sightings["committed_at"] > pd.Timestamp(as_of or "NaT"))]
     known = targets.set_index("fingerprint")[["variable", "provider", "kind", "in_force"]]
     seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
@@ -206,8 +205,8 @@ def with_force(
 def _homes_of(
     leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]
 ) -> list[tuple[SecretPlace, str, str]]:
-    """Places where secrets live that have the leaked value, had it by the ledger, or have its name, each with
-    whether it is in force there and why; but for other services of an environment where it is in force."""
+    """Places of secrets that have the leaked value or its name, or had it by the ledger, each with whether it
+    is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
     holding = {at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint}
@@ -298,15 +297,14 @@ def tabulate_leaked_secrets(
         **{name: exposed["leak_id"].map(by_id[name]) for name in ("provider", "variable")},
     ).sort_values(["rank", "elsewhere", "position", "secret"], kind="stable")
     return LeakedSecrets.of(
-        _secret_row(str(secret), every[every["rank"].eq(every["rank"].min())], every, places)
-        for secret, every in ranked.groupby("secret", sort=False)
+        _secret_row(str(secret), every, places) for secret, every in ranked.groupby("secret", sort=False)
     )
 
 
-def _secret_row(
-    secret: str, worst: pd.DataFrame, every: pd.DataFrame, places: pd.DataFrame
-) -> dict[str, Any]:
-    worst = worst.sort_values(["provider", "position"], ascending=[False, True], kind="stable")
+def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[str, Any]:
+    worst = every[every["rank"].eq(every["rank"].min())].sort_values(
+        ["provider", "position"], ascending=[False, True], kind="stable"
+    )
     ids = list(worst["leak_id"].unique())
     others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])

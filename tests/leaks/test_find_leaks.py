@@ -130,8 +130,7 @@ def test_what_the_project_is_called_is_searched_for_nowhere(tmp_path: Path) -> N
     plot = new_plot(tmp_path / "bookshelf")
     plot.commit("deploy.sh", "URL=postgresql://app:bookshelf@db/app\n")
     plot.commit("README.md", "bookshelf lends books\n")
-    found, _ = audit(plot.root, tmp_path, "bookshelf")
-    assert set(found.places["path"]) == {"deploy.sh"}
+    assert set(audit(plot.root, tmp_path, "bookshelf")[0].places["path"]) == {"deploy.sh"}
 
 
 def test_history_is_searched_by_shape(tmp_path: Path) -> None:
@@ -189,9 +188,7 @@ def test_a_bad_report_says_where(text: str, places: list[str], tmp_path: Path) -
     file.write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BadInput) as caught:
         read_reports((file,), Rules(Keeper(Key(b"k" * 32, "file")), ()), Reading())
-    assert len(caught.value.faults) == len(places)
-    for fault, place in zip(caught.value.faults, places, strict=True):
-        assert place in fault.place
+    assert all(place in fault.place for fault, place in zip(caught.value.faults, places, strict=True))
     assert VALUE not in str(caught.value)
 
 
@@ -244,17 +241,21 @@ FRAME = "-----{} RSA PRIVATE KEY-----"
 EMPTY_KEY = "\\n".join((FRAME.format("BEGIN"), "MIIEpAIBAAKCAQEA", FRAME.format("END")))
 
 
-@pytest.mark.parametrize("value", ["get_the_secret_of_above_key", f'"{EMPTY_KEY}"'], ids=["words", "key"])
-def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value: str) -> None:
-    """What an example shows is a template if it reads as words, or is a key's frame; else it is a leak."""
+@pytest.mark.parametrize(("value", "own"), [("get_the_secret_of_above_key", ""), (f'"{EMPTY_KEY}"', PIECE)])
+def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value: str, own: str) -> None:
+    """Words and a key's frame are a template, all else a leak: a sample, if production has one of its own."""
     (tmp_path / ".env.example").write_text(f"AWS_SECRET_ACCESS_KEY={value}\nAPI_TOKEN={GENERATED}\n")
-    env = '[[env]]\npath = ".env.example"\nexample = true\nservice = "backend"\n'
-    (tmp_path / "audit.toml").write_text(f'name = "shop"\nextends = "generic"\n{env}')
-    keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(tmp_path)
-    policy = choose_policy(project)
-    known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=datetime.now(UTC))
-    targets = leak_targets(known.entries, known.inventory, policy, keeper).set_index("variable")
+    (tmp_path / ".env").write_text(f"API_TOKEN={own}\n")
+    (tmp_path / "compose.yml").write_text(f"API_TOKEN: {GENERATED}\n")
+    env = '\n[[env]]\nservice = "backend"\npath = ".env'
+    text = f'name = "a"\nextends = "generic"{env}.example"\nexample = true{env}"\nenvironment = "production"'
+    (tmp_path / "audit.toml").write_text(text)
+    keeper, project, now = Keeper(Key(b"k" * 32, "file")), load_project(tmp_path), datetime.now(UTC)
+    known = ProjectRead(project=project, policy=choose_policy(project), keeper=keeper, as_of=now)
+    targets = leak_targets(known.entries, known.inventory, known.policy, keeper).set_index("variable")
     assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
+    found = find_leaks(project, keeper, known.policy, known.entries, known.inventory)
+    assert (found.aside.get(keeper.fingerprint(GENERATED)) == OTHERS) == bool(own)
 
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -302,8 +303,7 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
     keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
     pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
     found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
-    names = found.set_index("fingerprint")["names"].to_dict()
-    assert names == {first: "assignment", second: "API_TOKEN"}
+    assert found.set_index("fingerprint")["names"].to_dict() == {first: "assignment", second: "API_TOKEN"}
     chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
     for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "password")):
         targets, owners = with_found(none, shapes, keeper, ())
