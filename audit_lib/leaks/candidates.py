@@ -29,7 +29,7 @@ def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
         or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
         or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
         or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
-        or (expression("name of a key").fullmatch(value) and name.lower().endswith("key_id"))
+        or (expression("name of a key").fullmatch(value) and name.lower().endswith(("key_id", "default-key")))
         or 3 * len(re.findall("[A-Za-z0-9]", value)) < len(value)
         or len(set(value)) < (9 if len(value) >= 16 else 6)
     )
@@ -66,11 +66,11 @@ def is_published(value: str) -> bool:
 
 
 def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
-    """Whether a value may be a password that somebody chose, be it a default. It is none if it is a type,
-    code, a path, a name, a hash or no word at all, or if the name is that of something else. Under the name
-    of a token or a key it needs signs of two kinds, or to be of no language."""
+    """Whether a value may be a password that somebody chose, or a default: no type, code, path, name or hash,
+    nor of another name. As a token or a key it has signs of two kinds, or is of no language."""
+    phrase = re.search("(?:^|_)SECRET(?:_KEY)?$", name) and re.fullmatch("[a-z0-9]+(?: [a-z0-9]+)+", value)
     if (
-        not re.fullmatch(rf"[!-~]{{{shortest},{_LONGEST}}}", value)
+        not (phrase or re.fullmatch(rf"[!-~]{{{shortest},{_LONGEST}}}", value))
         or not re.search(r"[A-Za-z0-9]{2}", unquote(value))
         or expression("no value").fullmatch(value)
         or expression("name of no password").search(name.rpartition(".")[2])

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,7 @@ class Rules:
 
     def digest(self) -> str:
         """What contents are searched by, but for this package's own rules, which a cache's MAC is over."""
-        from kingfisher_sdk import __version__  # noqa: PLC0415  as in `scanner`
-
-        return f"{__version__} {self._markers}"
+        return f"{version('kingfisher-secret-scanner')} {self._markers}"
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in a content at these paths: of a lock file logins in its URLs, of another
@@ -77,17 +76,17 @@ class Rules:
             by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
             name = finding.captures.get("NAME", "").strip()
             value = "" if generated and by_name else self._secret(finding.secret, name, rule)
+            provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            shown = by_name and expression("label of an example").search(before)
-            if value and not (bare or shown) and not _is_data(text, finding, rule):
+            shown = not provider and expression("label of an example").search(before)
+            if value and not (bare or (by_name and shown and shown["one"]) or _is_data(text, finding, rule)):
                 unused = any(start in section for section in idle) or (
                     by_name and expression("comment").match(before.rpartition("\n")[2])
                 )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
-                provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-                known = ("public", "") if public else ("comment" if unused else "", provider)
+                known = ("public", "") if public else ("comment" if shown or unused else "", provider)
                 yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
         yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
@@ -206,7 +205,7 @@ def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
 def _login(rest: str, rule: str) -> tuple[str, str, str]:
     """What holds a user and a password, then these: a URL, both by a colon, or base64 of that (RFC 7617)."""
     if rule == "chosen-url":
-        value = re.split(r"[\s\"'`<>|\\)\]},]", rest)[0]
+        value = re.split(r"^driver:|[\s\"'`<>|\\)\]},]", rest)[0]
         parts = url_parts(re.sub(r"@[$%{].*", "@host", value))  # a host that is put there later
         user, password, host = (parts.user, parts.password, parts.host) if parts else ("", "", "")
         good = looks_chosen(password, "password", 3) and not re.search(r"(?i)\bexample(?:\.|$)", host)
