@@ -250,8 +250,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
         f"what it read then that few others ask for: {few(read, 3)}": read,
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
-    severity = "high" if not sure and rule.severity == "critical" else rule.severity
-    found = incident(run, clauses, severity, client=answer["client"])
+    most = "medium" if key == "client" and len(run) < rule.known else "critical" if sure else "high"
+    found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), client=answer["client"])
     evidence = (*found.evidence, f"{answer['file']}:{answer['line']}")
     return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), evidence=evidence)
 

@@ -82,7 +82,8 @@ def summarise(audit: "Audit") -> Screen:
 
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     doubt = [f"Whether a rule was lowered is not known: {audit.doubt}."] if audit.doubt else []
-    entered = audit.detections.query("verdict == 'found' and detection == @LET_IN and severity in @GRAVE")
+    let_in = audit.detections.query("verdict == 'found' and detection == @LET_IN")
+    entered = let_in[let_in["severity"].isin(("high", "critical"))]  # others may have mistyped
     if state == FAIL:
         sentence, reasons = _failure(audit, entered)
     elif state == PASS:
@@ -118,8 +119,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
         return f"{secrets}." if lost else _worst(audit), reasons
-    sure = entered["severity"].isin(("high", "critical")).any()  # else a minute leaves it open
-    were = ("was" if len(entered) == 1 else "were") if sure else "may have been"
+    were = "was" if len(entered) == 1 else "were"
     reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
     more = f", and {secrets.lower()}" if lost else ""
     return f"{_several(len(entered), 'address', 'es')} {were} let in after failed logins{more}.", reasons
