@@ -19,7 +19,7 @@ from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN
-from audit_lib.logs.read import BROKEN_OFF, COPY, days_by_service
+from audit_lib.logs.read import BROKEN_OFF, COPY, ROTATED, days_by_service
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
 Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
@@ -72,9 +72,11 @@ def cover(traffic: Traffic) -> Coverage:
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
-    # The packed copy of a log that was read beside it is no loss.
+    # No loss is the packed copy of a log that was read beside it, nor an empty one of its rotation.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
+    whole = sources["source"].str.replace(ROTATED, "", regex=True)
+    lost &= sources["state"].ne("empty") | ~whole.isin(whole[sources["state"].eq("read")])
     latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
     late = few(sorted({*steps.loc[stepped, "file"], *sources.loc[ended, "source"]}), 1)

@@ -29,12 +29,13 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
-    """Which requests are logins that succeed: by declared statuses, else by the usual if statuses tell."""
+    """Which requests are logins that succeed: as it is declared, else by the usual if statuses tell."""
     result, status = pd.Series(False, index=requests.index), requests["status"]
-    usual = status.between(200, 299) | status.isin(REDIRECTS)
+    moved = status.isin(REDIRECTS) & requests["kind"].ne(POSSIBLE)
     for login in logins:
-        if login.succeeded_statuses or not (login.failed_redirect or login.failed_message):
-            good = status.isin(login.succeeded_statuses) if login.succeeded_statuses else usual
+        usual = moved if login.failed_redirect else status.between(200, 299) | moved
+        good = status.isin(login.succeeded_statuses) if login.succeeded_statuses else usual
+        if login.succeeded_statuses or login.failed_redirect or not login.failed_message:
             result |= on_logins(requests, [login]) & good & ~status.isin(login.failed_statuses)
     return result
 

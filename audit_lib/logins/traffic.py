@@ -11,7 +11,7 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
-from audit_lib.base.in_words import DECLARED
+from audit_lib.base.in_words import DECLARED, REQUEST_KINDS
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
@@ -84,7 +84,6 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
             at=None,
             not_before_at=pd.to_datetime(untimed["day"], utc=True),
             not_after_at=pd.to_datetime(untimed["end"].mask(untimed["day"].isna(), first), utc=True) + _DAY,
-            declared=untimed["kind"].eq(DECLARED).astype("int64"),
             count=untimed["untimed"],
             line=untimed["untimed_line"],
         )
@@ -97,14 +96,14 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says of each.
 
-    refused: 401, 403 or declared. granted: 2xx on a protected route. let_in: that, or a login that succeeds.
-    added: only by what audit.toml declares, which excuses no failure of another route. doubtful: let in, but
-    not by that. begins: a login below which a step is declared. there: on a route that was answered, or is
-    named; a refusal shows none, as gateways refuse any.
+    refused: 401, 403, 429, or declared. unanswered: that, or a server error. granted: 2xx on a protected
+    route. let_in: that, or a login that succeeds. added: only by what audit.toml declares, which excuses no
+    failure of another route. doubtful: let in, but not by that. begins: a login below which a step is
+    declared. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
-    refused = status.isin((*REFUSED, *policy.failure.statuses)) | requests["declared"].eq(1)
+    refused = status.isin((*REQUEST_KINDS, *policy.failure.statuses)) | requests["kind"].eq(DECLARED)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
     added = entered(requests, policy.added_logins) & ~refused
@@ -118,6 +117,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     return requests.assign(
         network=mapped(requests["client"], network_of).astype("str"),
         refused=refused,
+        unanswered=refused | status.ge(500),
         protected=protected,
         on_login=on_login | by_added,
         granted=answered & protected,
@@ -149,11 +149,6 @@ def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
     """The rows (with bounds) that may be in a window: a bound that is not known excludes nothing."""
     outside = frame["not_after_at"].lt(window.since) | frame["not_before_at"].gt(window.until)
     return frame[~outside.fillna(False).astype(bool)]
-
-
-def unanswered(requests: pd.DataFrame) -> "pd.Series[bool]":
-    """Which requests got nothing of what they asked for: refused, limited (429), or a server error."""
-    return requests["refused"] | requests["status"].eq(429) | requests["status"].ge(500)
 
 
 @lru_cache(maxsize=1 << 17)

@@ -96,8 +96,6 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
             facts = read.facts | {"state": state, "reason": "; ".join(filter(None, (reason, late)))}
             counts = {"lines": number, "read": len(found), "not_understood": number - len(found), "blank": 0}
             rows.append(source_row(source, path, KIND, sha256=read.sha256, **facts, **counts))
-    if not listed:  # as in most projects
-        return Sources.of(rows), Deploys.of([])
     named = Deploys.of(listed).sort_values("ended_at", kind="stable", na_position="last")
     is_again = named.duplicated(["environment", "service", "deploy"]) & ~named["deploy"].str.startswith("#")
     ordered = named[~is_again].sort_index().sort_values(["began_at", "file"], kind="stable")
@@ -179,10 +177,14 @@ def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
         elif text and not re.fullmatch(pattern, text):
             wrong.append(f"{name} {fault}")
     began, ended, faults = _span(texts)
-    columns = {name: texts[name] for name in ("service", "status", "trigger", "message")}
-    columns |= {"deploy": texts["id"], "commit": texts["commit"].lower()}
-    columns["environment"] = environment_name(texts["environment"])
-    return columns | {"began_at": began, "ended_at": ended}, wrong + faults
+    return {
+        "deploy": texts["id"],
+        "commit": texts["commit"].lower(),
+        "environment": environment_name(texts["environment"]),
+        **{name: texts[name] for name in ("service", "status", "trigger", "message")},
+        "began_at": began,
+        "ended_at": ended,
+    }, wrong + faults
 
 
 def _span(texts: Mapping[str, str]) -> tuple[datetime | None, datetime | None, list[str]]:

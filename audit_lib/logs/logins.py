@@ -95,9 +95,7 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
     login = next(own, None)
     if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near or not login:
         return POSSIBLE
-    failed, succeeded = (
-        _leads_to(target, after) for target in (login.failed_redirect, login.succeeded_redirect)
-    )
+    failed, succeeded = _leads_to(login.failed_redirect, after), _leads_to(login.succeeded_redirect, after)
     if failed and succeeded:  # where both lead to one path, the parameter tells
         failed = "?" in login.failed_redirect or "?" not in login.succeeded_redirect
     return DECLARED if failed else "other" if succeeded else POSSIBLE

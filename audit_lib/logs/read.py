@@ -43,7 +43,7 @@ PACKED = ("gz", "zst", "bz2", "xz")
 _MOST_KEPT = 400  # logs in the cache
 _SHAPES = 3  # that are shown of a file
 _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # columns of LOG_LINE_STATES
-_ROTATED = re.compile(
+ROTATED = re.compile(  # what a rotation adds to the name of a log
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
 _FOREIGN = ["route", "client", "subject"]  # what others wrote: a request may bear a value in its path
@@ -190,7 +190,7 @@ def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile])
     beside = [each for each in project.log_sources if each.file and (each.environment, each.service) == here]
     names = [file.name for file in files] or [each.pattern for each in beside]
     # Rotated files of one instance have the path without number, date and packing in common.
-    instances = len({_ROTATED.sub("", name) for name in names})
+    instances = len({ROTATED.sub("", name) for name in names})
     if source.file is None and instances < max(1, source.instances):
         reason = f"{instances} of {source.instances} instances have a log" if instances else "no file matches"
         given = f"--log {here[0] or 'production'}/{here[1] or 'backend'}=FILE (- is stdin)"

@@ -16,7 +16,7 @@ from audit_lib.base.archives import LogStream
 from audit_lib.base.clock import Quarter
 from audit_lib.base.files import PieceReader, Unreadable
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import DECLARED, NOTICE, REQUEST_KINDS
+from audit_lib.base.in_words import NOTICE, REQUEST_KINDS
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import CLOCK_SET_BACK, MOST_NAMES, OTHER_ROUTES, LogFormats
 from audit_lib.logs.line import REFUSAL, UNKNOWN, UNREAD, Line, LogEvent, raw_lines, read_lines
@@ -42,7 +42,7 @@ TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
 _BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
-_BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "declared"]
+_BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "kind"]
 _BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 _LONG = 32 * DAY  # before its date a file ends that was copied later; no clock is set back so far
@@ -364,11 +364,11 @@ class LogEvents(OfLog):
 
 
 class LogMinutes(OfLog):
-    """One row for each minute, status, client, method and route of the requests that carry a time."""
+    """One row for each minute, status, client, method, route and kind of the requests that carry a time."""
 
     minute_at: Series[Instant]  # the first instant of the minute
     status: Series[int]
-    declared: Series[int]  # 1: a failed login by what is declared, beyond 401, 403 and 429
+    kind: Series[str]  # docs/log_formats.md#requests
     count: Series[int]
 
 
@@ -390,8 +390,7 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     both = both.assign(untimed=both["count"].where(untimed, 0), untimed_line=lines)
     sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
-    timed = requests[requests["minute_at"].notna()].assign(declared=requests["kind"].eq(DECLARED) * 1)
-    minutes = timed.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
+    minutes = requests.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
     frames = ((LogCounts, counts), (LogEvents, events), (LogMinutes, minutes))
     of_counts, of_events, of_minutes = (each.checked(frame[list(each.columns)]) for each, frame in frames)
     return of_counts, of_events, of_minutes

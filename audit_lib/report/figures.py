@@ -17,7 +17,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import age_words, counted, day_words, instant_words
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, Case
 from audit_lib.incident.outage import deploys_around, find_outage
-from audit_lib.logins.traffic import Window, unanswered
+from audit_lib.logins.traffic import Window
 from audit_lib.report import escape as inert
 
 SCALE, DPI = 2, 96  # a PNG that is shown at half its size is sharp on every screen
@@ -210,7 +210,7 @@ def _timed(case: Case, stretch: Window) -> pd.DataFrame:
 
 def _addresses(case: Case, stretch: Window) -> list[str]:
     here = _timed(case, stretch)
-    failed = here[unanswered(here)].groupby(here["client"])["count"].sum()
+    failed = here[here["unanswered"]].groupby(here["client"])["count"].sum()
     return list(failed.sort_values(ascending=False, kind="stable").index[:MOST_ADDRESSES])
 
 
@@ -226,7 +226,7 @@ def _draw_episode(axes: Axes, case: Case, stretch: Window, names: list[str]) -> 
     failures = failures[failures["at"].between(stretch.since, stretch.until)]
     for height, name in enumerate(names, 1):
         mine, own = here[here["client"].eq(name)], failures[failures["client"].eq(name)]
-        bad, good = mine[unanswered(mine)], mine[~unanswered(mine)]
+        bad, good = mine[mine["unanswered"]], mine[~mine["unanswered"]]
         count = int(bad["count"].sum())
         # A request has its minute alone; a failed login that a line reports has its second.
         at = own["at"] if len(own) >= count else bad["not_before_at"]

@@ -1,4 +1,4 @@
-"""An incident's first screen: what it was, still going on, who got in, who was refused, why, what to do."""
+"""An incident's first screen: what it was, if it goes on, who got in, who was turned away, why, the steps."""
 
 from collections import namedtuple
 from collections.abc import Iterator
@@ -7,18 +7,17 @@ import pandas as pd
 
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import counted, instant_words
-from audit_lib.incident import outage as outages
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
-from audit_lib.incident.outage import Outage, deploys_around
+from audit_lib.incident.outage import PAUSE, Outage, deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.logins.detect import SILENCE
-from audit_lib.logins.traffic import unanswered
+from audit_lib.logs.formats import SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.render import Screen
 
 Reply = tuple[str, str]  # an answer in a few words, and what it rests on
-QUESTIONS = ("Still going on?", "Did anyone get in?", "Who was refused?", "Likely cause?", "Left to fix?")
+QUESTIONS = ("Still going on?", "Did anyone get in?", "Who was turned away?", "Likely cause?", "Left to fix?")
 Answer = namedtuple("Answer", ["question", "answer", "why"])
 
 
@@ -26,7 +25,7 @@ def summarise(
     case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame, steps: pd.DataFrame
 ) -> Screen:
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
-    outage, backed = outages.find_outage(case), supported(case, explained)
+    outage, backed = find_outage(case), supported(case, explained)
     best = backed[0] if backed else None
     theirs = {*best.addresses} if best else set()
     # Attacks of their own, of other addresses than the best explanation.
@@ -43,7 +42,7 @@ def summarise(
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
     leaked = in_force(exposure)
-    apart = [str(pair) for pair in outages.pairs_apart(case) if pair.until == case.as_of]
+    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
     left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
     why = few(apart) or few(leaked) or "and no pair that differs"
     replies = (ongoing, _got_in(case, best), _refused(case, best, outage), cause, (left, why))
@@ -65,7 +64,7 @@ def summarise(
 def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == OUTAGE and outage:
         before, _ = deploys_around(case, outage)
-        changed = "A change of variables" if before and outages.is_of_variables(before) else "A deploy"
+        changed = "A change of variables" if before and is_of_variables(before) else "A deploy"
         minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
         how = "stopped the application" if outage.errors else "shut callers out"
         return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
@@ -89,12 +88,13 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
         _, after = deploys_around(case, outage)
         over = max(outage.last_at, after.ended_at if after else outage.last_at)
         later = here[here["not_before_at"].gt(over)]
-        asked, lost = (int(part["count"].sum()) for part in (later, later[unanswered(later)]))
+        asked, lost = (int(part["count"].sum()) for part in (later, later[later["unanswered"]]))
         why = f"since {instant_words(outage.last_at, year)}: {asked - lost} of {asked} answered"
         return ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why
     is_attack = best is not None and best.name in ATTACKS
     theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
-    said = case.said[case.said["kind"].eq(FAILED_LOGIN) & case.said["client"].isin(addresses)]
+    column, word = ("message", SECRET_IN_URL) if best and best.name == EXPOSED else ("kind", FAILED_LOGIN)
+    said = case.said[case.said[column].eq(word) & case.said["client"].isin(addresses)]
     seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
@@ -113,7 +113,7 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
 
 def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    pause = max([outages.PAUSE, *times.diff().dropna()])
+    pause = max([PAUSE, *times.diff().dropna()])
     if later.empty or later["not_before_at"].max() - times.iloc[-1] <= pause:
         return "the logs end too soon after it"
     silent = [one.last_at for one in case.found(APPLICATION) if one.subject == SILENCE and one.last_at]
@@ -154,8 +154,8 @@ def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Itera
     every = case.here[case.here["client"].isin(addresses)] if addresses else case.here
     parts = (every, every[every["refused"]], every[every["status"].ge(500)])
     asked, refused, failed = (int(part["count"].sum()) for part in parts)
-    whose = f" of {few(addresses)}" if addresses else ""
-    yield f"Of {counted(asked, 'request')}{whose} in the window {refused:,} were refused, {failed:,} failed."
+    requests = counted(asked, "request") + (f" of {few(addresses)}" if addresses else "")
+    yield f"Of {requests} in the window {refused:,} were refused, {failed:,} met errors."
     if outage:
         yield f"{outage}."
     if case.address and not case.activity.requests["client"].eq(case.address).any():

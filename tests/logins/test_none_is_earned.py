@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
@@ -235,6 +236,16 @@ def test_a_log_that_may_lack_lines_is_a_doubt(case: dict[str, Any]) -> None:
     asks += [(DAY * day + 60.0, "198.51.1.1", route, 401) for day in range(*case.get("refused", (0, 0, 1)))]
     reason = cover(small_traffic(asks, days=case.get("period", len(counts)))).reason({"whole logs"})
     assert (reason[: len(case.get("hint", ""))], bool(reason)) == (case.get("hint", ""), "hint" in case)
+
+
+@pytest.mark.parametrize(("name", "doubted"), CASES["empty"])
+def test_an_empty_log_beside_others_of_its_rotation_is_no_loss(name: str, doubted: bool) -> None:
+    """Beside another log of its rotation, with lines, nothing was written; alone it may not be kept."""
+    traffic = small_traffic(QUIET)
+    read = traffic.activity.sources
+    sources = pd.concat([read, read.assign(source=name, state="empty")], ignore_index=True)
+    doubt = cover(replace(traffic, activity=replace(traffic.activity, sources=sources)))
+    assert bool(doubt.reason({"every log read"})) == doubted
 
 
 def test_the_shapes_of_such_lines_are_listed() -> None:
