@@ -101,12 +101,8 @@ class Case:
 
     def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
         """What these detections found; without what they themselves explain as an accident, if asked."""
-        return tuple(
-            one
-            for name in detections
-            for one in self.verdicts[name].incidents
-            if accidents or one.severity != "info"
-        )
+        every = (one for name in detections for one in self.verdicts[name].incidents)
+        return tuple(one for one in every if accidents or one.severity != "info")
 
     def are_none(self, *detections: str) -> bool:
         """Whether each of these found nothing where the logs would have shown it."""

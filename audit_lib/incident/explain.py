@@ -125,12 +125,12 @@ def _in_words(incidents: Iterable[Incident]) -> str:
 
 
 def _guessed(case: Case) -> Explanation:
-    """Grave guessing shows it, and so does guessing that ended in a success; anything less hints at it."""
+    """Grave guessing shows it, and so does a success after many tries; anything less hints at it."""
     one, guesses, entered = Explanation(GUESSED), case.found(*GUESSING, accidents=False), case.found(LET_IN)
-    grave = [found for found in guesses if entered or found.severity in ("high", "critical")]
-    rest = [found for found in guesses if found not in grave]
-    one.shown += [_in_words(found) for found in (grave, entered if guesses else ()) if found]
-    one.hinted += [_in_words(found) for found in (rest, () if guesses else entered) if found]
+    grave = [found for found in (*entered, *guesses) if found.severity in ("high", "critical")]
+    rest = [found for found in (*entered, *guesses) if found not in grave]
+    one.shown += [_in_words(grave)] if grave else []
+    one.hinted += [_in_words(rest)] if rest else []
     if case.are_none(*GUESSING, LET_IN):
         one.rule_out("no guessing and no spraying was found")
     one.lack(case.traffic.collapsed or case.coverage.reason(["clients are callers"]))
@@ -180,7 +180,8 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
 
 
 def _senders(case: Case) -> dict[str, str]:
-    """Who is in the window and began to send what others had sent, by address: what shows it in words."""
+    """Who is in the window and began to send what others had sent, or a value in force that no other network
+    sends, by address: what shows it in words."""
     events, requests = case.activity.events, case.activity.requests
     found = senders_of(lines_with_values(events, requests, case.leaked.places), requests)
     marks = found["leak_id"].map(case.leaked.leaks.set_index("leak_id")["fingerprint"])
@@ -189,11 +190,19 @@ def _senders(case: Case) -> dict[str, str]:
     good = case.here[case.here["status"].lt(400)]
     sent, answered = good[good["method"].isin(WRITING)], good.groupby("client")["count"].sum()
     changed = (sent["method"] + " " + sent["route"]).groupby(sent["client"]).unique().map(few)
+    alone = (
+        marks.isin(case.read.inventory["fingerprint"].dropna())
+        & found.groupby("key")["network"].transform("nunique").eq(1)
+        & found["client"].isin(answered.index)
+        & found["new"]
+        & found["at"].ge(requests["at"].min() + pd.Timedelta(days=7))  # who comes weekly was seen by then
+    )
     return {
         one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, and "
-        f"others sent it before; {answered.get(one.client, 0)} of its requests were answered, and changed "
+        f"{'others sent it before' if one.stranger else 'no other network does'}; "
+        f"{answered.get(one.client, 0)} of its requests were answered, and changed "
         f"{changed.get(one.client, 'nothing that is seen')}"
-        for one in rows(found[found["stranger"] & asked])
+        for one in rows(found[asked & (found["stranger"] | alone)])
     }
 
 
@@ -244,15 +253,22 @@ def _cut_off(case: Case) -> Explanation:
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     """A public variable with the value shows it; a secret in a URL hints at it, and names senders."""
-    one, secret, urls = Explanation(EXPOSED), case.secret, case.found(URLS)
-    one.hinted += [f"a value stands in the URL of requests: {_in_words(urls)}"] if urls else []
-    sent = case.said.query(f"message == '{SECRET_IN_URL}' and client > ''").sort_values("at")
-    one.addresses = tuple(name for name in sent["client"].unique()[::-1] if case.address in ("", name))
+    one, secret, known = Explanation(EXPOSED), case.secret, values_of(case, case.secret)
+    sent = lines_with_values(case.said, case.here, case.leaked.places).sort_values("at")
+    leaks = case.leaked.leaks.loc[case.leaked.leaks["fingerprint"].isin(known), "leak_id"]
+    # Of the secret, if a value of it is known.
+    sent = sent[sent["message"].eq(SECRET_IN_URL) & (sent["leak_id"].isin(leaks) | (not known))]
+    counts = few(
+        f"{name} of the URL ({count})"
+        for name, count in (sent["route"] + ": " + sent["subject"]).value_counts().items()
+    )
+    one.hinted += [f"a value stands in the URL of requests: {counts}"] if counts else []
+    one.addresses = tuple(who for who in sent["client"].unique()[::-1] if who and case.address in ("", who))
     one.lack(*case.may_have_missed("a value in a URL", URLS))
     if not secret:
         one.lack("which secret was seen: name it (secret), or ask `whose`")
         return one
-    known, twins, sources = values_of(case, secret), public_twins(case, secret), case.read.sources
+    twins, sources = public_twins(case, secret), case.read.sources
     expected = sources["kind"].isin(("env file", "export", "given values")) & sources["state"].ne("read")
     unread = few(sorted(sources.loc[expected, "source"]))
     if twins:

@@ -37,10 +37,7 @@ class Outage:
 
 
 def find_outage(case: Case) -> Outage | None:
-    """The outage with most refused requests; without one, that with most server errors of all clients.
-
-    It is the part of what was detected in which most failures follow each other within `PAUSE`.
-    """
+    """The outage with most refused requests; without one, that with most server errors of all clients."""
     here = case.here[case.here["timed"]]
     refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
     broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
@@ -49,10 +46,8 @@ def find_outage(case: Case) -> Outage | None:
     failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
     if failed.empty:
         return None
-    runs = failed["not_before_at"].sort_values().diff().gt(PAUSE).cumsum()
-    core = failed[runs.reindex(failed.index) == failed["count"].groupby(runs).sum().idxmax()]
-    first, last = (at.to_pydatetime() for at in (core["not_before_at"].min(), core["not_before_at"].max()))
-    return Outage(first, last, core, errors=not refused)
+    first, last = (at.to_pydatetime() for at in failed["not_before_at"].agg(["min", "max"]))
+    return Outage(first, last, failed, errors=not refused)
 
 
 def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:

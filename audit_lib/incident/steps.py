@@ -21,7 +21,7 @@ _ASKED = {
     USED: ("Replace what they sent, end what came of it, block them; keep the logs", "they are refused"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
-    EXPOSED: ("Take the value out of the public variable; revoke what a URL had", "leaks finds it nowhere"),
+    EXPOSED: ("Take the value out of public variables and URLs, and revoke it", "leaks finds it nowhere"),
 }
 _RETIRED = "whose says of the old value of {} that it is retired"
 COLUMNS = ["number", "step", "place", "command", "done_when", "breaks"]
@@ -37,16 +37,9 @@ def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
     found = list(_first(case, best)) if best else []
     found += _of_secret(case, exposure, leaked) if case.secret else ()
-    found += [
-        (
-            f"{name} has leaked and is in force: rotate it",
-            places,
-            _typed(case, f"rotate plan {name} --compromised"),
-            _RETIRED.format(name),
-            "",
-        )
-        for name, places in ({} if case.secret else leaked).items()
-    ]
+    for name, places in ({} if case.secret else leaked).items():
+        text, plan = f"{name} has leaked and is in force: rotate it", f"rotate plan {name} --compromised"
+        found.append((text, places, _typed(case, plan), _RETIRED.format(name), ""))
     text = "Nothing that was read asks for anything: look at what is missing, and supply it"
     found = found or [(text, "", "", "the explanations are decided", "")]
     return pd.DataFrame([(number, *step) for number, step in enumerate(found, 1)], columns=COLUMNS)

@@ -22,12 +22,10 @@ from tests.support.planted_incidents import (
     STRANGER,
     change,
     opened,
-    opened_once,
     plant,
     rewrite_log,
 )
 
-GUESSES = "brute force"
 NEAR = REGULARS[2].rpartition(".")[0] + ".222"
 WORDS = {"bundle": BUNDLE, "cut_off": CUT_OFF, "near": NEAR, "stranger": STRANGER}
 WORDS |= {"known": REGULARS[0], "other": REGULARS[1]}
@@ -63,56 +61,39 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     assert scene.get("because", "") in why
     assert list(answers["Did anyone get in?"])[: len(scene.get("got_in", ""))] == scene.get("got_in", [])
     assert said.verdict == scene["verdict"] if "verdict" in scene else "over" not in said.verdict
+    told = {"sentence": said.sentence, "is_attack": said.is_attack}
+    assert told == told | scene.get("said", {})
+    assert scene.get("fact", "") in "".join(said.facts)
     explained = found.explanations.iloc[0]["explanation"]
     assert explained == scene.get("explained", explained)
     assert found.steps.iloc[0]["step"].startswith(scene.get("step", ""))
 
 
-def test_guessing_that_failed_is_over_once_the_logs_go_on_without_it() -> None:
-    """Four days of requests of others, none of the guesser's; of refused orders nobody says logins."""
-    said = opened_once(GUESSES).summary()
-    assert (said.verdict, said.is_attack) == ("Likely an attack, and over.", True)
-    assert said.sentence == "Somebody sent requests that were refused."
-
-
-def test_another_attack_of_others_is_told_too(tmp_path: Path) -> None:
-    """A value that leaked was used; at the same time somebody else guessed: neither hides the other."""
-    plant(tmp_path, "leaked and used", 0)
-    rewrite_log(tmp_path, *((1500 + number / 10, "203.0.114.9", 401) for number in range(60)))
-    said = opened(tmp_path).summary().sentence
-    assert said == "A leaked value may have been used. Somebody sent requests that were refused."
-
-
 def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) -> None:
-    """No request was refused: the errors of all are the outage, and the deploy just before may explain it."""
+    """Of errors until the next answer, whatever their pauses, and the deploy just before may explain them;
+    those whom a limit refused later are refused."""
     plant(tmp_path, BUNDLE, 0)
-    errors = [(number / 2, REGULARS[number % 5], 500) for number in range(40)]
+    errors = [(39 if number == 39 else number / 2, REGULARS[number % 5], 500) for number in range(40)]
+    errors += [(60 + number, REGULARS[0], 429) for number in range(3)]
     rewrite_log(
-        tmp_path, *errors, keep=lambda line: not (_at(0) <= line < _at(20) and line.endswith("200 OK\n"))
+        tmp_path, *errors, keep=lambda line: not (_at(0) <= line < _at(40) and line.endswith("200 OK\n"))
     )
     deploys = [
         {"at": iso(INCIDENT + timedelta(minutes=one)), "commit": "aaaa111", "environment": "production"}
-        for one in (-9000, -0.5, 20.5)
+        for one in (-9000, -0.5, 40.5)
     ]
     (tmp_path / "deploys.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in deploys), "utf-8")
     where = 'pattern = "deploys.jsonl"\nenvironment = "production"\nservice = "backend"\n'
     change(tmp_path / "audit.toml", "", f"[[deploys]]\n{where}")
     found = opened(tmp_path)
     said = found.summary()
-    assert said.sentence == "A deploy stopped the application for 19 minutes."
+    assert said.sentence == "A deploy stopped the application for 39 minutes."
+    assert "3 were refused, 40 met errors" in said.facts[0]
     assert "40 requests of 5 addresses were answered with server errors" in " ".join(said.facts)
     assert said.answers[2].why.endswith(", 40 failed requests")
     row = found.explanations.set_index("explanation").loc[OUTAGE]
     assert row["rating"] == "likely"
     assert "took effect just before" in row["speaks_for"]
-
-
-def test_an_address_that_is_in_no_request_is_said() -> None:
-    """Whoever is asked about and was never seen is not passed over."""
-    found = opened_once(BUNDLE)
-    found.look(address="192.0.2.99")
-    assert "192.0.2.99 is in no request that was read." in found.summary().facts
-    found.look(address="")
 
 
 def test_a_default_that_anyone_can_guess_has_not_leaked(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ from audit_lib.logins.traffic import Window
 from tests.support.fakes import fake_value
 from tests.support.planted_incidents import (
     AS_OF,
-    BUNDLE,
     INCIDENT,
     LOG,
     REGULARS,
@@ -31,6 +30,7 @@ from tests.support.planted_incidents import (
 )
 from tests.support.sample_copy import write_sample
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 TOML = "audit.toml"
 NEAR = REGULARS[0].rpartition(".")[0] + ".99"
 SENT = f'{STRANGER}:1 - "GET /api/positions?access_token={fake_value("sent")}'
@@ -48,42 +48,47 @@ def _leaked_in_development(folder: Path) -> None:
     rmtree(folder / ".audit/ledger")
 
 
-# What is changed in a planted incident; by explanation or detection what a column holds then, or not ("!").
-Expected = tuple[tuple[str, str, str], ...]
-CHANGED: dict[str, tuple[str, Callable[[Path], object], Expected]] = {
-    "nobody declared what a failed login looks like": (
-        "quiet misuse", lambda at: change(at / TOML, 'extends = "paiid"', 'extends = "generic"'),
-        ((GUESSED, "rating", "unknown"), (GUESSED, "speaks_against", "!does not"),
-         (GUESSED, "missing", "does not declare what a failed login looks like"))),
-    "who guessed and got in used no leak": (
-        "brute force", lambda at: rewrite_log(at, *GUESSES, (29, STRANGER, 200)),
-        ((GUESSED, "rating", "likely"), (GUESSED, "speaks_for", "then let in on /api/orders"),
-         (GUESSED, "addresses", STRANGER), (USED, "speaks_against", f"{STRANGER} guessed before being"))),
-    "a new address of a known network is no newcomer": (
-        BUNDLE, lambda at: rewrite_log(at, *((30 + 7 * number, NEAR, 200) for number in range(12))),
-        ((USED, "rating", "unlikely"), *((name, "speaks_for", f"!{NEAR}") for name in (USED, GUESSED)))),
-    "one set of thresholds takes detection and explanation away": (
-        "brute force", lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
-        ((GUESSED, "rating", "unlikely"), ("guessing", "verdict", "none"))),
-    "who sends a secret in a URL is named, the latest first": (
-        "brute force", lambda at: change(at / LOG, f'{STRANGER}:50123 - "GET /api/positions', SENT),
-        ((EXPOSED, "addresses", STRANGER),)),
-    "a leak of development is no attack on production": (
-        "leaked and used", _leaked_in_development,
-        ((USED, "speaks_for", "!known to have leaked"), (USED, "missing", "of development"))),
+# What is changed in a planted incident; the rest of each case is in the data beside it.
+CHANGED: dict[str, Callable[[Path], object]] = {
+    "nobody declared what a failed login looks like":
+        lambda at: change(at / TOML, 'extends = "paiid"', 'extends = "generic"'),
+    "who guessed and got in used no leak": lambda at: rewrite_log(at, *GUESSES, (29, STRANGER, 200)),
+    "a new address of a known network is no newcomer":
+        lambda at: rewrite_log(at, *((30 + 7 * number, NEAR, 200) for number in range(12))),
+    "one set of thresholds takes detection and explanation away":
+        lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
+    "who sends a secret in a URL is named, the latest first":
+        lambda at: change(at / LOG, f'{STRANGER}:50123 - "GET /api/positions', SENT),
+    "a leak of development is no attack on production": _leaked_in_development,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_what_was_changed_is_explained_otherwise(name: str, tmp_path: Path) -> None:
-    """Ratings and their reasons follow what is declared and what the log shows."""
-    kind, make, expected = CHANGED[name]
+    """Ratings and their reasons follow what is declared and what the log shows: by explanation or detection
+    what a column holds then, or not ("!")."""
+    kind, *expected = CASES["changed"][name]
     plant(tmp_path, kind, 0)
-    make(tmp_path)
+    CHANGED[name](tmp_path)
     found = opened(tmp_path)
     table = pd.concat([_explained(found), found.detections.set_index("detection")])
     for row, column, text in expected:
         assert (text.strip("!") in table.loc[row, column]) != text.startswith("!"), (row, column)
+
+
+@pytest.mark.parametrize(("client", "day", "best"), CASES["sent"])
+def test_who_sends_a_value_in_force_in_a_url(client: str, day: int, best: list[str], tmp_path: Path) -> None:
+    """A new network alone uses what leaked; else a URL shows it, so often in the window, until the last."""
+    plant(tmp_path, "quiet misuse", 0)
+    token = (tmp_path / "backend/.env").read_text("utf-8").partition("API_TOKEN=")[2].split()[0]
+    change(tmp_path / LOG, route := f'{client}:50123 - "GET /api/orders', f"{route}?token={token}")
+    since, until = (INCIDENT + pd.Timedelta(days=at) for at in (day, day + 1))
+    found = opened(tmp_path, since, until=iso(until), secret="API_TOKEN")
+    lines = (tmp_path / LOG).read_text("utf-8").splitlines()
+    count = sum("?token=" in line and f"{since}" <= line < f"{until}" for line in lines)
+    assert [*found.explanations.loc[0, ["explanation", "rating", "addresses"]]] == [*best, client]
+    assert f"/api/orders: token of the URL ({count})" in _explained(found).loc[EXPOSED, "speaks_for"]
+    assert "ast seen 1" in "".join(found.summary().answers[0][1:])
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +186,6 @@ TAKEN: dict[str, Callable[[Path], object]] = {
     "addresses": _behind_a_proxy, "snapshots": lambda at: rmtree(at / ".audit/ledger"), "values": _no_values,
     "one file": lambda at: (at / "frontend/.env.local").unlink(),
 }  # fmt: skip
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("kind", "secret", "rest"), CASES["ruled_out"])
