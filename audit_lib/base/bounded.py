@@ -5,7 +5,8 @@ import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -56,11 +57,13 @@ def shown_name(name: str, pattern: str = r"[\w.-]{1,80}") -> str:
 def matches_glob(text: str, globs: Iterable[str]) -> bool:
     """Whether a text is one of the globs in any case, of which only `*` is special; `***` alone is a value
     that someone masked, not any text."""
-    folded = text.lower()
-    return any(
-        folded == glob or (set(glob) > {"*"} and fnmatchcase(folded, re.sub(r"[\[?]", r"[\g<0>]", glob)))
-        for glob in map(str.lower, globs)
-    )
+    return _any_of(tuple(globs)).match(text.lower()) is not None
+
+
+@lru_cache(maxsize=1 << 10)
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    literal = [re.sub(r"[\[?]" if glob.strip("*") else r"\*", r"[\g<0>]", glob.lower()) for glob in globs]
+    return re.compile("|".join(map(translate, literal)) or r"(?!)")
 
 
 def is_expression(pattern: str) -> bool:

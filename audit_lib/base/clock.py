@@ -72,8 +72,9 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = _END
-    fault = "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
-    BadInput.unless(_FIRST <= instant < _END, place, fault)
+    BadInput.unless(
+        _FIRST <= instant < _END, place, "must be a date or time such as 2026-09-30 or 2026-09-30T12:00:00Z"
+    )
     return instant
 
 

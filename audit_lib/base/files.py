@@ -247,11 +247,9 @@ def log_paths(root: Path, pattern: str) -> list[str]:
         if not parts or (folder, parts) in seen:
             continue
         seen.add((folder, parts))
-
-        following = parts[1:]
-        if parts[0] == "**":  # for no folder at all, or for one and what is below it
-            waiting.append((folder, following))
-            following = parts
+        any_depth = parts[0] == "**"  # for no folder at all, or for one and what is below it
+        waiting += [(folder, parts[1:])] if any_depth else []
+        following = parts if any_depth else parts[1:]
         try:
             if folder.count("/") > MAX_DEPTH:
                 raise OSError
@@ -259,7 +257,7 @@ def log_paths(root: Path, pattern: str) -> list[str]:
                 for entry in (entry for entry in listed if fnmatchcase(entry.name, parts[0])):
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((f"{folder}{entry.name}/", following))
-                    elif len(parts) == 1 or (parts[0] != "**" and Path(entry.path).is_dir()):
+                    elif len(parts) == 1 or (not any_depth and Path(entry.path).is_dir()):
                         paths.add(folder + entry.name)
         except OSError:
             paths.add(folder.rstrip("/") or ".")

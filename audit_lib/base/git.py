@@ -64,11 +64,9 @@ def find_repository(root: Path) -> Repository:
     if top is None or (top / ".git").is_symlink() or not (top / ".git").exists():
         raise GitFailed.at(".git", "is not a folder of this project")
     try:
-        common = git_dir = top / ".git"
-        if git_dir.is_file():
-            common = git_dir = _named_by(git_dir)
-        if (git_dir / "commondir").exists():
-            common = _named_by(git_dir / "commondir")
+        git_dir = _named_by(top / ".git") if (top / ".git").is_file() else top / ".git"
+        shared = git_dir / "commondir"
+        common = _named_by(shared) if shared.exists() else git_dir
         within = git_dir.is_relative_to(top) and common.is_relative_to(top)
         known = within or _names_back(git_dir, common, top)
     except (Unreadable, OSError, ValueError):
