@@ -10,9 +10,9 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from audit_lib.logs.read import LogRead
 from tests.support.log_lines import read_folder
 from tests.support.paths import rows_beside
 
@@ -49,7 +49,6 @@ def _visits() -> Iterator[dict[str, Any]]:
             "clf": f"{at:%d/%b/%Y:%H:%M:%S +0000}",
             "day": at.day,
             "ts": float(seconds),
-            "epoch": seconds,
             "ms": seconds * 1000,
             "us": seconds * 1_000_000,
             "tai": (1 << 62) + seconds + 10,  # multilog counts from 2^62 on, ten seconds ahead of UTC
@@ -74,32 +73,32 @@ def _template(line: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> LogRead:
-    """What the logs of all stacks give, each called by the number of its stack."""
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, pd.DataFrame]]:
+    """What the logs of all stacks give: sources, events and counts by file, each called by its number."""
     folder = tmp_path_factory.mktemp("stacks")
     for number, stack in enumerate(STACKS.values()):
         path = folder / f"{number}.log"
         path.write_text(_written(stack))
         os.utime(path, (MADE[-1]["at"].timestamp() + 60,) * 2)
-    return read_folder(folder)
+    read = read_folder(folder)
+    by_file = (read.sources.groupby("source"), read.events.groupby("file"), read.counts.groupby("file"))
+    return [{str(file): rows for file, rows in groups} for groups in by_file]
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_planted_failures_are_counted_with_client_and_time(name: str, logs: LogRead) -> None:
+def test_planted_failures_are_counted_with_client_and_time(name: str, logs: list[Any]) -> None:
     """As many failures as were planted, with client and time if the stack writes them; no line is lost."""
-    stack, file = STACKS[name], f"{[*STACKS].index(name)}.log"
-    events, counts = (frame[frame["file"].eq(file)] for frame in (logs.events, logs.counts))
+    stack = STACKS[name]
+    sources, events, counts = (rows[f"{[*STACKS].index(name)}.log"] for rows in logs)
     kind = stack.get("shows", "unauthorized")
     shown = events[events["kind"].eq(kind)]
     if kind == "login_failed":
         possible = counts.loc[counts["kind"].eq("possible_login_failure"), "count"].sum()
         assert possible == stack.get("beside", 0) * len(FAILED)
     if kind == "unauthorized":
-        statuses = counts.groupby("status")["count"].sum().to_dict()
-        assert statuses == Counter(visit["status"] for visit in MADE)
+        assert counts.groupby("status")["count"].sum().to_dict() == Counter(visit["status"] for visit in MADE)
     assert len(shown) == len(FAILED)
     assert Counter(shown["client"]) == (CLIENTS if stack.get("named", True) else {"": len(FAILED)})
     times = shown["at"].dropna().dt.to_pydatetime().tolist()
     assert times == (TIMES if stack.get("timed", True) else [])
-    source = logs.sources.set_index("source").loc[file]
-    assert source[["state", "not_understood", "blank"]].tolist() == ["read", 0, 0]
+    assert sources[["state", "not_understood", "blank"]].to_numpy().tolist() == [["read", 0, 0]]

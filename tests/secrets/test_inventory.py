@@ -50,8 +50,9 @@ def inventory(root: Path, *given: GivenValues, **files: str) -> pd.DataFrame:
 
 def one(frame: pd.DataFrame, secret: str, environment: str, service: str) -> dict[str, Any]:
     """The one row of a secret in a place."""
-    (row,) = frame.query("secret == @secret and environment == @environment and service == @service").index
-    return {str(name): None if pd.isna(cell) else cell for name, cell in frame.loc[row].items()}
+    is_it = frame[["secret", "environment", "service"]].eq([secret, environment, service]).all(axis=1)
+    (row,) = frame[is_it].to_dict("records")
+    return {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
 
 
 @pytest.mark.parametrize(("files", "name", "expected"), CASES["judged"])
