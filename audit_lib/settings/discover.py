@@ -224,13 +224,10 @@ def _quoted(text: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def write_new(path: Path, text: str, place: str) -> bool:
-    """Whether the file was written: not over another, nor through a link; `BadInput` if it cannot be."""
+def write_new(path: Path, text: str, place: str) -> None:
+    """Writes a file; `BadInput` if there is one, be it a link, or if it cannot be written."""
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
             file.write(text)
-    except FileExistsError:
-        return False
     except OSError as error:
         raise BadInput.at(place, f"cannot be written ({error.strerror})") from None
-    return True

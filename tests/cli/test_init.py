@@ -125,12 +125,11 @@ def test_nothing_is_written_over_or_through_a_link(tmp_path: Path) -> None:
     """A file that appears between looking and writing is kept, and a link's target is not made."""
     (tmp_path / "there").write_text("mine", "utf-8")
     (tmp_path / "link").symlink_to(tmp_path / "target")
-    assert not write_new(tmp_path / "there", "new", "there")
-    assert not write_new(tmp_path / "link", "new", "link")
+    for name in ("there", "link", "gone/file"):
+        with pytest.raises(BadInput, match="cannot be written"):
+            write_new(tmp_path / name, "new", "file")
     assert (tmp_path / "there").read_text("utf-8") == "mine"
     assert not (tmp_path / "target").exists()
-    with pytest.raises(BadInput, match="cannot be written"):
-        write_new(tmp_path / "gone" / "file", "new", "file")
 
 
 KNOWN = "API_TOKEN=\nTRADIER_API_KEY=\nTRADIER_ACCOUNT_ID=\nALPACA_PAPER_API_KEY=\n"
