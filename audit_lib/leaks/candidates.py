@@ -66,8 +66,8 @@ def is_published(value: str) -> bool:
 
 
 def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
-    """Whether a value may be a password that somebody chose, or a default: no type, code, path, name or hash,
-    nor of another name. As a token or a key it has signs of two kinds, or is of no language."""
+    """Whether a value may be a password that somebody chose, or a default: it is no type, code, path or hash,
+    and its name is no other thing's. That of a token or a key has signs of two kinds or is no word."""
     phrase = re.search("(?:^|_)SECRET(?:_KEY)?$", name) and re.fullmatch("[a-z0-9]+(?: [a-z0-9]+)+", value)
     if (
         not (phrase or re.fullmatch(rf"[!-~]{{{shortest},{_LONGEST}}}", value))

@@ -260,7 +260,7 @@ def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:
 
 
 def locate(history: History, found: Collection[Found]) -> Iterator[tuple[Found, dict[str, Any]]]:
-    """What was found in git with columns of LeakPlaces: by commit and path, or else. Raises `GitFailed`."""
+    """What was found in git, with columns of LeakPlaces that say where. Raises `GitFailed` if git cannot."""
     wanted = {one.origin.oid or f"/{one.origin.path}" for one in found}
     held: dict[str, list[tuple[str, str, str]]] = defaultdict(list)  # by blob, or by path
     for oid, put in history.places.items():
