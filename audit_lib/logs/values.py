@@ -35,6 +35,7 @@ Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, w
 _ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
+_REQUESTED = re.compile(rb'"(?:[A-Z]{3,16} /|https?://)[^"]*"')  # what a client asked for, as nginx quotes it
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
 REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
 WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
@@ -146,7 +147,6 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
-
     own = re.compile(rb"(?i)(?<=[?&])(?:%s)=[^&]*" % ("|".join(passed).encode() or b"(?!)"))
 
     def find(url: bytes) -> str:
@@ -171,9 +171,9 @@ def possible_client(
 ) -> str | None:
     """The client of a possible login failure, "" if it names none; None if the text is none.
 
-    It is one if it holds a word of each of `words`, which are in small letters.
+    It is one if it holds a word of each of `words`, in small letters, beside a request that is quoted.
     """
-    small = text.translate(SMALL)
+    small = _REQUESTED.sub(b"", text).translate(SMALL)
     if not all(any(map(small.__contains__, each)) for each in words):
         return None
     found = next(filter(None, (pattern.search(text) for pattern in before)), None)

@@ -115,7 +115,7 @@ def _is_drawn(text: str) -> bool:
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value stands for one still to be set: whether it is one of the markers, which are globs, in
     any case of letters, or a comment. A random value may hold a short marker (rule 36)."""
-    text = value.strip()
+    text = re.sub(r"(?<=\s)<[^<>@\s]+@[^<>@\s]+>$", "", value.strip())  # a sender's, behind a name
     mixed = all(re.search(part, text) for part in (r"^\S{16,}$", "[a-z]", "[A-Z]", "[0-9]"))
     globs = [mark for mark in markers if not mixed or "*" not in mark or len(mark.replace("*", "")) >= 8]
     return bool(re.fullmatch(r"(?s)\*{3}.*\*{3}|#\s.*", text)) or matches_glob(text, globs)
