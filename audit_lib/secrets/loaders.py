@@ -162,7 +162,7 @@ _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what 
     r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))"
     r"[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
-_OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\])*\1[ \t]*$)")
+_OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\]|\\(?!\1|\\|$))*\1[ \t]*$)")  # or closed by an escape, perhaps
 _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 
