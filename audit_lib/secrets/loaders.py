@@ -167,13 +167,13 @@ _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 
 def _read_plainly(text: str, *, compose: bool) -> Reading:
-    """The statements of a text; nothing is known of a file with an open quote or a backslash at a line's end.
+    """The statements of a text; an open quote, a lone carriage return or a backslash at a line's end leaves
+    the whole file unknown, and carriage returns within quotes a value.
 
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
-    `export` is none.
-    """
-    text = re.sub(r"\r\n?", "\n", text) + "\n"
-    in_doubt, refused = re.search(r"\\\s*\n", text) is not None, False
+    `export` is none."""
+    ends, text = {*re.findall(r"\r\n?", text)}, re.sub(r"\r\n?", "\n", text) + "\n"
+    in_doubt, refused = "\r" in ends or re.search(r"\\\s*\n", text) is not None, False
     found: list[tuple[int, int, str, str | None]] = []
     for line in _LINE.finditer(text):
         own, name, written = line[0].strip(), line["name"], line["written"] or ""
@@ -182,7 +182,7 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
             if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
-                is_printable = f"{own[0]}{value}".replace("\n", "").isprintable()
+                is_printable = f"{own[0]}{value}".replace("" if ends else "\n", "").isprintable()
                 is_plain = line["written"] is None and name.isidentifier() and is_printable
                 found.append((line.start(), line.end() - 1, name, value if is_plain else None))
     known = ((*one[:-1], None if in_doubt else one[-1]) for one in found)
