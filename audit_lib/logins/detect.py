@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
+from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
@@ -145,7 +145,8 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incide
     """The incidents of one address, then of one network, then without an address; and their failures."""
     rule, events = traffic.rule("guessing"), traffic.events
     guesses, part = by_source(failures, rule.ladder, PAUSE, partial(_guess, traffic))
-    unnamed = events[events["kind"].eq(FAILED_LOGIN) & events["at"].notna() & events["client"].eq("")]
+    said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
+    unnamed = events[said & events["at"].notna()]
     for guess in guesses:
         unnamed = unnamed[~guess.during(unnamed["at"])]
     text, rung = "failed logins that messages report without an address", rule.without_address

@@ -219,16 +219,17 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(("status", "statuses", "named"), [
     (422, "failed_statuses = [422]\n", True), (422, "failed_statuses = [422]\n", False), (401, "", True),
+    (302, "", False),
 ])  # fmt: skip
 def test_a_login_that_an_answer_and_a_message_tell_counts_once(
     status: int, statuses: str, named: bool, tmp_path: Path
 ) -> None:
-    """Six logins that are refused, each with a message beside it, are six, whoever the message names."""
+    """Twelve logins that fail, each with a message beside it, are twelve, whoever the message names."""
     lines = []
-    for number in range(6):
+    for number in range(12):
         at = (START + timedelta(seconds=10 * number)).isoformat()
         lines.append(f'{at} INFO:     {ATTACKER}:1 - "POST /session HTTP/1.1" {status} X\n')
         lines.append(f"{at} INFO: Sign-in refused{f' from {ATTACKER}' * named}\n")
     declared = f'method = "POST"\nroute = "/session"\n{statuses}failed_message = "Sign-in refused"\n'
     _, rules, logs = _project(tmp_path / "app", "".join(lines), _login(declared), DECLARES_401)
-    assert _found(_detections(rules, logs), "guessing")["count"].tolist() == [6]
+    assert _found(_detections(rules, logs), "guessing")["count"].tolist() == [12]
