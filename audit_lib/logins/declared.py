@@ -42,11 +42,10 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
 
 def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
     """Whether any of these logins was seen to fail, by its message or by an answer of its route."""
-    declared, answered = counts["kind"].eq(DECLARED), counts["status"].notna()
-    statuses = {status for login in logins for status in login.failed_statuses}
-    failed = on_logins(counts, logins) & answered & (declared | counts["status"].isin(statuses))
-    reported = any(login.failed_message for login in logins) and (declared & ~answered).any()
-    return bool(reported or failed.any())
+    declared, statuses = counts["kind"].eq(DECLARED), [login.failed_statuses for login in logins]
+    failed = on_logins(counts, logins) & (declared | counts["status"].isin(sum(statuses, ())))
+    reported = any(login.failed_message for login in logins) & declared & counts["status"].isna()
+    return bool((failed | reported).any())
 
 
 def may_log_in(route: str) -> bool:

@@ -1,6 +1,5 @@
 """Seven detections: what is found in the logs, what is not found, and what is not known and why."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,8 +22,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
 PROBED = (400, 403, 404)
-_DOTFILE = re.compile(r"/\.(?!well-known(?:/|$))[^/.]")  # or a folder; one is everybody's (RFC 8615)
-_FOLDER = re.compile(r"(.*?/\.[^/]+|/[^/]*)")  # one that is served holds many files
+_FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # one that is served holds many files
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -95,10 +93,12 @@ class Verdict:
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
-    together are no guessing, spraying or let-in as well."""
+    together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
     onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
-    unmistaken = strange[~strange["mistype"]]
+    sensitive = traffic.requests[traffic.requests["sensitive"] & ~traffic.requests["there"]]
+    probed = {*sensitive["route"]} - {*sensitive.loc[sensitive["on_login"], "route"]}
+    unmistaken = strange[~strange["mistype"] & ~strange["route"].isin(probed)]
     guesses, part = find_guessing(traffic, unmistaken)
     incidents: dict[str, Iterable[Incident]] = {
         "guessing": guesses,
@@ -269,9 +269,8 @@ def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, route = traffic.requests, traffic.rule("probing"), traffic.requests["route"]
-    hidden = route.str.contains(_DOTFILE) & ~fits(route, traffic.policy.access.open)
-    sensitive = requests[fits(route, traffic.policy.sensitive_routes) | hidden]
+    requests, rule = traffic.requests, traffic.rule("probing")
+    sensitive = requests[requests["sensitive"]]
     answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
     if _answers_any_path(sensitive):
         severity, how = rule.severity, "as any path is: whether it is served is not known"
@@ -318,9 +317,8 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
     rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
     known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
     failures = failures[known & (failures["protected"] | failures["on_login"])]
-    groups = failures.groupby(["client", failures["success"].fillna(np.inf)], sort=False)["seconds"]
-    runs = groups.agg(first="min", last="max", count="size").reset_index()
-    runs["recovered"] = runs.pop("success").replace(np.inf, np.nan)
+    groups = failures.groupby(["client", failures["success"].rename("recovered")], sort=False, dropna=False)
+    runs = groups["seconds"].agg(first="min", last="max", count="size").reset_index()
     lasting = (runs["recovered"].fillna(runs["last"]) - runs["first"]).gt(rule.minutes * MINUTE)
     # A single failure with an answer hours later is a session that was over.
     runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()

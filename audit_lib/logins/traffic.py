@@ -11,6 +11,7 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
+from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, REQUEST_KINDS
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
@@ -30,6 +31,7 @@ _SAME_LOGIN = 5  # seconds within which a server's refusal and the application's
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
+_DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
@@ -100,6 +102,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     route. let_in: that, or a login that succeeds. added: only by what audit.toml declares, which excuses no
     failure of another route. doubtful: let in, but not by that. begins: a login below which a step is
     declared. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
+    sensitive: for a file that none serves, by the policy, or whose name or folder begins with a dot.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
@@ -113,6 +116,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     steps = [bare_route(login.route) for login in policy.logins]
     begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))
     is_named = by_own | route.isin([name for name in (*access.login, *access.protected) if "*" not in name])
+    hidden = route.str.contains(_DOTFILE) & ~fits(route, access.open)
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
     return requests.assign(
         network=mapped(requests["client"], network_of).astype("str"),
@@ -126,6 +130,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
         doubtful=usual & by_added & ~added,
         begins=(on_login | by_added) & begins.astype(bool),
         there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
+        sensitive=fits(route, policy.sensitive_routes) | hidden,
     )
 
 
@@ -230,12 +235,10 @@ def recorded_changes(
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
     # Callers may fail two days later.
     near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
-    effective = deploys[near & deploys["outcome"].isin(("took effect", "not told"))]
-    named = effective[["began_at", "ended_at", "evidence"]].itertuples(index=False, name=None)
-    changes += [RecordedChange("deploy", at, until, place, "deploy") for at, until, place in named]
-    starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
-    named = starts[["at", "file", "line"]].itertuples(index=False, name=None)
-    changes += [RecordedChange("start", at, at, f"{file}:{line}", "start") for at, file, line in named]
+    for one in rows(deploys[near & deploys["outcome"].isin(("took effect", "not told"))]):
+        changes.append(RecordedChange("deploy", one.began_at, one.ended_at, one.evidence, "deploy"))
+    for one in rows(events[events["message"].isin(START_MESSAGES) & events["at"].notna()]):
+        changes.append(RecordedChange("start", one.at, one.at, f"{one.file}:{one.line}", "start"))
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
 
