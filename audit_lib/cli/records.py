@@ -309,16 +309,18 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
     assert rule
     source = change.env_source(context.project, into) if into else None
     environment = source.environment if source else given["environment"] or "production"
+    value = cli.entered_value("New value (not shown)", twice=True) if entered else ""
     if entered:
-        value = cli.entered_value("New value (not shown)", twice=True)
-        place, text = f"the value entered for {rule.name}", "must be one line of printable text"
+        place = f"the value entered for {rule.name}"
         faults = validation.new_value_faults(rule, value, policy, environment)
-        cli.refuse((not value.isprintable(), place, text), *((True, place, fault) for fault in faults))
-    else:
-        value = validation.made_value(rule, policy, environment)
+        cli.refuse(
+            (not value.isprintable(), place, "must be one line of printable text"),
+            *((True, place, fault) for fault in faults),
+        )
     if source:
         _replace(context, rule, source, value, given)
         return
+    value = value or validation.made_value(rule, policy, environment)
     descriptor = 1 if given["show"] else given["fd"]
     try:  # past the terminal's guard: whoever asked for it must see it
         os.write(descriptor, value.encode("utf-8") + b"\n")
@@ -329,11 +331,10 @@ def new(context: cli.Opened, secret: str, into: Path | None, entered: bool, **gi
 def _replace(
     context: cli.Opened, rule: settings.SecretRule, source: settings.EnvSource, value: str, given: Any
 ) -> None:
-    body = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
-    body |= _approval(given, context)
+    said = {"by": context.by, "ticket": given["ticket"], "reason": given["reason"]}
+    body = said | _approval(given, context)
     key, place, at = keys.key_of(context.project, make=True), context.project.ledger_dir, context.at
-    here, keeper = (context.project, context.policy), Keeper(key)
-    changes = change.planned(*here, rule, source, new=value, keeper=keeper)
+    changes = change.planned(context.project, context.policy, rule, source, new=value, keeper=Keeper(key))
     chain.sound_chain(place, key, changes[0].draft(at, body), at, context.writer)
     written: set[Path] = set()
     for one in changes:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source, sync_folder
 from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
+from audit_lib.rotation.validation import made_value
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.env import MAX_BYTES, EnvLine, decoded, parse_env, value_is_unknown
 from audit_lib.secrets.loaders import READERS, loaders_of
@@ -51,10 +53,9 @@ class FileChange:
 
         It claims the instant itself, not its day. Values are fingerprints, None for one that was not set.
         """
-        read = {"source": self.source, "loader": self.loader}
-        values = {"previous": self.previous, "fingerprint": self.fingerprint}
+        seen = {name: getattr(self, name) for name in ("source", "loader", "previous", "fingerprint")}
         claim = {"claimed_at": iso(at), "day_only": False}
-        return Draft("rotation", {**self.place._asdict(), **read, **values, **claim, **said})
+        return Draft("rotation", {**self.place._asdict(), **seen, **claim, **said})
 
 
 def env_source(project: Project, file: Path) -> EnvSource:
@@ -75,11 +76,13 @@ def planned(
 ) -> tuple[FileChange, ...]:
     """What must change for a new value: the variable in the file, and what must equal it in the environment.
 
-    Nothing is written yet. The changes of one file follow each other: it is written once, with the first.
-    The values go to the keeper. `BadInput` if one of the files cannot be read or changed.
+    `new` is made if it is empty. Nothing is written yet. The changes of one file follow each other: it is
+    written once, with the first. The values go to the keeper. `BadInput` if a file cannot be read or changed.
     """
-    equal = {*rule.equals, *(other.name for other in policy.secrets if rule.name in other.equals)}
-    twins = [rule, *(other for other in policy.secrets if other.name in equal)]
+    text, names = _content((project.root / source.path).resolve(), source.path), (rule.name, *rule.aliases)
+    _, old = current_value(text, names, loaders_of(project.root, source, text), source.path)
+    new = new or made_value(rule, policy, source.environment, old or "")
+    twins = [rule, *(one for one in policy.secrets if one.name in rule.equals or rule.name in one.equals)]
     others = [file for file in _in_force(project) if file.environment == source.environment]
     changes: list[FileChange] = []
     for file in dict.fromkeys((source, *others)):
@@ -111,7 +114,7 @@ def _with_password(rule: SecretRule, password: str, old: str) -> str:
     BadInput.unless(old, f"secret {rule.name}", "must be set to a URL with a password first")
     if "://" not in old:
         return password
-    changed, count = _URL_PASSWORD.subn(lambda found: found[1] + password, old, count=1)
+    changed, count = _URL_PASSWORD.subn(lambda found: found[1] + quote(password, safe=""), old, count=1)
     BadInput.unless(count, f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
     return changed
 
@@ -188,9 +191,6 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
 
     A variable that refers to this one changes with it, which is meant.
     """
-    names = [{line.name for line in parse_env(content, readers)} - {None, name} for content in (old, edited)]
-    if names[0] != names[1]:
-        return False
     before, after = decoded(old)[0], decoded(edited)[0]
     refers = re.search(rf"\$\{{?{re.escape(name)}\b", before)
     for reader in readers:
@@ -200,7 +200,7 @@ def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple
         held = {one.name: one.value for one in now.statements if one.name}
         others = {one.name: one.value for one in was.statements if one.name and one.name != name}
         kept = refers or all(held.get(other) == value for other, value in others.items() if value is not None)
-        if now.refused != was.refused or held.get(name) != new or not kept:
+        if now.refused != was.refused or held.get(name) != new or not kept or {*held} != {*others, name}:
             return False
     return True
 

@@ -44,8 +44,7 @@ def tabulate_rotations(ledger: Ledger, start: datetime, end: datetime) -> pd.Dat
     for stay, before in changed:
         places = [seen.place for seen in (before, stay.first, stay.claim) if seen]
         proof, evidence = "proved" if stay.claim else "not recorded", ", ".join(dict.fromkeys(places))
-        bounds = before.at, stay.first.at
-        found.append(_row(stay.home, *bounds, stay.claim, proof=proof, evidence=evidence))
+        found.append(_row(stay.home, before.at, stay.first.at, stay.claim, proof=proof, evidence=evidence))
     found += [
         _row(SecretPlace.named_in(one.body), *claim_interval(one), one, proof="claimed", evidence=one.place)
         for one in ledger.of_kind("rotation")

@@ -129,14 +129,10 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
     understood = [event for event in found if event is not None]
     events = [event for event in understood if event[1] <= as_of]
     lost, late = len(found) - len(understood), len(understood) - len(events)
-    reasons = [
-        f"{counted(count, 'line')} {what}"
-        for count, what in ((lost, "not understood"), (late, "dated after this review left out"))
-        if count
-    ]
+    told = {"not understood": lost, "dated after this review left out": late}
     return row | {
         "state": "read" if understood or not found else "unreadable",
-        "reason": "; ".join(reasons),
+        "reason": "; ".join(f"{counted(count, 'line')} {what}" for what, count in told.items() if count),
         "remedy": "",
         "sha256": source.sha256,
         "size_bytes": source.facts["size_bytes"],

@@ -6,6 +6,7 @@ It loads neither pandas nor a notebook, so that it can run in front of a server 
 import re
 import secrets
 import string
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -23,6 +24,8 @@ LEAST_BYTES = 16  # 128 bits
 PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits
 # The unreserved signs of a URL (RFC 3986, 2.3) but for ~, which a shell expands at a word's beginning.
 _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
+# What programs read by its form: hexadecimal, and base64 by its padding or, in Laravel, a mark.
+_FORM = re.compile(r"(?:[0-9a-fA-F]{2}){16,}|(base64:|(?=.*=$))([A-Za-z0-9+/_-]{22,})={0,2}")
 _COMMAND = re.compile(r"token_(urlsafe|hex)\((\d+)\)")
 
 
@@ -132,20 +135,20 @@ def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> b
     return environment == "production" or not _NO.fullmatch(environ.get(policy.startup.strict_variable, ""))
 
 
-def made_value(rule: SecretRule, policy: Policy, environment: str) -> str:
+def made_value(rule: SecretRule, policy: Policy, environment: str, old: str = "") -> str:
     """A value that passes the policy's rules for the variable, with 128 random bits or more.
 
-    `BadInput` for a setting, a value that only its provider can issue, or rules that no random value meets.
+    Where they state no form it keeps the old one's. `BadInput` for a setting, a value that only its provider
+    can issue, or rules that no random value meets.
     """
     place = f"secret {rule.name}"
     BadInput.unless(rule.kind == "secret", place, f"is a {rule.kind}: it is not made at random")
     if rule.obtain and not rule.generate and rule.component == "whole":
         raise BadInput.at(place, f"is issued by its provider ({rule.obtain}): enter it with --given")
-    for _ in range(100):
-        value = _random(rule)
-        if not any(new_value_faults(rule, value, policy, environment)):
-            return value
-    raise BadInput.at(place, "has rules in the policy that no random value meets: make it by hand")
+    tries = (_random(rule, "" if rule.generate or format_of(rule, environment) else old) for _ in range(100))
+    good = next((one for one in tries if not any(new_value_faults(rule, one, policy, environment))), "")
+    BadInput.unless(good, place, "has rules that no random value of its form meets: make it by hand")
+    return good
 
 
 def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
@@ -155,7 +158,7 @@ def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: 
     return value_faults(rule, value, policy, environment)
 
 
-def _random(rule: SecretRule) -> str:
+def _random(rule: SecretRule, old: str) -> str:
     """By token_hex(N) or token_urlsafe(N); a password, or what needs kinds of characters, has all four kinds.
 
     It begins with a letter, since a `-` could begin an option.
@@ -164,6 +167,9 @@ def _random(rule: SecretRule) -> str:
         signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]
         secrets.SystemRandom().shuffle(signs)
         return "".join(map(secrets.choice, (string.ascii_letters, *signs)))
-    found = _COMMAND.search(rule.generate)
-    size = max(int(found[2]) if found else 32, LEAST_BYTES)
-    return secrets.token_hex(size) if found and found[1] == "hex" else secrets.token_urlsafe(size)
+    found, form = _COMMAND.search(rule.generate), _FORM.fullmatch(old)
+    if form and form[2]:
+        made = secrets.token_bytes(len(form[2]) * 3 // 4)
+        return form[1] + b64encode(made, b"-_" if re.search("[-_]", old) else b"+/").decode("ascii")
+    size = len(old) // 2 if form else max(int(found[2]) if found else 32, LEAST_BYTES)
+    return secrets.token_hex(size) if form or (found and found[1] == "hex") else secrets.token_urlsafe(size)

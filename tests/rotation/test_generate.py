@@ -10,6 +10,7 @@ import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from click.testing import CliRunner, Result
@@ -149,6 +150,19 @@ def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool
     assert sorted(body["secret"] for body in bodies) == ["DATABASE_URL", "POSTGRES_PASSWORD"]
     assert len({body["fingerprint"] for body in bodies}) == 1
     assert len({body["previous"] for body in bodies}) == 1 + half
+
+
+@pytest.mark.parametrize(("text", "length", "signs", "form"), CASES["forms"])
+def test_the_form_of_the_old_value_stays(
+    tmp_path: Path, text: str, length: int, signs: str, form: str
+) -> None:
+    """Programs read keys in hexadecimal or base64 by it. In a URL a sign of base64 is percent-encoded."""
+    old = text.format(fake_value("form", length, signs))
+    root = _pair(tmp_path / "app", old, quote(old, safe=""))
+    done = _run(root, "POSTGRES_PASSWORD", "--into", str(root / ".env"))
+    new = _value(root, ".env", "POSTGRES_PASSWORD")
+    assert (bool(re.fullmatch(form, new)), new != old) == (True, True), done.output
+    assert f":{quote(new, safe='')}@" in _value(root, ".env", "DATABASE_URL")
 
 
 # All is imported and parsed before, and Python writes no caches (-B): a child dies at the project's files.

@@ -15,32 +15,23 @@ from tests.support.rotating_project import RotatingProject, made_value
 DAY = timedelta(days=1)
 
 
-def _rotations(app: RotatingProject) -> pd.DataFrame:
-    ledger, now = read_ledger(app.root / ".audit" / "ledger", None), datetime.now(UTC)
-    return tabulate_rotations(ledger, now - DAY, now + DAY)
-
-
-def _edit(app: RotatingProject, name: str) -> None:
-    """Somebody sets another value in an editor."""
-    path = app.file("production", "backend")
-    changed = re.sub(rf"(?m)^{name}=.*$", f"{name}={made_value(name, 'edited')}", path.read_text("utf-8"))
-    path.write_text(changed, "utf-8")
-
-
 def test_proved_claimed_and_not_recorded(tmp_path: Path) -> None:
     """A record of a change that was seen, one of none that was seen, and a change that nobody recorded."""
     app = RotatingProject(tmp_path)
     assert app.run("snapshot").exit_code == 0
     said = ("--environment", "production", "--by", "Ann", "--approved-by", "Bo", "--ticket", "OPS-1")
     said += ("--trigger", "leaver", "--triggered-at", iso(datetime.now(UTC) - 3 * DAY))
-    _edit(app, "JWT_SECRET_KEY")
-    _edit(app, "REDIS_URL")
+    path = app.file("production", "backend")
+    for name in ("JWT_SECRET_KEY", "REDIS_URL"):  # somebody sets another value in an editor
+        line = f"{name}={made_value(name, 'edited')}"
+        path.write_text(re.sub(rf"(?m)^{name}=.*$", line, path.read_text("utf-8")), "utf-8")
     assert app.run("record", "JWT_SECRET_KEY", *said).exit_code == 0
     assert app.run("snapshot").exit_code == 0
     claim = ("--environment", "production", "--at", iso(datetime.now(UTC) - timedelta(hours=2)))
     assert app.run("record", "SENTRY_DSN", *claim, "--trigger", "scheduled").exit_code == 0
 
-    table = _rotations(app).set_index("secret")
+    ledger, now = read_ledger(app.root / ".audit" / "ledger", None), datetime.now(UTC)
+    table = tabulate_rotations(ledger, now - DAY, now + DAY).set_index("secret")
     proof = {"JWT_SECRET_KEY": "proved", "REDIS_URL": "not recorded", "SENTRY_DSN": "claimed"}
     assert dict(table["proof"]) == proof
     done = table.loc["JWT_SECRET_KEY"]

@@ -28,11 +28,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> ProjectRead:
     return _read(RotatingProject(tmp_path_factory.mktemp("app")).root, bundled_policy("paiid"))
 
 
-def planned(app: ProjectRead, secret: str, *, compromised: bool = False) -> RotationPlan:
-    """The plan of a rotation."""
-    return plan_rotation(secret, app, compromised=compromised)
-
-
 def names_of(plan: RotationPlan) -> list[str]:
     """The names of the steps in order."""
     return [step.name for step in plan.steps]
@@ -44,7 +39,7 @@ def test_every_variable_has_its_steps(app: ProjectRead, secret: str) -> None:
     held = "".join(path.read_text("utf-8") for path in app.project.root.rglob("*.env"))
     values = set(re.findall(r"(?m)^\w+=(.{8,})$", held))
     for compromised in (False, True):
-        plan = planned(app, secret, compromised=compromised)
+        plan = plan_rotation(secret, app, compromised=compromised)
         text = "\n".join(f"{step.text} {step.commands} {step.verify} {step.breaks}" for step in plan.steps)
         assert not re.search(r"[{}]|None", text)
         assert not [value for value in values if value in text]
@@ -60,7 +55,7 @@ def test_every_variable_has_its_steps(app: ProjectRead, secret: str) -> None:
 
 def test_scheduled_and_compromised_differ_in_order(app: ProjectRead) -> None:
     """Scheduled announces, ends in production and revokes last; compromised the other way round."""
-    scheduled, urgent = planned(app, "API_TOKEN"), planned(app, "API_TOKEN", compromised=True)
+    scheduled, urgent = plan_rotation("API_TOKEN", app), plan_rotation("API_TOKEN", app, compromised=True)
     for plan, places in ((scheduled, ["staging", "production"]), (urgent, ["production", "staging"])):
         assert [step.environment for step in plan.steps if step.name == "replace"] == places
     first, then = names_of(scheduled), names_of(urgent)
@@ -79,23 +74,23 @@ def test_a_leak_is_answered_where_it_is(tmp_path: Path) -> None:
     project.file("staging", "backend").unlink()
     for leaked, places in (("", ["production", "staging"]), (leak, ["production"])):
         (tmp_path / "notes.txt").write_text(leaked)
-        plan = planned(_read(tmp_path, bundled_policy("paiid")), "JWT_SECRET_KEY", compromised=True)
+        plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
         assert sorted(store.place.environment for store in plan.stores) == places
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
     """One command for both halves of the token, one for each of the Alpaca pair. The database's role and
     GitHub get the value of the file: it is made first, and entered in both."""
-    steps = [step for step in planned(app, "NEXT_PUBLIC_API_TOKEN").steps if step.name == "replace"]
+    steps = [step for step in plan_rotation("NEXT_PUBLIC_API_TOKEN", app).steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging", "production"]
-    steps = [step for step in planned(app, "ALPACA_PAPER_API_KEY").steps if step.name == "replace"]
+    steps = [step for step in plan_rotation("ALPACA_PAPER_API_KEY", app).steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging"] * 2 + ["production"] * 2
     assert all("--given" in command for step in steps for command in step.commands)
 
     for secret in ("DATABASE_URL", "GITHUB_WEBHOOK_SECRET"):
-        names = names_of(planned(app, secret))
+        names = names_of(plan_rotation(secret, app))
         assert names.index("make") < names.index("replace")
-    assert "make" not in names_of(planned(app, "JWT_SECRET_KEY"))
+    assert "make" not in names_of(plan_rotation("JWT_SECRET_KEY", app))
 
 
 def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
@@ -104,8 +99,8 @@ def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
     (tmp_path / "own.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
     other = _read(app.project.root, load_policy(tmp_path / "own.toml"))
     for secret in (BACKEND[0], "JWT_SECRET_KEY"):
-        plan = planned(other, secret)
+        plan = plan_rotation(secret, other)
         assert {"snapshot", "replace", "refresh", "compare", "revoke", "check"} <= set(names_of(plan))
         assert {one.service for one in plan.steps if one.name == "refresh"} == {"backend"}
     with pytest.raises(BadInput, match="did you mean API_TOKEN"):
-        planned(other, "API_TOKN")
+        plan_rotation("API_TOKN", other)
