@@ -136,16 +136,15 @@ def is_strict(policy: Policy, environ: Mapping[str, str], environment: str) -> b
 
 
 def made_value(rule: SecretRule, policy: Policy, environment: str, old: str = "") -> str:
-    """A value that passes the policy's rules for the variable, with 128 random bits or more.
+    """A value that passes the policy's rules, of 128 random bits or more, in the old form if they state none.
 
-    Where they state no form it keeps the old one's. `BadInput` for a setting, a value that only its provider
-    can issue, or rules that no random value meets.
+    `BadInput` for a setting, a value that only its provider can issue, or rules that no random value meets.
     """
     place = f"secret {rule.name}"
     BadInput.unless(rule.kind == "secret", place, f"is a {rule.kind}: it is not made at random")
     if rule.obtain and not rule.generate and rule.component == "whole":
         raise BadInput.at(place, f"is issued by its provider ({rule.obtain}): enter it with --given")
-    tries = (_random(rule, "" if rule.generate or format_of(rule, environment) else old) for _ in range(100))
+    tries = (_random(rule, "" if format_of(rule, environment) else old) for _ in range(100))
     good = next((one for one in tries if not any(new_value_faults(rule, one, policy, environment))), "")
     BadInput.unless(good, place, "has rules that no random value of its form meets: make it by hand")
     return good
@@ -167,7 +166,8 @@ def _random(rule: SecretRule, old: str) -> str:
         signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]
         secrets.SystemRandom().shuffle(signs)
         return "".join(map(secrets.choice, (string.ascii_letters, *signs)))
-    found, form = _COMMAND.search(rule.generate), _FORM.fullmatch(old)
+    found = _COMMAND.search(rule.generate)
+    form = _FORM.fullmatch("" if found else old)
     if form and form[2]:
         made = secrets.token_bytes(len(form[2]) * 3 // 4)
         return form[1] + b64encode(made, b"-_" if re.search("[-_]", old) else b"+/").decode("ascii")
