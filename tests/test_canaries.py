@@ -5,7 +5,6 @@ import os
 import random
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ import pytest
 from audit_lib.secrecy.redact import Matcher
 from tests.support.fakes import URL_SAFE, encodings, fake_value
 from tests.support.homes import with_rules
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 FILES = 50  # env files a project
 NAMES = "JWT_SECRET_KEY API_TOKEN DATABASE_URL ANTHROPIC_API_KEY STRIPE_SECRET LOG_LEVEL WORD"
 ALPHABETS = (URL_SAFE, "0123456789abcdef", URL_SAFE + "+/=", URL_SAFE + "!$&%#@;:<>'\\", URL_SAFE + "äß€漢")

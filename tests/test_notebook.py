@@ -1,7 +1,6 @@
 """The facade of notebooks, and the notebook to learn by: its cells show what its texts say."""
 
 import re
-import tomllib
 from pathlib import Path
 
 import nbformat
@@ -14,10 +13,10 @@ from audit_lib.report.notebook import check_parameters
 from audit_lib.secrecy.redact import MARK
 from audit_lib.settings import load_policy
 from tests.support.fakes import fake_value
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, rows_beside
 from tests.support.run_notebook import run_notebook
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 NOTEBOOK, LEARN = (ROOT / "notebooks" / f"{name}.ipynb" for name in ("quarterly_review", "start_here"))
 GOOD = {"project": "", "quarter": "2026Q3", "as_of": "2026-09-30", "previous": "", "identities": "masked"}
 

@@ -1,9 +1,7 @@
 """Counts, ages, instants and quarters as readers see them and write them."""
 
 import math
-import tomllib
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from audit_lib.base.clock import Quarter, iso, parse_instant, since_instant
 from audit_lib.base.errors import BadInput, Fault, parse_each
 from audit_lib.base.in_words import age_words, counted, day_words, few, instant_words, nearest
+from tests.support.paths import rows_beside
 
 AT = datetime(2026, 8, 20, 3, 0, 7, tzinfo=UTC)
 WORDS = [
@@ -22,7 +21,7 @@ WORDS = [
     (age_words(None, math.nan), "not known"), (nearest("zz", ["API_TOKEN"]), ""),
     (nearest("API_TOKN", ["API_TOKEN", "Z"]), "; did you mean API_TOKEN?"),
 ]  # fmt: skip
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def test_words() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tomllib
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -14,9 +13,9 @@ from audit_lib.base.errors import BadInput
 from audit_lib.ledger import Draft, all_heads, append, chain, heads_of, read_ledger, write_entry
 from audit_lib.ledger.chain import Entry, current_key_ids, read_chain, sealed_line
 from audit_lib.secrecy.keeper import Key
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 KEY, NEW, THEIRS = (Key(sign * 32, "file") for sign in (b"1", b"9", b"5"))
 START = datetime(2026, 7, 1, tzinfo=UTC)
 CANONICAL: Any = {"sort_keys": True, "separators": (",", ":")}  # JSON as the ledger writes it

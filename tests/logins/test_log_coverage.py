@@ -1,8 +1,6 @@
 """Log tables: totals beside failures, what is unusual, how much was seen, when tokens were used last."""
 
-import tomllib
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,10 +11,11 @@ from audit_lib.base.frames import Sources
 from audit_lib.logs.read import tabulate_log_coverage
 from audit_lib.logs.tally import LogCounts
 from audit_lib.report.tables import tabulate_days
+from tests.support.paths import rows_beside
 from tests.support.small_logs import line, small_traffic
 
 QUARTER = Quarter(2026, 3)
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:

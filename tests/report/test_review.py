@@ -3,10 +3,8 @@
 import csv
 import json
 import re
-import tomllib
 from collections import Counter
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -21,11 +19,11 @@ from audit_lib.report.render import normalise, page
 from audit_lib.report.summary import other_figures, show_register
 from audit_lib.report.tables import tabulate_days
 from tests.support import made_up_audit as frames
-from tests.support.paths import GOLDEN, ROOT
+from tests.support.paths import GOLDEN, ROOT, rows_beside
 from tests.support.report_schema import schema
 from tests.support.rows import contract_of, rows_of
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 HOSTILE = frames.HOSTILE
 BLANK = ("inventory", "freshness", "sources", "detections", "log_minutes", "leaked_secrets")  # of actions
 SHIPPED = ROOT / "audit_lib" / "report" / "report.schema.json"

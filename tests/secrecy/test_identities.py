@@ -1,15 +1,14 @@
 """Who it was is hidden, who is who is kept."""
 
 import re
-import tomllib
-from pathlib import Path
 
 from audit_lib.secrecy.identities import keyed_label, map_texts, mask_client, mask_text, numbered_label
 from audit_lib.secrecy.keeper import Key
 from tests.support import made_up_audit as frames
+from tests.support.paths import rows_beside
 
 KEY = keyed_label(Key(b"k" * 32, "file"))
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def test_a_client_is_its_network_and_a_label() -> None:

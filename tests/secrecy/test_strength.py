@@ -2,18 +2,17 @@
 
 import random
 import string
-import tomllib
-from pathlib import Path
 
 from audit_lib.secrecy import strength
 from audit_lib.secrecy.strength import chosen_bits, is_placeholder, looks_generated, strength_bits
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import URL_SAFE, fake_value
+from tests.support.paths import rows_beside
 
 HEX, READABLE = "0123456789abcdef", "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz23456789"
 ALPHABETS = ((32, HEX), (64, HEX), (32, URL_SAFE), (43, URL_SAFE))
 MARKERS = bundled_policy("generic").placeholders
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 
 
 def test_patterns_are_worth_little() -> None:
