@@ -121,7 +121,7 @@ def test_variables_changed_by_a_deploy_explain_an_outage(sample: Investigation) 
     sample.look(since="2026-09-24T09:00Z", until="2026-09-25T14:00Z")
     best = sample.explanations.iloc[0]
     assert (best["explanation"], best["rating"]) == (OUTAGE, "likely")
-    assert "evidence/deploys-backend.json:3" in best["speaks_for"]
+    assert ", set off by changed variables (evidence/deploys-backend.json:3" in best["speaks_for"]
     said = sample.summary()
     assert said.sentence == "A change of variables shut callers out for 14 minutes."
     assert not said.is_attack

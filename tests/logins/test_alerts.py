@@ -1,8 +1,6 @@
 """What an alert comes to: which events fire it, from when until when, and by which lines."""
 
-import tomllib
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,9 +10,10 @@ from audit_lib.ledger import Entry
 from audit_lib.logins.alerts import evaluate
 from audit_lib.settings.models import AlertRule
 from tests.support.histories import ledger_of, rotation
+from tests.support.paths import rows_beside
 from tests.support.small_logs import START, Ask, small_traffic
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["case"]
+CASES = rows_beside(__file__)["case"]
 UNTIMED = 'INFO:     192.0.2.1:1 - "GET /api/x HTTP/1.1" 401 X\n'
 
 
@@ -31,7 +30,8 @@ def test_an_alert_fires_on_so_many_within_its_window(
     rule: dict[str, Any], given: dict[str, Any], expected: list[Any], text: str
 ) -> None:
     """Only what lies in the time counts; what has no time of its own counts if it must lie there."""
-    asks: list[Ask | str] = [(hour * 3600.0, "198.51.100.1", "/api/x", 200) for hour in range(1, 24)]
+    hours = given.get("answered", range(1, 24))
+    asks: list[Ask | str] = [(hour * 3600.0, "198.51.100.1", "/api/x", 200) for hour in hours]
     asks += [(60.0 * minute, "192.0.2.1", "/api/x", 401) for minute in given.get("refused", ())]
     traffic = small_traffic([*asks, *[UNTIMED] * given.get("untimed", 0)])
     ledger = ledger_of([_record(hour, given.get("verdict", "")) for hour in given.get("recorded", ())])

@@ -1,9 +1,7 @@
 """Each detection on small logs: what it finds, how severe it is, and what it leaves alone."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from pathlib import Path
 from string import ascii_letters
 from typing import Any
 
@@ -14,12 +12,14 @@ from audit_lib.base.clock import iso
 from audit_lib.ledger import Ledger
 from audit_lib.logs.deploys import Deploys
 from tests.support.histories import ledger_of, rotation
+from tests.support.paths import rows_beside
 from tests.support.rows import filled
 from tests.support.small_logs import START, Ask, detections, incidents
 
 API, LOGIN, MINUTE, HOUR, DAY = "/api/positions", "/api/auth/login", 60, 3600, 86400
 VALID = "All required secrets validated successfully"
 STRANGER, PERSON = "203.0.113.9", "198.51.100.7"
+REFUSED = "INFO: db ping failed: connection refused"
 
 
 def fails(count: int, pause: float, client: str = STRANGER, start: float = 0, route: str = API) -> list[Ask]:
@@ -64,7 +64,7 @@ NOTHING: Found = set()
 ONSET, FAILING = ("known-clients-failing", "all sources"), "application-failing"
 OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), status=401) + people(6, 2 * HOUR)
 TENTHS = people(9, 0, *(HOUR + 300 * n for n in range(9)))
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 MAKERS: dict[str, Any] = {one.__name__: one for one in (fails, hop, crowd, answers, missing)}
 
 
@@ -107,7 +107,10 @@ ALONE: dict[str, tuple[Sequence[Ask | str], Found]] = {
         {(FAILING, PERSON, "medium")}),
     "errors of most requests until the next answer, of which the server in front tells": (
         people(9, 0) + people(9, 300, 360, 420, status=502) + answers(PERSON, 1500, 2400, status=502)
-        + said("INFO: db ping failed: connection refused", 5, 6, 39), {(FAILING, "all sources", "high")}),
+        + people(9, *range(HOUR, 4500, 30)) + answers(PERSON, *range(HOUR, 4150, 50), status=500)
+        + said(REFUSED, 5, 6, 39), {(FAILING, "all sources", "high"), (FAILING, PERSON, "medium")}),
+    "refused connections without a time": (
+        people(9, 0) + [f"{REFUSED}\n"] * 3, {(FAILING, "connection", "medium")}),
     "silence": (
         [ask for ask in people(9, *range(0, 5 * DAY, 600)) if not 4.4 < ask[0] / DAY < 4.6],
         {(FAILING, "requests", "medium")}),

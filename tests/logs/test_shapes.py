@@ -28,11 +28,11 @@ def test_a_shape_tells_no_letter_and_no_digit() -> None:
 
 
 def test_lines_of_one_shape_are_counted_together() -> None:
-    """What is understood has no shape; each line that is not is named by its number."""
-    sums = read_text(b"?? x 1\n?? y 22\nINFO: fine\n!! x\n\n## x\n")
-    assert sums.facts.shapes["not understood"] == {"?? a 0": 2, "!! a": 1, "## a": 1}
+    """What is understood has no shape; each line that is not, or is too long, is named by its number."""
+    sums = read_text(b"?? x 1\n?? y 22\nINFO: fine\n!! x\n\n## x\n" + b"y" * (2 << 20))
+    assert sums.facts.shapes["not understood"] == {"?? a 0": 2, "!! a": 1, "## a": 1, "a": 1}
     assert sums.facts.shapes["own words"] == {"a: a": 1}
-    assert sums.facts.unread == [1, 2, 4, 6]
+    assert sums.facts.unread == [1, 2, 4, 6, 7]
 
 
 def test_text_that_speaks_of_a_refusal_is_listed_by_its_shape() -> None:

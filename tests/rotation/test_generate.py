@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from audit_lib.base.clock import iso
 from audit_lib.rotation.validation import made_value, new_value_faults
 from audit_lib.settings import SecretRule, bundled_policy
 from tests.support.fakes import fake_value
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, rows_beside
 
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+CASES = rows_beside(__file__)
 POLICY = bundled_policy("paiid")
 MADE = [rule for rule in POLICY.secrets if rule.generate or rule.component == "password"]
 PASSWORD = fake_value("password", 32)
@@ -31,11 +30,15 @@ BACKEND = (
     f"DATABASE_URL=postgresql://paiid:{PASSWORD}@db.paiid.internal:5432/paiid\nLEVEL=info\n"
 )
 FRONTEND = f"NEXT_PUBLIC_API_TOKEN={fake_value('token')}\nNEXT_PUBLIC_BACKEND_API_BASE_URL=https://x\n"
-PLACES = {"backend/.env": ("backend", BACKEND), "frontend/.env.local": ("frontend", FRONTEND)}
+PLACES = {
+    "backend/.env": ("backend", BACKEND),
+    "backend/.env.bak": ("backend", BACKEND),
+    "frontend/.env.local": ("frontend", FRONTEND),
+}
 
 
 def _app(root: Path, places: dict[str, tuple[str, str]]) -> Path:
-    """An application with two services, and both halves of a pair."""
+    """An application with two services, and both halves of a pair; what ends in .bak is a backup."""
     layout = 'extends = "paiid"\nenvironments = ["production"]\n'
     for place, (service, text) in places.items():
         path = root / place
@@ -44,6 +47,7 @@ def _app(root: Path, places: dict[str, tuple[str, str]]) -> Path:
         path.chmod(0o600)
         layout += f'[[env]]\npath = "{place}"\nenvironment = "production"\nservice = "{service}"\n'
         layout += f'loader = "{"next" if service == "frontend" else "python-dotenv"}"\n'
+        layout += "backup = true\n" * place.endswith(".bak")
     (root / "audit.toml").write_text(layout, "utf-8")
     return root
 
@@ -123,7 +127,7 @@ def test_a_value_is_entered_and_goes_where_it_is_asked_to(project: Path) -> None
 @pytest.mark.parametrize(("words", "fault"), CASES["faults"])
 def test_what_cannot_be_done_is_said(project: Path, words: list[str], fault: str) -> None:
     """Place, then fault; nothing is written."""
-    done = _run(project, *words)
+    done = _run(project, *(word.replace("@", str(project)) for word in words))
     assert (done.exit_code, (project / ".audit" / "ledger").exists()) == (2, False)
     assert fault in done.output
 
