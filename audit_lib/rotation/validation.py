@@ -153,7 +153,7 @@ def made_value(rule: SecretRule, policy: Policy, environment: str, old: str = ""
 def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
     """The faults of a new value; of a URL's password alone, those that do not concern the URL."""
     if rule.component == "password" and "://" not in value:
-        rule = replace(rule, component="whole", format="", environment_formats={}, usual_format="")
+        rule = replace(rule, component="whole", format="", environment_formats={})
     return value_faults(rule, value, policy, environment)
 
 

@@ -203,7 +203,7 @@ def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     there = [one for one in project.env_sources if os.path.lexists(project.root / one.path)]
     # Production may live on a platform alone; the others of a bundled policy are its own.
     used = {"production", *(one.environment for one in there)} if extends == "generic" else {*ENVIRONMENTS}
-    environment = Environment(trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment = Environment(trim_blocks=True)  # noqa: S701
     environment.filters["quoted"] = _quoted
     template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
     log_sources = (source for source in project.log_sources if not keys.path_fault(source.pattern))
