@@ -47,7 +47,7 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
     cli.say(f"key {'of the sample: public DEMO key' if key.origin == 'demo' else own}")
 
     logs = read_logs(project, None, parameters.formats_of(project, policy))
-    proposals = declared.propose(logs.counts, parameters.detection_policy(policy))
+    proposals = declared.propose(logs.counts, logs.minutes, parameters.detection_policy(policy))
     if project.configured:
         cli.say("audit.toml: exists and is kept")
         click.echo("\n".join(one.block for one in proposals), nl=bool(proposals))

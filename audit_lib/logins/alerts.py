@@ -1,7 +1,7 @@
 """Evaluates the policy's alerts over the time since an instant: fired, quiet, or unknown with the reason."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -53,17 +53,8 @@ def _of_ledger(rule: AlertRule, traffic: Traffic, ledger: Ledger) -> dict[str, A
     inside = [(one.at, one.place) for entries in recorded for one in entries if since <= one.at <= until]
     if len(inside) < rule.at_least:
         return {"state": "quiet", "count": len(inside), "reason": "only what was recorded can be seen here"}
-    return _fired(len(inside), min(inside)[0], max(inside)[0], [place for _, place in inside])
-
-
-def _fired(count: int, first: datetime, last: datetime, evidence: Iterable[str]) -> dict[str, Any]:
-    return {
-        "state": "fired",
-        "count": count,
-        "first_at": first,
-        "last_at": last,
-        "evidence": "; ".join(evidence),
-    }
+    row = {"state": "fired", "evidence": "; ".join(place for _, place in inside)}
+    return row | {"count": len(inside), "first_at": min(inside)[0], "last_at": max(inside)[0]}
 
 
 def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str, Any]:
@@ -76,8 +67,8 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
     if loud.empty and rule.at_least == 1:
         loud = untimed[untimed["not_before_at"].ge(traffic.window.since)]
     if len(loud):
-        last = loud["at"].fillna(loud["not_before_at"]).max()
-        return _fired(len(loud), loud["not_before_at"].min(), last, places(loud))
+        row = {"state": "fired", "first_at": loud["not_before_at"].min(), "evidence": "; ".join(places(loud))}
+        return row | {"count": len(loud), "last_at": loud["at"].fillna(loud["not_before_at"]).max()}
     reason = _why_not_quiet(rule, traffic, coverage, timed, untimed)
     return {"state": "unknown" if reason else "quiet", "count": len(timed), "reason": reason}
 

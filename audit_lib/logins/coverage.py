@@ -13,8 +13,8 @@ import pandas as pd
 
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import POSSIBLE, counted, few
-from audit_lib.logins.declared import READING, REDIRECTS, has_failed, propose
+from audit_lib.base.in_words import DECLARED, POSSIBLE, counted, few
+from audit_lib.logins.declared import READING, REDIRECTS, on_logins, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
@@ -130,7 +130,10 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
 def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
-    declared = policy.failure_declared or has_failed(policy.added_logins, counts)
+    has_failed = on_logins(counts, policy.added_logins) & counts["status"].isin(
+        {status for login in policy.added_logins for status in login.failed_statuses}
+    )
+    declared = policy.failure_declared or bool((has_failed | counts["kind"].eq(DECLARED)).any())
     there = requests[requests["there"]]
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
     by_status = policy.failure.statuses or not policy.failure_declared
@@ -144,7 +147,8 @@ def _of_logins(traffic: Traffic) -> Facts:
     fact, certain = "a failed login declared", "certain messages"
     return [
         *((fact, one.question, "{} Declare it ([[logins]]), or say no (no_logins)")
-          for one in propose(counts, policy) if one.uncounted or not declared),
+          for one in propose(counts, requests.rename(columns={"at": "minute_at"}), policy)
+          if one.uncounted or not declared),
         (fact, counts.loc[possible & ~reported, "count"].sum(),
          "{:,} logins were answered with a redirect that no declared request follows"),
         (fact, not declared and bool(policy.added_logins),

@@ -1,7 +1,7 @@
 """Declared logins in the logs, how often each failed and succeeded; and logins that nobody declared."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -40,14 +40,6 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
     return result
 
 
-def has_failed(logins: Sequence[Login], counts: pd.DataFrame) -> bool:
-    """Whether any of these logins was seen to fail, by its message or by an answer of its route."""
-    declared, statuses = counts["kind"].eq(DECLARED), [login.failed_statuses for login in logins]
-    failed = on_logins(counts, logins) & (declared | counts["status"].isin(sum(statuses, ())))
-    reported = any(login.failed_message for login in logins) & declared & counts["status"].isna()
-    return bool((failed | reported).any())
-
-
 def may_log_in(route: str) -> bool:
     """Whether a route looks like one that logs people or programs in, or like the step that checks a code;
     one that ends a session, signs up or resets a password does not."""
@@ -67,7 +59,17 @@ class Proposal(NamedTuple):
     answers: int  # that it gave
 
 
-def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
+def _way_on(minutes: pd.DataFrame, routes: Iterable[str]) -> "pd.Series[Any]":
+    """By method, route and status what is asked next: 1 mostly the same route, -1 another, 0 neither soon."""
+    asking = minutes.loc[minutes["route"].isin(routes) & minutes["client"].ne(""), "client"]
+    steps = minutes[minutes["client"].isin(asking)].sort_values(["file", "client", "line"])
+    after = steps.groupby(["file", "client"], observed=True)[["route", "minute_at"]].shift(-1)
+    is_soon = (after["minute_at"] - steps["minute_at"]).le(pd.Timedelta(minutes=1))
+    way = after["route"].eq(steps["route"]).map({True: 1, False: -1}).where(is_soon, 0)
+    return way.groupby([steps["method"], steps["route"], steps["status"]], observed=True).mean().round()
+
+
+def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
     """The routes of LogCounts that look like logins and are not declared as one or none, busiest first."""
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
@@ -76,7 +78,7 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
     requests = requests[requests["route"].isin(filter(may_log_in, requests["route"].unique()))]
     none = (requests["method"] + " " + requests["route"]).isin(policy.no_logins)
     requests = requests[~(none | on_logins(requests, policy.logins))]
-    proposals = []
+    way_on, proposals = _way_on(minutes, requests["route"].unique()), []
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
@@ -87,9 +89,10 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
         # Without a failure: a form that is shown again, and a redirect for who got in.
         failed, succeeded = (bad, [*good, *moved]) if bad else (good, moved) if good and moved else ([], [])
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
-        redirected = sum(answers[status] for status in moved) >= _LEAST
+        if any(way_on.get((method, route, status), 0) > 0 for status in moved):  # back to the form
+            failed, succeeded = [], [each for each in shown if way_on.get((method, route, each), 0) < 0]
         is_step = _PATTERNS["login_step"].search(str(route))
-        if shown and (bad and succeeded if is_step else reported or redirected or succeeded):
+        if shown and (bad and succeeded if is_step else reported or succeeded or {*moved} & {*often}):
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
             block = _block(question, str(method), str(route), failed, succeeded)
@@ -100,11 +103,14 @@ def propose(counts: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ..
 
 def _block(question: str, method: str, route: str, failed: list[int], succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9-]+", route) if word != "id"] or ["login"]
-    answers = [f"failed_statuses = {failed}", f"succeeded_statuses = {succeeded}"]
+    fails = f"failed_statuses = {failed}" if failed else f'failed_redirect = "{route}"'
+    answers = [fails, f"succeeded_statuses = {succeeded}"]
     unknown = [
         'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
         'failed_message = "…"  # what the application writes then',
     ]
     name = words[-1][:40].strip("-")
     named = ["[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
-    return "\n".join(f"# {line}" for line in [question, *named, *(answers if failed else unknown)])
+    return "\n".join(
+        f"# {line}" for line in [question, *named, *(answers if failed or succeeded else unknown)]
+    )

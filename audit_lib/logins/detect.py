@@ -96,8 +96,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
     onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
-    sensitive = traffic.requests[traffic.requests["sensitive"] & ~traffic.requests["there"]]
-    probed = {*sensitive["route"]} - {*sensitive.loc[sensitive["on_login"], "route"]}
+    probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
     unmistaken = strange[~strange["mistype"] & ~strange["route"].isin(probed)]
     guesses, part = find_guessing(traffic, unmistaken)
     incidents: dict[str, Iterable[Incident]] = {

@@ -179,6 +179,7 @@ def test_logins_are_proposed_as_comments(application: Application, tmp_path: Pat
     (project / "audit.toml").write_text(taken, "utf-8")
     (login,) = load_project(project).logins
     assert f'route = "{login.route}"' in application.declaration
+    assert f"{[*login.succeeded_statuses]}" in f"{application.declaration} []"
 
 
 # ---- What a review of such an application says ----

@@ -72,7 +72,7 @@ def test_failed_logins_are_exact_once_declared(application: Application, tmp_pat
     events = logs.events[logs.events["kind"].eq(DECLARED)]
     assert sorted(events["at"]) == sorted(visit.at for visit in VISITS if visit.what == "failed")
     assert _alert(policy, rules, logs) == "fired"
-    assert propose(logs.counts, rules) == ()
+    assert propose(logs.counts, logs.minutes, rules) == ()
     found = _detections(rules, logs)
     assert ATTACKER in set(_found(found, "guessing")["subject"])
     entered = found[found["detection"].eq("let-in")]
@@ -91,7 +91,7 @@ def test_nothing_is_none_or_quiet_before(application: Application, policy: str, 
     assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()
     told = logs.events["kind"].eq("login_failed") & logs.events["client"].eq(ATTACKER)
     assert _alert(chosen, rules, logs) == ("fired" if told.any() else "unknown")
-    asked = "".join(f"{one.block}\n" for one in propose(logs.counts, rules))
+    asked = "".join(f"{one.block}\n" for one in propose(logs.counts, logs.minutes, rules))
     routes = [line[2:] for line in asked.splitlines() if line.startswith("# route = ")]
     assert policy or [route in application.declaration for route in routes] == [True]
 
@@ -116,9 +116,10 @@ def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
     )
     log = "".join(asked) + f"{START.isoformat()} app: {message}\n" * 5 * bool(message)
     _, rules, logs = _project(tmp_path / "app", log, policy=DECLARES_401)
-    blocks = [one.block for one in propose(logs.counts, rules)]
+    frames, said_no = (logs.counts, logs.minutes), rules.model_copy(update={"no_logins": (f"POST {route}",)})
+    blocks = [one.block for one in propose(*frames, rules)]
     assert [declaration in block for block in blocks] == [True] * bool(declaration)
-    assert propose(logs.counts, rules.model_copy(update={"no_logins": (f"POST {route}",)})) == ()
+    assert propose(*frames, said_no) == ()
 
 
 def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:

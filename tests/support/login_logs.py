@@ -1,4 +1,4 @@
-"""What five public applications log about the same logins, planted by chance, with their truth."""
+"""What six applications log about the same logins, planted by chance, with their truth."""
 
 import random
 import re
