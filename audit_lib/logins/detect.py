@@ -142,15 +142,14 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
     """The incidents of one address, then of one network, then without an address; and their failures."""
-    rule, events = traffic.rule("guessing"), traffic.events
-    guesses, part = by_source(failures, rule.ladder, PAUSE, partial(_guess, traffic))
+    rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
+    guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
     unnamed = events[said & events["at"].notna()]
     for guess in guesses:
         unnamed = unnamed[~guess.during(unnamed["at"])]
-    text, rung = "failed logins that messages report without an address", rule.without_address
-    build = partial(incident, text=text, severity=rule.severity)
-    more, _ = find_episodes(unnamed.assign(all=EVERYONE), "all", [rung], rung[-1], build)
+    unnamed = unnamed.assign(all=EVERYONE, on_login=True, known=False, success=np.nan)
+    more, _ = find_episodes(unnamed, "all", [rule.without_address], rule.without_address[-1], build)
     return [*guesses, *more], part
 
 
@@ -160,6 +159,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     clauses = {
         f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
         f"of {addresses} addresses": addresses > 1,
+        "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
         "then let in": run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE).any(),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
