@@ -52,7 +52,8 @@ def _typed(case: Case, words: str) -> str:
 def _first(case: Case, best: Explanation) -> Iterator[Step]:
     entered = names_of(case.found(LET_IN)) if best.name == GUESSED else ()
     names = entered or best.addresses
-    text, done = _ASKED[GOT_IN if entered else MANY if best.name == GUESSED and names[MOST:] else best.name]
+    many = best.name == GUESSED and (not names or names[MOST:])
+    text, done = _ASKED[GOT_IN if entered else MANY if many else best.name]
     look = f"investigate --since {iso(case.window.since)} --address {names[0]}" if names else ""
     yield text, few(names), _typed(case, look) if look and case.address not in names else "", done, ""
     for pair in pairs_apart(case) if best.name == OUTAGE else ():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import counted, instant_words
+from audit_lib.base.in_words import DECLARED, counted, instant_words
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
@@ -70,7 +70,7 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
         return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
         at_login = (case.here["refused"] & case.here["on_login"]).any()
-        logins = at_login or case.said["kind"].eq(FAILED_LOGIN).any()
+        logins = at_login or case.said["kind"].isin((FAILED_LOGIN, DECLARED)).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
         leaked = any("leaked" in point for point in one.points)

@@ -41,16 +41,17 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     """An incident goes on, and somebody got in, as far as the logs show it."""
     since, until, of = scene.get("silent", (0, 0, ""))
     added = f"{_at(scene['at'])} {scene['line']}\n" if "at" in scene else f"{scene.get('line', '')}\n"
+    added *= scene.get("times", 1)
     plant(tmp_path, scene["kind"], 0)
     change(tmp_path / LOG, "", added if "line" in scene else "")
+    asked = scene.get("requests", ())
+    rows = [
+        (first + step * n, who, status) for first, step, count, who, status in asked for n in range(count)
+    ]
     rewrite_log(
         tmp_path,
-        *(
-            (first + step * n, who, status)
-            for first, step, count, who, status in scene.get("requests", ())
-            for n in range(count)
-        ),
-        keep=lambda line: line == added or not (_at(since) <= line < _at(until) and of in line),
+        *rows,
+        keep=lambda line: line in added or not (_at(since) <= line < _at(until) and of in line),
     )
     found = opened(tmp_path)
     found.look(address=scene.get("address", ""))
