@@ -72,7 +72,7 @@ def cover(traffic: Traffic) -> Coverage:
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
-    # No loss is the packed copy of a log that was read beside it, nor an empty one of its rotation.
+    # A packed copy of a log that was read is no loss, nor is an empty log of the same rotation.
     lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
     whole = sources["source"].str.replace(ROTATED, "", regex=True)

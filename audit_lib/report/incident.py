@@ -145,7 +145,7 @@ def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Rep
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{count} {name}" for name, count in known.items()]
-    answer = counted(len(names), "address", "addresses") if names else "Nobody"
+    answer = counted(len(names), "address", "addresses") if names else "Nobody that requests show"
     return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)])
 
 

@@ -158,9 +158,9 @@ def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: 
 
 
 def _random(rule: SecretRule, old: str) -> str:
-    """By token_hex(N) or token_urlsafe(N); a password, or what needs kinds of characters, has all four kinds.
+    """By token_hex(N) or token_urlsafe(N), else in the old value's form if programs read it by its form.
 
-    It begins with a letter, since a `-` could begin an option.
+    A password, or what needs kinds of characters, has all four, and begins with a letter: `-` begins options.
     """
     if rule.component == "password" or rule.classes:
         signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]

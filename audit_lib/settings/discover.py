@@ -37,6 +37,7 @@ def discover(project: Project) -> Project:
     like = {str(path): path for path in found if is_env_like(path)}
     written = dict.fromkeys(like, "") | dict(variables.texts(project, like, []))
     # Who has production's file here has its others here, too: its line speaks for those that say nothing.
+    # A text decides only where it makes a difference: where neither name nor folder says the environment.
     said = "\n".join(
         line[0]
         for path in like
