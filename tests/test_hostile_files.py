@@ -67,7 +67,6 @@ def _zip_of_zeros(method: int) -> bytes:
 
 ZEROS = bytes(1 << 20)
 PAX = tar_block("x", b"x", 512) + b"19 path=aaaaaaaaaa\n".ljust(512, b"\0")
-GZIP = (9, zlib.DEFLATED, 31)
 # What text cannot say: a file, and how its bytes are made. All are for `leaks`; `slow` ones run with --long.
 BYTES: dict[str, tuple[str, Callable[[], bytes]]] = {
     "100,000 extended headers in a row": ("a.tar.gz", lambda: gzip.compress(PAX * 100_000, 1)),
@@ -79,7 +78,7 @@ BYTES: dict[str, tuple[str, Callable[[], bytes]]] = {
     ),
     "slow: a GNU long name of 1 GiB": (
         "a.tar.gz",
-        lambda: _packed(zlib.compressobj(*GZIP), tar_block("x", b"L", 1 << 30), *[b"a" * (1 << 20)] * 1024),
+        lambda: _packed(zlib.compressobj(9, wbits=31), tar_block("x", b"L", 1 << 30), *[b"a" * 2**20] * 1024),
     ),
     "slow: a zip in bzip2 that grows 100,000 times": ("a.zip", lambda: _zip_of_zeros(zipfile.ZIP_BZIP2)),
     "slow: a zip in lzma that grows 10,000 times": ("a.zip", lambda: _zip_of_zeros(zipfile.ZIP_LZMA)),

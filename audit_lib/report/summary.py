@@ -215,7 +215,7 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     count, is_refused = audit.requests["count"], audit.requests["refused"]
     asked, refused = int(count.sum()), int(count[is_refused].sum())
     if asked:
-        said = int(audit.failed_logins.query("kind == 'login_failed'")["count"].sum())
+        said = int(audit.failed_logins.query("status.isna()")["count"].sum())
         note = f"{counted(said, 'failed login')} in the application's own words"
         note = note if said else "by 401, 403 or 429, or as a declared login fails"
         shares = ((BAD, refused), (OK, asked - refused))

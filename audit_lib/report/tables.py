@@ -15,7 +15,6 @@ from audit_lib.report import escape as inert
 
 Row = dict[str, Any]
 FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
-REQUESTS = (*FAILED_REQUESTS, "other")
 LOGIN_FAILURES = ("login_failed", DECLARED)
 DUE_DAYS = 30  # after its quarter a review is due: docs/review.md#the-package
 _PLACE = ["environment", "service"]
@@ -40,8 +39,8 @@ class ServiceDays(Contract):
 
 
 def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
-    """The requests among `LogCounts`, with whether they were refused."""
-    found = log_counts[log_counts["kind"].isin(REQUESTS)]
+    """The requests among `LogCounts`, with whether they were refused; a message is none."""
+    found = log_counts[log_counts["status"].notna()]
     return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
 
 
@@ -52,12 +51,13 @@ def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     `unusual` if its refusals are far from the median, by the median absolute deviation: a few move neither.
     """
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
-    kinds = log_counts.pivot_table("count", "day", "kind", "sum", fill_value=0)
-    kinds = kinds.reindex(days).astype("Int64").rename_axis("day")
-    sums = {"requests": REQUESTS, "refused": FAILED_REQUESTS}
-    sums |= {kind: (kind,) for kind in FAILED_REQUESTS if kind in kinds} | {"failed_logins": LOGIN_FAILURES}
-    table = pd.DataFrame({name: kinds.reindex(columns=[*parts]).sum(axis=1) for name, parts in sums.items()})
-    table = table.astype("Int64")
+    requests, logins = requests_of(log_counts), log_counts["kind"].isin(LOGIN_FAILURES)
+    refusals = requests[requests["refused"]]
+    by_kind = ((kind, refusals[refusals["kind"].eq(kind)]) for kind in FAILED_REQUESTS)
+    parts = {"requests": requests, "refused": refusals} | {kind: own for kind, own in by_kind if len(own)}
+    parts |= {"failed_logins": log_counts[logins]}
+    sums = {name: part.groupby("day")["count"].sum().reindex(days) for name, part in parts.items()}
+    table = pd.DataFrame(sums).fillna(0).astype("Int64").rename_axis("day")
     table.loc[~days.isin(log_counts["day"])] = pd.NA
     refused = table["refused"].astype("float64")
     far = (refused - refused.median()).abs()

@@ -20,7 +20,7 @@ CASES = rows_beside(__file__)
 
 def _counts(*rows: tuple[str | None, str, int, int]) -> pd.DataFrame:
     columns = ("day", "kind", "count", "untimed")
-    blank = {"file": "app.log", "client": "", "method": "", "route": "", "line": 1}
+    blank = {"file": "app.log", "client": "", "method": "", "route": "", "line": 1, "status": 200}
     return LogCounts.of(blank | dict(zip(columns, row, strict=True)) for row in rows)
 
 

@@ -119,13 +119,15 @@ def test_figures_are_the_same_bytes_and_say_what_they_show() -> None:
 
 
 def test_a_failed_login_is_counted_once() -> None:
-    """A declared one is a request that was refused, and none of those that the application reported."""
+    """A declared one is a request that was refused, or a message of the application: no request, then."""
     counts = frames.log_counts()
     declared = counts.query("kind == 'unauthorized'").assign(kind="declared_failure", status=200, count=7)
-    both = pd.concat([counts, declared], ignore_index=True)
-    figure, alone = (next(other_figures(frames.audit(log_counts=one))) for one in (both, declared))
+    every = pd.concat([counts, declared, declared.assign(status=None, count=4)], ignore_index=True)
+    figure, alone = (next(other_figures(frames.audit(log_counts=one))) for one in (every, declared))
     assert (figure.count, figure.unit, "0 failed" in alone.note) == ("25", "of 65", False)
-    assert figure.note.startswith("3 failed logins in the application's own words")
+    assert figure.note.startswith("11 failed logins in the application's own words")
+    day = tabulate_days(every, frames.QUARTER).sum(numeric_only=True)
+    assert (day["requests"], day["refused"], day["failed_logins"]) == (54, 14, 14)
 
 
 def test_days_without_lines_are_not_known() -> None:

@@ -8,7 +8,6 @@ from tests.support.fakes import fake_value
 SECRET = fake_value("canary", 40)
 PASSWORD = fake_value("canary password", 18) + "/&+"
 
-PARAMETERS = 'project = ""'
 KNOW = """from audit_lib.secrecy import guard
 from audit_lib.secrecy.keeper import Keeper, Key
 from tests.support.canary import SECRET, PASSWORD
@@ -32,7 +31,7 @@ def notebook(*cells: str, parameters: bool = True) -> Any:
 
     sources = [new_code_cell(cell) for cell in cells]
     if parameters:
-        sources.insert(0, new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}))
+        sources.insert(0, new_code_cell('project = ""', metadata={"tags": ["parameters"]}))
     kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     return new_notebook(metadata={"kernelspec": kernelspec}, cells=sources)
 
