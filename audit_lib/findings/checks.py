@@ -153,7 +153,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     told = {  # the first row of each counts
         one.key: (
             one.many * (not one.stranger),
-            f", sent by {f'{one.many} addresses, the last ' if one.many > 1 else ''}{one.client} since "
+            f", sent by {f'{one.many} addresses, one of them ' if one.many > 1 else ''}{one.client} since "
             f"{instant_words(one.at)}{' from a network that no line before shows' if one.new else ''}",
         )
         for one in rows(senders[senders["many"].gt(1) | senders["new"]][::-1])
