@@ -24,7 +24,6 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 
 Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
-CLOCK_BACK = pd.Timedelta(minutes=10)  # what goes back further is no order of two writers
 # So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
 THIN = ((7, 0.25, 50), (1, 0.05, 20))
 CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
@@ -175,7 +174,7 @@ def _of_logins(traffic: Traffic) -> Facts:
 def _of_times(traffic: Traffic) -> Facts:
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
-    back = (steps["not_after_at"] - steps["at"]).gt(CLOCK_BACK)
+    back = (steps["not_after_at"] - steps["at"]).gt(10 * MINUTE)  # below, it may be the order of two writers
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")

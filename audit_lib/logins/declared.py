@@ -24,8 +24,7 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
     """Which requests are to any of these logins, by their methods."""
     wanted = {(login.method, bare_route(login.route)) for login in logins}
     bare = requests["route"].map({name: bare_route(name) for name in requests["route"].unique()})
-    named = [pair in wanted for pair in zip(requests["method"].tolist(), bare.tolist(), strict=True)]
-    return pd.Series(named, requests.index, dtype=bool)
+    return pd.Series([*zip(requests["method"], bare, strict=True)], requests.index).isin(wanted)
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
@@ -59,26 +58,28 @@ class Proposal(NamedTuple):
     answers: int  # that it gave
 
 
-def _way_on(minutes: pd.DataFrame, routes: Iterable[str]) -> "pd.Series[Any]":
-    """By method, route and status what is asked next: 1 mostly the same route, -1 another, 0 neither soon."""
+def _ways_on(minutes: pd.DataFrame, routes: Iterable[str]) -> dict[Any, dict[Any, Any]]:
+    """By method, route and status what is asked next: `way`, 1 for the page of a login to -1 for another, and
+    `back`, that page if it was asked for twice."""
     asking = minutes.loc[minutes["route"].isin(routes) & minutes["client"].ne(""), "client"]
-    steps = minutes[minutes["client"].isin(asking)].sort_values(["file", "client", "line"])
-    after = steps.groupby(["file", "client"], observed=True)[["route", "minute_at"]].shift(-1)
-    is_soon = (after["minute_at"] - steps["minute_at"]).le(pd.Timedelta(minutes=1))
-    way = after["route"].eq(steps["route"]).map({True: 1, False: -1}).where(is_soon, 0)
-    return way.groupby([steps["method"], steps["route"], steps["status"]], observed=True).mean().round()
+    rows = minutes[minutes["client"].isin(asking)].sort_values(["file", "client", "line"])
+    then = rows.groupby(["file", "client"], observed=True)[["method", "route", "minute_at"]].shift(-1)
+    is_page = then["route"].eq(rows["route"]) | then["route"].isin(filter(may_log_in, rows["route"].unique()))
+    is_soon = then["method"].isin(READING) & (then["minute_at"] - rows["minute_at"]).le("1min")
+    rows = rows.assign(way=(2 * is_page - 1).where(is_soon, 0), back=then["route"].where(is_page & is_soon))
+    sums: dict[str, Any] = {"way": "mean", "back": lambda it: next(iter(it[it.duplicated()].mode()), "")}
+    return rows.groupby(["method", "route", "status"], observed=True).agg(sums).to_dict("index")
 
 
 def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
     """The routes of LogCounts that look like logins and are not declared as one or none, busiest first."""
     # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
-    requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED)]
-    requests = requests[requests["method"].isin(WRITING)].astype({"status": int})
+    requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED) & counts["method"].isin(WRITING)]
     requests = requests[requests["route"].isin(filter(may_log_in, requests["route"].unique()))]
     none = (requests["method"] + " " + requests["route"]).isin(policy.no_logins)
-    requests = requests[~(none | on_logins(requests, policy.logins))]
-    way_on, proposals = _way_on(minutes, requests["route"].unique()), []
+    requests = requests[~(none | on_logins(requests, policy.logins))].astype({"status": int})
+    ways, proposals = _ways_on(minutes, requests["route"].unique()), []
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
@@ -89,28 +90,28 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         # Without a failure: a form that is shown again, and a redirect for who got in.
         failed, succeeded = (bad, [*good, *moved]) if bad else (good, moved) if good and moved else ([], [])
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
-        if any(way_on.get((method, route, status), 0) > 0 for status in moved):  # back to the form
-            failed, succeeded = [], [each for each in shown if way_on.get((method, route, each), 0) < 0]
+        leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
+        moves = [to for each, to in leads.items() if each in moved and (to["way"] > 0.5 or not (bad or good))]
+        elsewhere = [each for each, to in leads.items() if to["way"] < -0.5 and not to["back"]]
+        if back := next((to["back"] for to in moves if to["back"]), ""):
+            failed, succeeded = [], elsewhere
         is_step = _PATTERNS["login_step"].search(str(route))
         if shown and (bad and succeeded if is_step else reported or succeeded or {*moved} & {*often}):
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
-            block = _block(question, str(method), str(route), failed, succeeded)
+            fails = f'failed_redirect = "{back}"' if back else f"failed_statuses = {failed}" * bool(failed)
+            block = _block(question, str(method), str(route), fails, succeeded)
             uncounted = not failed or not {*failed} <= {*policy.failure.statuses}
             proposals.append(Proposal(question, block, uncounted, sum(shown.values())))
     return tuple(sorted(proposals, key=lambda each: (-each.answers, each.question))[:_MOST])
 
 
-def _block(question: str, method: str, route: str, failed: list[int], succeeded: list[int]) -> str:
-    words = [word for word in re.findall(r"[A-Za-z0-9-]+", route) if word != "id"] or ["login"]
-    fails = f"failed_statuses = {failed}" if failed else f'failed_redirect = "{route}"'
-    answers = [fails, f"succeeded_statuses = {succeeded}"]
+def _block(question: str, method: str, route: str, fails: str, succeeded: list[int]) -> str:
+    words = [word for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9-]*", route) if word != "id"] or ["login"]
     unknown = [
         'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
         'failed_message = "…"  # what the application writes then',
     ]
-    name = words[-1][:40].strip("-")
-    named = ["[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"']
-    return "\n".join(
-        f"# {line}" for line in [question, *named, *(answers if failed or succeeded else unknown)]
-    )
+    answers = [fails, f"succeeded_statuses = {succeeded}" * bool(succeeded)] if fails else unknown
+    named = ["[[logins]]", f'name = "{words[-1][:40]}"', f'route = "{route}"', f'method = "{method}"']
+    return "\n".join(f"# {line}" for line in [question, *named, *filter(None, answers)])

@@ -21,7 +21,6 @@ from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
-PROBED = (400, 403, 404)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # one that is served holds many files
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
@@ -288,7 +287,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         text = f"{run['route'].iloc[0]} was requested by {callers} and answered, {how}"
         return incident(run, text, severity, client=run["client"].iloc[0])
 
-    probed, many = requests[requests["status"].isin(PROBED)], [(1, rule.routes + 1, rule.minutes)]
+    probed, many = requests[requests["status"].isin((400, 403, 404))], [(1, rule.routes + 1, rule.minutes)]
     return [
         *by_source(probed, many, PROBING_PAUSE, missing, label="route")[0],
         *by_source(sensitive[~answered], [(rule.sensitive, PROBING_PAUSE)], PROBING_PAUSE, files)[0],

@@ -173,6 +173,7 @@ def test_logins_are_proposed_as_comments(application: Application, tmp_path: Pat
     assert "is that your login?" in run_init(project).stdout
     text = (project / "audit.toml").read_text("utf-8")
     assert load_project(project).logins == ()
+    assert 'failed_redirect = "/login"' in text or 'redirect = "/login"' not in application.declaration
     taken = re.sub(r"(?m)^# (\[\[logins|(?:name|route|method|failed_|succeeded_))", r"\1", text)
     for words in ('failed_message = "…"', 'failed_redirect = "/…"'):
         taken = taken.replace(words, words.replace("/…", "/login").replace("…", "Login failed"))
