@@ -180,13 +180,13 @@ class History:
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
-        # If some are broken git gives the ids alone: which, is said when they are read.
+        # If some are broken git gives the ids alone, and of a missing one no size: reading them says which.
         layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
         for layout in layouts if history.there else ():
             history.faults.clear()
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
-                    listed = map(str.split, stream.read().decode("ascii").splitlines())
+                    listed = [[*line.split(), "0"][:3] for line in stream.read().decode("ascii").splitlines()]
                 history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
                 return history
             except GitFailed as failed:
