@@ -140,9 +140,9 @@ def finding_id(check: str, subject: str, environment: str = "", service: str = "
 def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     """One finding of those that share an id: a fault outweighs not knowing, the worst severity counts."""
     counted = [finding for finding in alike if finding.status == "open"] or alike
-    several = ("evidence", "where", "remedy", "covers", "guide_lines")
     lists: dict[str, Any] = {
-        name: tuple(dict.fromkeys(item for one in counted for item in getattr(one, name))) for name in several
+        name: tuple(dict.fromkeys(item for one in counted for item in getattr(one, name)))
+        for name in ("evidence", "where", "remedy", "covers", "guide_lines")
     }
     merged = replace(
         counted[0],

@@ -216,17 +216,17 @@ def _homes_of(
     in_force, homes = {place.environment for place in holding}, []
     for place in dict.fromkeys((*held, *last)):
         row, gone = held.get(place), last[place].gone if place in last else None
-        how = "rotated" if gone and gone.fingerprint else "taken out"
-        before = f"leaked before, {how} by {day_words(gone.at)}" if gone else ""
+        at, how = "/".join(place[1:]), "rotated" if gone and gone.fingerprint else "taken out"
+        before = f"leaked before, {how} in {at} by {day_words(gone.at)}" if gone else ""
         if place in holding:
             homes.append((place, IN_FORCE, "the leaked value is in force: rotate now"))
         elif row and (place.secret not in secrets or place.environment in in_force):
             continue
         elif (row and row.fingerprint) or (before and not row):
-            homes.append((place, NOT_IN_FORCE, before or "another value is in force there"))
+            homes.append((place, NOT_IN_FORCE, before or f"another value is in force in {at}"))
         else:  # a value that the ledger saw go may have come back
-            now = f"what is in force there {f'is {row.state}' if row else 'was not supplied'}"
-            homes.append((place, NOT_KNOWN, "; ".join(filter(None, (before, now)))))
+            state = row.state.replace("present", "read in several ways") if row else "no longer supplied"
+            homes.append((place, NOT_KNOWN, f"{before}; the value in {at} is {state}".removeprefix("; ")))
     return homes
 
 
@@ -251,15 +251,13 @@ def tabulate_exposure(
     """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
     Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
-    unshown = "another value is in force there, but nothing shows that it replaced this one"
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
         nowhere = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
         homes = _homes_of(leak, held, stays) or [nowhere]
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
-            | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)]}
-            | {"reason": unshown if undecided else reason}
+            | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)], "reason": reason}
             for place, force, reason in homes
         ]
     return Exposure.of(exposed)
@@ -326,7 +324,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(there, ids[0]),
         "first_at": worst["first_at"].iloc[0],
-        "reason": "; ".join(worst.sort_index()["reason"].unique()),
+        "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
 

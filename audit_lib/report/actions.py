@@ -42,7 +42,7 @@ _TO_SUPPLY = {  # what was expected and not read
     "ledger": "Take a snapshot each week, which proves ages later",
 }
 _OF_SEVERAL = {
-    UNDECIDED: "Rotate {}, or supply the values in force to show that they were replaced",
+    UNDECIDED: "Rotate {} wherever what leaked is in use, or accept the findings of what is in use nowhere",
     "password-in-file": "Take {} out of their files and let each environment set its own",
 }
 
@@ -93,7 +93,9 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
         by_default = len(aged) == len(group) and limits.issuperset(aged)
         can_wait = by_default or ({one.check for one in group} <= _ON_DISK and _path(group[0]) in given)
         order = _order(group, about, soon, can_wait=can_wait)
-        made.append((order, _row(group, about, issued, tables, as_of)))
+        # A leak that is not decided demands no new value in a place: the value that is there is another.
+        renewed = list(dict.fromkeys(_about([one for one in group if one.check != UNDECIDED], known)))
+        made.append((order, _row(group, renewed, issued, tables, as_of)))
     made.sort(key=itemgetter(0))
     return Actions.of({"number": number} | row for number, (_, row) in enumerate(made, 1))
 
@@ -132,14 +134,12 @@ def _row(group: list[Any], about: list[Secret], issued: set[str], tables: Tables
     worst, checks, inventory = group[0], {one.check for one in group}, tables["inventory"]
     here = pd.MultiIndex.from_frame(inventory[["secret", "environment"]]).isin(about)
     present = inventory[here & inventory["state"].eq("present")]
-    declared = {*inventory["secret"]}  # of no provider, another name beside a value may be a piece of code
-    listed = [one.subject for one in group if one.check in _OF_SEVERAL]
-    listed.sort(key=lambda name: (name not in issued, name not in declared))
-    # Of a leak in a place whose value nobody supplied, nothing shows that a value is missing there.
-    known = not worst.id.endswith(":coupled") and (
-        UNDECIDED not in checks or (len(present) and len(listed) < 2)
+    listed = sorted(  # of no provider, another name beside a value than a declared one may be a piece of code
+        (one.subject for one in group if one.check in _OF_SEVERAL),
+        key=lambda name: (name not in issued, name not in set(inventory["secret"])),
     )
-    renews = known and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
+    stated = not worst.id.endswith(":coupled")
+    renews = stated and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}
     named = tables["leaked_secrets"].set_index("secret")["named"].to_dict()
     several = [named.get(name, name) for name in listed]
     action, command = _of_values(checks, about, present) if renews else _of_things(group, several, tables)

@@ -8,14 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from audit_lib.leaks import tables
 from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
 from audit_lib.leaks.tables import (
-    ELSEWHERE,
-    OTHERS,
-    PUBLIC,
-    TESTS,
-    UNHELD,
     Exposure,
     LeakAudit,
     LeakPlaces,
@@ -24,11 +20,6 @@ from audit_lib.leaks.tables import (
     leak_id,
     next_step,
     purge_of,
-    tabulate_chosen_passwords,
-    tabulate_exposure,
-    tabulate_leaked_secrets,
-    tabulate_leaks,
-    with_force,
 )
 from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
 from audit_lib.settings import EnvSource, Project
@@ -58,14 +49,14 @@ def target(**changed: Any) -> dict[str, Any]:
     """A value in force."""
     return {
         "fingerprint": "f", "variable": "API_TOKEN", "names": "API_TOKEN", "in_force": "production",
-        "kind": "leak", "searched": "everywhere", "reason": "", "provider": "",
+        "kind": "leak", "reason": "", "provider": "",
     } | changed  # fmt: skip
 
 
 def leaks(sightings: list[dict[str, Any]], targets: list[dict[str, Any]], **given: Any) -> pd.DataFrame:
     """The leaks that the sightings make."""
     seen, sought = pd.DataFrame(sightings), LeakTargets.of(targets)
-    return tabulate_leaks(seen, sought, given.pop("inventory", NO_INVENTORY), **given)[0]
+    return tables.tabulate_leaks(seen, sought, given.pop("inventory", NO_INVENTORY), **given)[0]
 
 
 def test_many_places_are_one_leak() -> None:
@@ -141,7 +132,7 @@ def test_the_order_of_urgency() -> None:
     ]  # fmt: skip
     inventory = rows_of("inventory", {"secret": "OLD", "variable": "OLD", "fingerprint": "new"})
     for given in (ordered[::-1], [*ordered[5:], *ordered[:5]]):
-        found = with_force(Leaks.of(given), inventory)
+        found = tables.with_force(Leaks.of(given), inventory)
         assert list(found["leak_id"]) == [one["leak_id"] for one in ordered]
 
 
@@ -150,7 +141,7 @@ def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -
     """A leaked value is not in force only if another one was seen in each place of its secret, production of
     each service among them: a name in development proves nothing of it."""
     named = [leak("API_TOKEN"), leak("config.api_token", fingerprint="API_TOKEN")]  # as code writes it
-    table = with_force(Leaks.of(named), rows_of("inventory", *homes))
+    table = tables.with_force(Leaks.of(named), rows_of("inventory", *homes))
     assert list(table["force"]) == [force, force]
     assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == (3 if force == "not known" else 0)
 
@@ -171,7 +162,7 @@ def test_the_ledger_knows_a_value(homes: Any, stayed: Any, force: str, status: s
     table = leaks([sighting()], [found], inventory=inventory, stays=[stay(*stayed)])
     known = "API_TOKEN" if stayed[0] == "f" else "token of a kind"
     assert (table["variable"].item(), table["force"].item()) == (known, force)
-    exposure = tabulate_exposure(table, inventory, [stay(*stayed)])
+    exposure = tables.tabulate_exposure(table, inventory, [stay(*stayed)])
     assert exposure[["secret", "status", "reason"]].values.tolist() == [[known, status, reason]]
 
 
@@ -192,7 +183,7 @@ def test_a_secret_is_one_row_of_its_worst_status() -> None:
         {"leak_id": "KEY", "place": "commit", "path": f"f{n}", "line": n, "commit": "c" * 40, "encoding": ""}
         for n in range(7)
     )
-    table = tabulate_leaked_secrets(LeakAudit(Leaks.of(given), places, places), Exposure.of(rows))
+    table = tables.tabulate_leaked_secrets(LeakAudit(Leaks.of(given), places, places), Exposure.of(rows))
     key, found = table.to_dict("records")
     assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
     assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
@@ -207,19 +198,23 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     leaks = Leaks.of([leak(name, kind="pattern")])
     places = filled(LeakPlaces, [{"leak_id": name, "path": path, "commit": "c"} for path in paths])
     exposure = Exposure.of([exposed(name, "unknown", "") | {"service": service}])
-    table = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
+    table = tables.tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     title = f"key in {paths[0]}" if name == "key" else name
     assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
-    public = TESTS if alone == TESTS else PUBLIC
-    for aside, gathered in (("comment", ELSEWHERE), ("public", public), (OTHERS, OTHERS)):
+    public = tables.TESTS if alone == tables.TESTS else tables.PUBLIC
+    for aside, gathered in (
+        ("comment", tables.ELSEWHERE),
+        ("public", public),
+        (tables.OTHERS, tables.OTHERS),
+    ):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
-        table = tabulate_leaked_secrets(idle, exposure)
+        table = tables.tabulate_leaked_secrets(idle, exposure)
         assert list(table["secret"]) == [name if service and aside == "comment" else gathered]
     away = places.assign(place="unreachable")
-    lost = tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
-    assert lost[["secret", "covers"]].to_numpy().tolist() == [[UNHELD, ()]]
-    known = tabulate_leaked_secrets(LeakAudit(leaks.assign(kind="leak"), away, away), exposure)
-    assert UNHELD not in set(known["secret"])
+    lost = tables.tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
+    assert lost[["secret", "covers"]].to_numpy().tolist() == [[tables.UNHELD, ()]]
+    known = tables.tabulate_leaked_secrets(LeakAudit(leaks.assign(kind="leak"), away, away), exposure)
+    assert tables.UNHELD not in set(known["secret"])
 
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
@@ -230,12 +225,12 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
     places = filled(LeakPlaces, [{"leak_id": name, "path": "tests/a.py"} for name in ids])
     exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
     found = LeakAudit(leaks, places, places)
-    table = tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
-    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", TESTS: "A, B, CHOSEN"}
-    assert tabulate_chosen_passwords(found).empty
-    used = [places.assign(path="a.py"), places, {"CHOSEN": OTHERS}]
-    assert tabulate_chosen_passwords(LeakAudit(leaks, *used[:2])).shape[0] == 1
-    assert tabulate_chosen_passwords(LeakAudit(leaks, *used)).empty
+    table = tables.tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
+    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", tables.TESTS: "A, B, CHOSEN"}
+    assert tables.tabulate_chosen_passwords(found).empty
+    used = [places.assign(path="a.py"), places, {"CHOSEN": tables.OTHERS}]
+    assert tables.tabulate_chosen_passwords(LeakAudit(leaks, *used[:2])).shape[0] == 1
+    assert tables.tabulate_chosen_passwords(LeakAudit(leaks, *used)).empty
 
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
@@ -290,6 +285,6 @@ def test_the_most_telling_places_come_first() -> None:
     places = filled(LeakPlaces, [{"leak_id": ids[path], "path": path} for path in paths])
     leaks = Leaks.of([leak("A", kind="pattern"), leak("B", kind="pattern", provider="Slack")])
     exposure = Exposure.of([exposed(name, "unknown", "") | {"secret": "KEY"} for name in ("A", "B")])
-    (row,) = tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
+    (row,) = tables.tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
     assert row["places"] == "b.py; db/seeds.rb; app.py; scripts/a.py; tests/a.py"
     assert (row["providers"], row["named"]) == ("Slack", "KEY (Slack)")
