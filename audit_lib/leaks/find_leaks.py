@@ -48,8 +48,7 @@ class LeakTargets(Contract):
     names: Series[str]  # all, comma-separated
     in_force: Series[str]  # environments, comma-separated; "" for an earlier value
     kind: Series[str] = Field(isin=("leak", "pattern", *NO_SECRETS))
-    searched: Series[str] = Field(isin=("everywhere", "beside its name"))
-    reason: Series[str]  # of what is searched for beside its names alone
+    reason: Series[str]  # why it is searched for beside its names alone; "" if everywhere
     provider: Series[str]  # of whom a rule knows the value by its form
 
 
@@ -204,7 +203,6 @@ def target(
         "names": ",".join(sorted(names)),
         "in_force": ",".join(sorted(used)),
         "kind": kind,
-        "searched": "beside its name" if weak else "everywhere",
         "reason": weak,
         "provider": provider,
     }
@@ -215,10 +213,10 @@ def with_found(
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """`LeakTargets` with what rules found, and whose value a text holds; the keeper `held` others before."""
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
-    targets = targets.assign(searched=targets["searched"].mask(again, "everywhere"))
+    targets = targets.assign(reason=targets["reason"].mask(again, ""))
     known = set(targets["fingerprint"])
     everywhere = {
-        *targets.loc[targets["searched"].eq("everywhere"), "fingerprint"],
+        *targets.loc[targets["reason"].eq(""), "fingerprint"],
         *[shape.fingerprint for shape in shapes if not shape.text],
     }
     found: dict[str, list[Shape]] = defaultdict(list)
@@ -340,7 +338,7 @@ def search_staged(
         old = {(path, shape.fingerprint) for path, shape in there}
         now = _shapes(sources, staged, rules, reading)
         shapes = {shape for path, shape in now if (path, shape.fingerprint) not in old}
-    real = targets[targets["kind"].eq("leak") & targets["searched"].eq("everywhere")]
+    real = targets[targets["kind"].eq("leak") & targets["reason"].eq("")]
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
     hits: dict[tuple[str, int], set[StagedHit]] = defaultdict(set)

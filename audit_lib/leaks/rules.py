@@ -25,6 +25,8 @@ _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discov
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
 _NEAR = 200  # bytes around it in which its user is named
+# A picture or a font in the place of its address (RFC 2397): no text, whatever its base64 spells.
+_EMBEDDED = re.compile(rb"data:(?:image|font|application/[\w.-]*font)[\w.+/\\;=-]*;base64,[\w+/%\\]*")
 
 
 @dataclass(frozen=True, order=True)
@@ -45,10 +47,7 @@ class Rules:
     def __init__(self, keeper: Keeper, markers: tuple[str, ...]) -> None:
         self.keeper, self._markers = keeper, markers
         self._secret = lru_cache(maxsize=100_000)(self._secret_in)
-
-    def digest(self) -> str:
-        """What contents are searched by, but for this package's own rules, which a cache's MAC is over."""
-        return f"{version('kingfisher-secret-scanner')} {self._markers}"
+        self.digest = f"{version('kingfisher-secret-scanner')} {markers}"  # a cache's MAC is over our rules
 
     def find(self, content: bytes, paths: Collection[str] = ()) -> set[Shape]:
         """What looks like a secret in a content at these paths: of a lock file logins in its URLs, of another
@@ -67,6 +66,7 @@ class Rules:
         }
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, str, str]]:
+        content = _EMBEDDED.sub(b"", content) if b";base64," in content else content
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         text, code = content.decode("latin-1"), bool(paths) and all(is_kind("code file", it) for it in paths)
         yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
@@ -80,7 +80,9 @@ class Rules:
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
-            shown = not provider and expression("label of an example").search(before)
+            label = expression("label of an example").search(before)
+            provider = "" if label and label["prompt"] else provider
+            shown = not provider and label
             if value and not (bare or (by_name and shown and shown["one"]) or _is_data(text, finding, rule)):
                 unused = any(start in section for section in idle) or (
                     by_name and expression("comment").match(before.rpartition("\n")[2])
@@ -137,6 +139,8 @@ class Rules:
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
             in_text = in_code and bisect(quotes, first) % 2 == 1
+            in_use = expression("fall-back").search(f"{line[-20:]}\0{before}")
+            rule = "chosen" if in_use and rule == "chosen-pair" else rule
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
@@ -156,7 +160,7 @@ class Rules:
                 or (value == "password" and expression("type of a field").search(near))
             )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
-            if placeholder or (default and unused):
+            if (placeholder and (unused or not in_use)) or (default and unused):
                 idle += 1
                 continue
             # A weaker value is a word, which a report may hold by chance.
@@ -166,7 +170,7 @@ class Rules:
                 self.keeper.take(value)
             said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
-            aside = "default" if default else ""
+            aside = "default" if default or placeholder else ""
             found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), aside))
         return found, idle
 

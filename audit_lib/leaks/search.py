@@ -65,7 +65,7 @@ class Values:
     """The values of LeakTargets: in every form, in parts, and weak ones beside their name."""
 
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
-        strong = set(targets.loc[targets["searched"].eq("everywhere"), "fingerprint"])
+        strong = set(targets.loc[targets["reason"].eq(""), "fingerprint"])
         # Keys and words that rules found begin alike, and parts of words are names in code.
         self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
         parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}
@@ -74,7 +74,7 @@ class Values:
             row.fingerprint: [b""]  # a text that holds the name
             if row.kind == "possible"
             else [name.encode() + between for name in row.names.split(",") for between in _BETWEEN]
-            for row in rows(targets[targets["searched"].eq("beside its name")])
+            for row in rows(targets[targets["reason"].ne("")])
         }
         self._matcher = Matcher.of(keeper, strong, parts, beside=beside)
         self._redactor = Redactor.of(keeper, strong)
@@ -151,7 +151,7 @@ class Search:
         self.patterns = reading = Reading("patterns", count=1)
         shapes, marked, installed = set[Shape](), set[str](), 0
         own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
-        for source, _ in self._sources("shapes in git objects", rules.digest(), marked, but="tree"):
+        for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
             origin, found, before = source.origin, set[Shape](), len(reading.left_out)
             paths = {path for _, path in self.history.places.get(origin.oid, ())} or {origin.path} - {""}
             installed += not origin.oid and is_kind("installed", origin.path)
@@ -237,7 +237,7 @@ class Search:
         targets = targets[targets["kind"].ne("possible")]  # what rules found, and their own row counts
         none = "the project is not a git repository"
         idle = "placeholders, unused defaults and what is declared an identifier: counted, not listed"
-        weak = targets[targets["searched"].ne("everywhere")].sort_values(["variable", "reason"])
+        weak = targets[targets["reason"].ne("")].sort_values(["variable", "reason"])
         listed = [
             *([] if history.there else [("git objects", ".git", "not searched", 0, none)]),
             *(row for one in parts for row in _rows(one, values)),

@@ -234,7 +234,6 @@ def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
     targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
     assert list(targets["reason"]) == [reason]
-    assert list(targets["searched"]) == ["beside its name" if reason else "everywhere"]
 
 
 FRAME = "-----{} RSA PRIVATE KEY-----"
@@ -274,7 +273,7 @@ def test_each_value_is_searched_for_by_what_it_is(given: dict[str, Any], expecte
     present = fingerprint is not None and case["present"]
     facts = {"variable": case["name"], "fingerprint": fingerprint, "shown_by_git": "shown" in case}
     targets = leak_targets(entries, rows_of("inventory", *[facts] * present), bundled_policy("paiid"), keeper)
-    assert targets[["kind", "searched", "reason", "in_force"]].to_numpy().tolist() == expected
+    assert targets[["kind", "reason", "in_force"]].to_numpy().tolist() == expected
     assert (keeper.fingerprint(strong) in set(targets["fingerprint"])) == ("{v}" in str(case))
 
 

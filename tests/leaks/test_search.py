@@ -173,7 +173,7 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     (repo / "b.yml").write_text("DB_PASSWORD: postgres\n")
     keeper = Keeper(Key(b"k" * 32, "file"))
     targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
-    targets["searched"] = "beside its name"
+    targets["reason"] = "is weak"
     found, _ = search_places(Project("p", repo), keeper, targets)
     places = found[["path", "line", "occurrences", "at_head", "reachable"]].values.tolist()
     assert places == [["a.txt", 2, 1, False, False], ["b.yml", 1, 1, False, False]]

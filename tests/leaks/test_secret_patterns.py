@@ -141,6 +141,9 @@ def test_a_token_within_base64_is_none(shapes: Rules) -> None:
     token, data = "AK" + "IA" + fake_value("in data", 16, LARGE), fake_value("around", 60, MIXED)
     assert not shapes.find(f'"image/png": "{data}/{token}/{data}"\n'.encode(), ("a.txt",))
     assert not shapes.find(f'{{"a": "A Token", "{data}": "b"}}'.encode(), ("a.json",))
+    for kind, is_text in (("image/png", False), ("font/woff2;charset=utf-8", False), ("text/plain", True)):
+        embedded = f"url(data:{kind};base64,{'A' * 80}/{token}/{data})"
+        assert bool(shapes.find(embedded.encode(), ("a.svg",))) == is_text
     assert shapes.find(f"https://example.org/users/{token}/keys\n".encode(), ("a.txt",))
 
 
