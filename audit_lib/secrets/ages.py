@@ -125,9 +125,7 @@ def collect_evidence(
         if value.fingerprint in keeper and (seconds := keeper.ask(value.fingerprint, _issued)):
             at = datetime.fromtimestamp(seconds, UTC)
             text = f"the value itself contains its date of issue, {instant_words(at)}"
-            pieces.append(
-                _piece(value, "E19", "sighting", lo_at=at, hi_at=at, source=value.source, text=text)
-            )
+            pieces += [_piece(value, "E19", "sighting", lo_at=at, hi_at=at, source=value.source, text=text)]
         for key, file in files[value.fingerprint].items():
             seen.append(_file_time(value, file, "bound" if key == _FILE(value) else "sighting"))
         # Where else the value was seen counts as far as that is earlier than its tenure's bound.

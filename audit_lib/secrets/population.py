@@ -61,28 +61,27 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     unseen, unsupplied = _unseen(project, code, unread), _unsupplied(read)
     secrets, found = _secrets(names, read), []
     for service, name, sides, places in rows(facts.groupby(["service", "name"], as_index=False).agg(list)):
-        if name in variables.NOT_CONFIGURED and {*sides} == {"code"}:
-            continue
-        nothing = unsupplied.get(service, f"nothing of {service} was supplied")
-        is_read, is_held = "code" in sides, not {"env files", "platform"}.isdisjoint(sides)
-        read_reason = "" if is_read else unread_why.get(name, unseen)
-        supply_reason = "" if is_held else f"set in {set_at[name]}" if name in set_at else nothing
-        found.append(
-            {
-                "name": name,
-                "service": service,
-                "group": "secrets" if name in secrets else "settings",
-                "declared": policy.rule(name) is not None,
-                "known_by": tuple(dict.fromkeys(sides)),
-                "read": "yes" if is_read else "unknown" if read_reason else "no",
-                "read_at": _places(sides, places, "code"),
-                "held_at": _places(sides, places, *SIDE_OF.values()),
-                "supplied": "yes" if is_held else "unknown" if supply_reason else "no",
-                "read_reason": read_reason,
-                "supply_reason": supply_reason,
-                "code_seen": bool(code.files) and not code.unread,
-            }
-        )
+        if name not in variables.NOT_CONFIGURED or {*sides} != {"code"}:
+            is_read, is_held = "code" in sides, not {"env files", "platform"}.isdisjoint(sides)
+            read_reason = "" if is_read else unread_why.get(name, unseen)
+            nothing = unsupplied.get(service, f"nothing of {service} was supplied")
+            supply_reason = "" if is_held else f"set in {set_at[name]}" if name in set_at else nothing
+            found.append(
+                {
+                    "name": name,
+                    "service": service,
+                    "group": "secrets" if name in secrets else "settings",
+                    "declared": policy.rule(name) is not None,
+                    "known_by": tuple(dict.fromkeys(sides)),
+                    "read": "yes" if is_read else "unknown" if read_reason else "no",
+                    "read_at": _places(sides, places, "code"),
+                    "held_at": _places(sides, places, *SIDE_OF.values()),
+                    "supplied": "yes" if is_held else "unknown" if supply_reason else "no",
+                    "read_reason": read_reason,
+                    "supply_reason": supply_reason,
+                    "code_seen": bool(code.files) and not code.unread,
+                }
+            )
     return Population.of(found)
 
 
@@ -113,10 +112,10 @@ def _code_facts(read: ProjectRead, code: variables.CodeRead) -> Iterator[tuple[s
     sizes = named["source"].value_counts().to_dict()
     files = named.groupby([rule_name(name, policy) for name in named["name"]])["source"].unique()
     for name, mentions in code.variables.items():
-        set_in = {source: sizes[source] for source in files.get(rule_name(name, policy), ())}
+        set_in = {*files.get(rule_name(name, policy), ())}
         rule = None if set_in else policy.rule(name)
         for one in (one for one in mentions if not variables.is_of_tests(one.path)):
-            service = rule.service if rule else service_of_variable([one], set_in, project)
+            service = rule.service if rule else service_of_variable([one], set_in, sizes, project)
             side = "platform" if PurePosixPath(one.path).name in BLUEPRINTS else "code"
             yield service, name, side, f"{one.path}:{one.line}"
 

@@ -66,7 +66,8 @@ def read_env_sources(
 
     Each value goes to the keeper, each line is counted in one state. A file that is there but cannot be
     used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
-    be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value.
+    be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
+    services there are it says, too, by what is a secret or always required; else templates say it.
     """
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied = {(one.environment, one.service) for one in values}
@@ -138,10 +139,12 @@ def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row
 
 
 def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
-    files = [one for one in project.env_sources if not (one.example or one.backup)]
-    supplied = given | {(one.environment, one.service) for one in files}
-    named: tuple[Any, ...] = (*project.env_sources, *(policy.secrets if policy else ()))
-    services = {one.service for one in named} | {service for _, service in supplied}
+    supplied = given | {
+        (one.environment, one.service) for one in project.env_sources if not (one.example or one.backup)
+    }
+    rules = policy.secrets if policy else ()
+    named: list[Any] = [rule for rule in rules if rule.kind == "secret" or rule.required == "always"]
+    services = {one.service for one in named or project.env_sources} | {service for _, service in supplied}
     for place in product(project.environments, sorted(services - {""}) or ["backend"]):
         if place not in supplied:
             none = GivenValues(*place, "", b"")

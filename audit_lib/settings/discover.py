@@ -4,12 +4,13 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from audit_lib.base import git
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import few
 from audit_lib.settings import keys, variables
@@ -37,18 +38,15 @@ def discover(project: Project) -> Project:
     like = {str(path): path for path in found if is_env_like(path)}
     written = dict.fromkeys(like, "") | dict(variables.texts(project, like, []))
     # Who has production's file here has its others here, too: its line speaks for those that say nothing.
-    # A text decides only where it makes a difference: where neither name nor folder says the environment.
-    said = "\n".join(
-        line[0]
-        for path in like
-        if env_source(like[path], "ENV=prod") != env_source(like[path])
-        and (line := _SAYS_ENVIRONMENT(written[path]))
-    )
+    unplaced = (path for path in like if env_source(like[path], "ENV=prod") != env_source(like[path]))
+    said = "\n".join(line[0] for path in unplaced if (line := _SAYS_ENVIRONMENT(written[path])))
     env = {path: env_source(like[path], f"{written[path]}\n{said}") for path in like}
-    scripts = (path for path in written if path.endswith(".envrc"))
-    aside = {path for path in scripts if not re.search(_PATTERNS["sets"], written[path])}
-    aside |= {path for path in env if env[path].example and re.search(_PATTERNS["aside"], path)}
-    env = {path: env[path] for path in env if path not in aside}
+    env = {
+        one.path: one
+        for one in _as_filled(env, written, project.root)
+        if not (one.example and re.search(_PATTERNS["aside"], one.path))
+        and (re.search(_PATTERNS["sets"], written[one.path]) or not one.path.endswith(".envrc"))
+    }
     own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
     named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
     patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
@@ -59,6 +57,24 @@ def discover(project: Project) -> Project:
         log_sources=_kept("log folders", {one.pattern: one for one in project.log_sources}, logs, left_out),
         not_searched=tuple(left_out),
     )
+
+
+def _as_filled(env: Mapping[str, EnvSource], written: Mapping[str, str], root: Path) -> Iterator[EnvSource]:
+    """The sources; what is a template or committed is of the service of what fills it: of the file in force,
+    not committed, that has most of its names, at least three and a third."""
+    tracked = git.tracked(root) if git.is_repository(root) else set[str]()
+    names = {
+        path: {line.name for line in variables.in_env_text(text, path, example=False)}
+        for path, text in written.items()
+    }
+    own = [one for one in env.values() if not (one.example or one.backup or one.path in tracked)]
+    for path, source in env.items():
+        size, _, service = max(
+            ((len(names[path] & names[it.path]), it.service == source.service, it.service) for it in own),
+            default=(0, True, ""),
+        )
+        is_filled = source not in own and not source.backup and size >= max(3, len(names[path]) / 3)
+        yield replace(source, service=service) if is_filled else source
 
 
 def _kept(word: str, layout: dict[str, Any], there: dict[str, Any], left_out: list[Fault]) -> tuple[Any, ...]:
@@ -94,14 +110,9 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     said = ENVIRONMENTS[-1 if (line := _SAYS_ENVIRONMENT(text)) and line[1] else 0]
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
-    return EnvSource(
-        environment="" if example else environment,
-        service=("" if backup or (example and _environment_in(words, _IN_NAMES)) else words)
-        or service_of(path),
-        path=str(path),
-        example=example,
-        backup=backup,
-    )
+    is_variant = backup or (example and _environment_in(words, _IN_NAMES))
+    service = ("" if is_variant else words) or service_of(path)
+    return EnvSource("" if example else environment, service, str(path), example=example, backup=backup)
 
 
 def _environment_in(text: str, marks: Mapping[str, frozenset[str]]) -> str:
@@ -133,24 +144,19 @@ def service_of(path: PurePosixPath) -> str:
 
 
 def service_of_variable(
-    places: Iterable[variables.Mention], set_in: Mapping[str, int], project: Project
+    places: Iterable[variables.Mention], set_in: Collection[str], sizes: Mapping[Any, int], project: Project
 ) -> str:
     """The service of a variable: of the env file that names it, an example only if no other does, and is
     nearest above the code that reads it, of several the one with the most variables; else of the env file
-    that is nearest above it. `set_in` gives for each that names it how many variables it names."""
+    that is nearest above it. `set_in` are those that name it, `sizes` is how many variables each names."""
     path = PurePosixPath(min(places).path)
     sources = {source.path: source for source in project.env_sources}
-    # How near the folder that each serves, as that above env/, is above the code; else -1.
-    depths = {}
-    for one in sources:
-        folder = PurePosixPath(one).parent
-        while folder.name.lower() in _WORDS["grouping_folders"] or folder.name.startswith("."):
-            folder = folder.parent
-        depths[one] = len(folder.parts) if path.is_relative_to(folder) else -1
+    # How near the folder that each serves is to the code: the same, the top, or another one.
+    rank = {"backend": 1, service_of(path): 2}
+    near = {one: rank.get(service_of(PurePosixPath(one).with_name(".env")), 0) for one in sources}
     in_force = [one for one in sorted(set_in) if not sources[one].example]
-    if candidates := in_force or sorted(set_in) or [one for one in depths if depths[one] >= 0]:
-        size = {one: set_in.get(one, not file_words(PurePosixPath(one))) for one in candidates}
-        return sources[max(candidates, key=lambda one: (depths[one], size[one]))].service
+    if candidates := in_force or sorted(set_in) or [one for one in sources if near[one]]:
+        return sources[max(candidates, key=lambda one: (near[one], sizes.get(one, 0)))].service
     # Of code that no env file serves: the nearest folder of its own build, else the whole.
     manifests = product(path.parents, _WORDS["manifests"])
     built = (folder for folder, name in manifests if (project.root / folder / name).is_file())
@@ -176,15 +182,15 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
         others = [one for it in prefixes for one in (name.removeprefix(it), it + name) if one != name]
         own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
         needed = any(own) and not any(place.optional for place in reads)
-        set_in = {place.path: sizes[place.path] for place in places}
-        by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in.keys()
+        set_in = {place.path for place in places}
+        by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in
         named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*places, *reads))
         issued = kind == "secret" and variables.is_issued(name, project.name if shown else "")
         if "secret" in (kind, by_name) or needed or (set_in and shown):
             guesses.append(
                 {
                     "name": name,
-                    "service": service_of_variable(reads or places, set_in, project),
+                    "service": service_of_variable(reads or places, set_in, sizes, project),
                     "kind": kind,
                     "component": component,
                     "required": "always" if needed else "optional",

@@ -149,7 +149,6 @@ def _layout_of(root: Path) -> tuple[Path, str]:
     if given := given_layout(root):
         return given, LAYOUT
     moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
-    moved |= dict.fromkeys(("name", "title"), "is left out: audit.toml has a name")
     for place in ("policy.toml", ".audit/policy.toml"):  # of before 0.3.0: each key has a new place
         if os.path.lexists(root / place) and not keys.leads_out(place, root):
             texts = [

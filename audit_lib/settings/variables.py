@@ -192,17 +192,14 @@ def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
     if path.endswith(".py"):
         try:
             with warnings.catch_warnings(action="ignore"):
-                waiting: list[ast.AST] = [ast.parse(text)]
+                tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            waiting, conditional = [], {*range(text.count("\n") + 2)}
+            tree, conditional = ast.Module([], []), {*range(text.count("\n") + 2)}
             faults.append(Fault(shown(path), "is not Python that can be parsed"))
-        if waiting and "BaseSettings" in text:
-            yield from _settings_fields(waiting[0], path)
-        for node in waiting:
-            if isinstance(node, _CONDITIONAL):
-                conditional.update(range(node.lineno, (node.end_lineno or 0) + 1))
-            else:
-                waiting += ast.iter_child_nodes(node)
+        if "BaseSettings" in text:
+            yield from _settings_fields(tree, path)
+        blocks = (node for node in ast.walk(tree) if isinstance(node, _CONDITIONAL))
+        conditional.update(*(range(node.lineno, (node.end_lineno or 0) + 1) for node in blocks))
     for language, found, line in _matches_in(text, path, "named"):
         group = found.lastindex or 0
         patterns = (re.compile(language[key]) for key in ("demand", "default"))

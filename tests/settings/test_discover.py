@@ -7,6 +7,7 @@ import pytest
 
 from audit_lib.settings import bundled_policy, discover, load_project, variables
 from audit_lib.settings.discover import env_source, file_words, first_audit_toml, guess_variables, is_env_like
+from tests.base.test_git import git
 from tests.support.applications import write
 from tests.support.paths import ROOT
 
@@ -26,25 +27,20 @@ def test_a_files_name_says_what_it_is(name: str, sort: str, environment: str) ->
         assert (found.example, found.backup) == (sort == "example", sort == "backup")
 
 
-@pytest.mark.parametrize(("path", "service", "environment"), ROWS["places"])
-def test_folders_and_names_give_the_service(path: str, service: str, environment: str) -> None:
-    """Folder and name say whose a file is, and of which environment."""
-    found = env_source(PurePosixPath(path))
+@pytest.mark.parametrize(("path", "text", "service", "environment"), ROWS["places"])
+def test_a_file_says_its_place(path: str, text: str, service: str, environment: str) -> None:
+    """Folder and name say whose a file is, and of which environment; if they do not, its text does."""
+    found = env_source(PurePosixPath(path), text)
     assert (found.service, found.environment) == (service, environment)
 
 
-@pytest.mark.parametrize(("path", "text", "environment"), ROWS["lines"])
-def test_a_line_says_the_environment(path: str, text: str, environment: str) -> None:
-    """A file whose name says none is of production if it tells the application so."""
-    assert env_source(PurePosixPath(path), text).environment == environment
-
-
-@pytest.mark.parametrize(("files", "environments"), ROWS["neighbours"])
-def test_a_neighbour_says_the_environment(files: dict[str, str], environments: str, tmp_path: Path) -> None:
-    """What says no environment is of production if a neighbour that its name does not place is."""
-    project = load_project(write(tmp_path, files))
-    held = [one.environment for one in project.env_sources if not one.example]
-    assert " ".join(held) == environments
+@pytest.mark.parametrize(("files", "committed", "places"), ROWS["neighbours"])
+def test_neighbours_tell(files: dict[str, str], committed: list[str], places: str, tmp_path: Path) -> None:
+    """Neighbours say the environment of a file that says none, and the service of what is to be filled."""
+    git(write(tmp_path, files), "init", "-q")
+    git(tmp_path, "add", "--", *committed)
+    held = [f"{one.service}/{one.environment}" for one in load_project(tmp_path).env_sources]
+    assert " ".join(held) == places
 
 
 def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
@@ -106,8 +102,7 @@ def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
     """Of each secret that an env file holds or the code reads, and of what else the owner sets or must set:
     no block for a setting that only code has. The text is an audit.toml with the files that are there."""
     project = load_project(write(tmp_path / "shop", dict(ROWS["shop"])))
-    generic = bundled_policy("generic")
-    guesses = guess_variables(project, generic, variables.read_code(project))
+    guesses = guess_variables(project, bundled_policy("generic"), variables.read_code(project))
     names = ("service", "name", "kind", "component", "required", "obtain", "pair", "places")
     assert [[guess[name] for name in names] for guess in guesses] == ROWS["guesses"]
     loaders = {"web/config/.env": "next"}
