@@ -17,7 +17,6 @@ from audit_lib.settings import keys, variables
 from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy, Project
 
 MAX_SOURCES = 200
-_OBTAIN = "its provider's console"
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
 _PATTERNS: dict[str, str] = _DATA.pop("patterns")
 _SAYS_ENVIRONMENT = re.compile(_PATTERNS.pop("says")).search
@@ -186,6 +185,7 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
         by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in
         named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*places, *reads))
         issued = kind == "secret" and variables.is_issued(name, project.name if shown else "")
+        maker = "its provider's console" if variables.is_issued(name, project.name) else project.name
         if "secret" in (kind, by_name) or needed or (set_in and shown):
             guesses.append(
                 {
@@ -194,7 +194,7 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
                     "kind": kind,
                     "component": component,
                     "required": "always" if needed else "optional",
-                    "obtain": _OBTAIN if issued else "",
+                    "obtain": maker if issued else "",
                     "pair": next((other for other in others if other in names), ""),
                     "places": few(named_at, 3),
                 }
