@@ -201,7 +201,6 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 
 
 # ---- Which loader.
-
 _MAX_NEIGHBOURS, _MAX_BYTES = 100, 1_048_576  # of a kind, of each
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
@@ -235,7 +234,8 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
         "compose": _is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
         "systemd": _is_named(root, path, "*.service"),
     }
-    return tuple(filter(speaks.get, speaks)) or UNDECLARED
+    quoted = re.search(rb"=(['\"])\d+\1", content)  # a number that docker would not take for one
+    return tuple(filter(speaks.get, speaks)) or tuple(x for x in UNDECLARED if x != "docker" or not quoted)
 
 
 def _is_named(root: Path, path: PurePosixPath, *globs: str) -> bool:

@@ -16,6 +16,7 @@ from audit_lib.secrets.env import EnvLine, is_binary, looks_like_value, parse_en
 from audit_lib.secrets.loaders import READERS, UNDECLARED, Reading, loaders_of
 from audit_lib.secrets.sources import read_env_sources
 from audit_lib.settings import EnvSource, GivenValues, Project
+from tests.support.applications import write
 from tests.support.fakes import fake_value
 from tests.support.paths import rows_beside
 from tests.support.real_loaders import missing, read_by
@@ -234,15 +235,14 @@ def test_statements_name_their_lines_and_do_not_grow_without_end(loader: str) ->
     # Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing.
     ({}, ["next"], "A=1\nNEXT_PUBLIC_A=1\n"),
     ({}, [], "# NEXT_PUBLIC_A=1\n"),
+    ({}, [one for one in UNDECLARED if one != "docker"], 'A="x"\nPORT="80"\n'),
 ])  # fmt: skip
 def test_neighbours_speak_for_a_loader(
     tmp_path: Path, neighbours: dict[str, str], expected: list[str], content: str
 ) -> None:
     """One that is named is the loader of web/.env; none, or several, leave it open."""
-    for path, text in {"web/.env": content, **neighbours}.items():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_text(text)
-    found = loaders_of(tmp_path, EnvSource("development", "web", "web/.env"), content.encode())
+    root = write(tmp_path, {"web/.env": content, **neighbours})
+    found = loaders_of(root, EnvSource("development", "web", "web/.env"), content.encode())
     assert found == (tuple(expected) or UNDECLARED)
 
 
