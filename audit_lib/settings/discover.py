@@ -148,8 +148,7 @@ def service_of_variable(
     """The service of a variable: of the env file that names it, an example only if no other does, and is
     nearest above the code that reads it, of several the one with the most variables; else of the env file
     that is nearest above it. `set_in` are those that name it, `sizes` is how many variables each names."""
-    path = PurePosixPath(min(places).path)
-    sources = {source.path: source for source in project.env_sources}
+    path, sources = PurePosixPath(min(places).path), {source.path: source for source in project.env_sources}
     # How near the folder that each serves is to the code: the same, the top, or another one.
     rank = {"backend": 1, service_of(path): 2}
     near = {one: rank.get(service_of(PurePosixPath(one).with_name(".env")), 0) for one in sources}

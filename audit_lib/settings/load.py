@@ -148,11 +148,12 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
 def _layout_of(root: Path) -> tuple[Path, str]:
     if given := given_layout(root):
         return given, LAYOUT
-    moved = dict.fromkeys(PLACE_KEYS | DEMAND_KEYS, "goes into audit.toml as it is") | keys.MOVED
     for place in ("policy.toml", ".audit/policy.toml"):  # of before 0.3.0: each key has a new place
         if os.path.lexists(root / place) and not keys.leads_out(place, root):
             texts = [
-                f"{key} {moved[key]}" if key in moved else keys.unknown_key(key, [])
+                f"{key} goes into audit.toml as it is"
+                if key in (PLACE_KEYS | DEMAND_KEYS) - keys.MOVED.keys()
+                else keys.unknown_key(key, [])
                 for key in _read(root / place, place)[0]
             ]
             raise BadInput(Fault(place, text) for text in (keys.FAULTS["old_policy"], *texts))
