@@ -26,7 +26,7 @@ _IN_NAMES = _IN_FOLDERS | {name: _WORDS[f"{name}_in_names"] for name in ("produc
 _NO_SERVICE = _WORDS["no_service"].union(*_IN_NAMES.values(), _WORDS["tests"])
 
 
-def discover(project: Project) -> Project:
+def discover(project: Project, generic: Policy) -> Project:
     """The project with the env-like files and log folders that were found beside its layout.
 
     What was found replaces a layout of which nothing is there. `not_searched` names what was left out, and
@@ -42,7 +42,7 @@ def discover(project: Project) -> Project:
     env = {path: env_source(like[path], f"{written[path]}\n{said}") for path in like}
     env = {
         one.path: one
-        for one in _as_filled(env, written, project.root)
+        for one in _as_filled(env, written, project.root, generic)
         if not (one.example and re.search(_PATTERNS["aside"], one.path))
         and (re.search(_PATTERNS["sets"], written[one.path]) or not one.path.endswith(".envrc"))
     }
@@ -58,14 +58,15 @@ def discover(project: Project) -> Project:
     )
 
 
-def _as_filled(env: Mapping[str, EnvSource], written: Mapping[str, str], root: Path) -> Iterator[EnvSource]:
+def _as_filled(
+    env: Mapping[str, EnvSource], written: Mapping[str, str], root: Path, generic: Policy
+) -> Iterator[EnvSource]:
     """The sources; what is a template or committed is of the service of what fills it: of the file in force,
-    not committed, that has most of its names, at least three and a third."""
+    not committed, that has most of its names, at least three and a third. If it then gives no secret a value
+    it is a template, as .env.docker can be; loaders read .env by its name."""
     tracked = git.tracked(root) if git.is_repository(root) else set[str]()
-    names = {
-        path: {line.name for line in variables.in_env_text(text, path, example=False)}
-        for path, text in written.items()
-    }
+    lines = {path: [*variables.in_env_text(text, path, example=True)] for path, text in written.items()}
+    names = {path: {line.name for line in lines[path]} for path in lines}
     own = [one for one in env.values() if not (one.example or one.backup or one.path in tracked)]
     for path, source in env.items():
         size, _, service = max(
@@ -73,7 +74,10 @@ def _as_filled(env: Mapping[str, EnvSource], written: Mapping[str, str], root: P
             default=(0, True, ""),
         )
         is_filled = source not in own and not source.backup and size >= max(3, len(names[path]) / 3)
-        yield replace(source, service=service) if is_filled else source
+        kinds = {variables.likely_kind(it.name, (it.form,), generic)[0] for it in lines[path] if it.needed}
+        example = source.example or ("secret" not in kinds and PurePosixPath(path).name != ".env")
+        place = "" if example else source.environment
+        yield replace(source, service=service, example=example, environment=place) if is_filled else source
 
 
 def _kept(word: str, layout: dict[str, Any], there: dict[str, Any], left_out: list[Fault]) -> tuple[Any, ...]:

@@ -141,7 +141,7 @@ def load_project(root: Path, ledger: Path | None = None, *, sample: bool = False
         # Else whoever may commit to a project could sign its ledger, and stop its clock.
         is_own = place == "audit.toml" and cache.recall_state("samples").get(str(root)) == _identity(root)
         BadInput.unless(is_own, place, keys.FAULTS["of_sample"])
-    found = project if configured else discover.discover(project)
+    found = project if configured else discover.discover(project, bundled_policy(GENERIC))
     return replace(found, configured=configured, ledger=ledger)
 
 

@@ -209,11 +209,6 @@ def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
         yield Mention(found[group], path, line, needed, optional, form)
 
 
-def dynamic_reads(text: str, path: str) -> Iterator[int]:
-    """The line of each read in a code file whose variable cannot be known from the text."""
-    return (line for _, _, line in _matches_in(text, path, "unnamed"))
-
-
 def _matches_in(text: str, path: str, key: str) -> Iterator[tuple[dict[str, str], re.Match[str], int]]:
     text = re.sub(_PATTERNS["destructured"], _spelt_out, text)
     for language in languages_of(PurePosixPath(path)):
@@ -271,7 +266,8 @@ def read_code(project: Project, among: Collection[str] = ()) -> CodeRead:
     for path, text in texts(project, paths[:MAX_CODE_FILES], unread):
         if not among or any(name in text for name in among):
             found += in_code(text, path, unread)
-            dynamic += [f"{shown(path)}:{line}" for line in sorted(set(dynamic_reads(text, path)))]
+            lines = {line for _, _, line in _matches_in(text, path, "unnamed")}
+            dynamic += [f"{shown(path)}:{line}" for line in sorted(lines)]
     others = (str(path) for path in there if path.suffix.lower() in _WORDS["other_languages"])
     reasons = dict.fromkeys(paths[MAX_CODE_FILES:], "is beyond the number of files that are read")
     reasons |= dict.fromkeys(others, "is in a language whose reads are not known")

@@ -64,9 +64,9 @@ def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("path", "text", "lines"), ROWS["dynamic"])
-def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[int]) -> None:
+def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[str], tmp_path: Path) -> None:
     """A key in a variable, and the whole environment handed on, are lines; a name in the text is none."""
-    assert sorted(variables.dynamic_reads(text, path)) == lines
+    assert list(variables.read_code(load_project(write(tmp_path, {path: text}))).dynamic) == lines
 
 
 @pytest.mark.parametrize(("name", "values", "kind"), [*BY_NAME, *NAMES["kinds"]])
