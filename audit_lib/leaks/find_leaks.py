@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -133,7 +132,7 @@ def leak_targets(
         for row in rows(inventory[inventory["state"].eq("present")].dropna(subset=["fingerprint"]))
     }
     found: dict[str, list[tuple[str, str, bool, bool, str]]] = defaultdict(list)
-    for row, whole, _ in filter(itemgetter(2), given):
+    for row, whole in ((row, value) for row, value, is_secret in given if is_secret):
         rule = policy.rule(row.name)
         by_value = "password" if keeper.ask(whole, strength.has_password) else "whole"
         held = hold(keeper, whole, rule.component if rule else by_value)

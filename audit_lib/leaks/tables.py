@@ -105,6 +105,7 @@ class LeakedSecrets(Contract):
     named: Series[str]  # it with providers or, of a general word, its file; of GATHERED the first names
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
+    published: Series[bool]  # in a file that the project has now, and that is no test
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
     digest: Series[str]  # of the leaks, so that no acceptance of several covers a later one
@@ -227,14 +228,14 @@ def _homes_of(
         else:  # a value that the ledger saw go may have come back
             state = row.state.replace("present", "read in several ways") if row else "no longer supplied"
             homes.append((place, NOT_KNOWN, f"{before}; the value in {at} is {state}".removeprefix("; ")))
-    return homes
+    return homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
 
 
 def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
     """Whether a leaked value is in force. Not in force needs another value in production of each service that
     has the secret; of a value that is `standing` in a file that deploys it needs the ledger."""
     homes = _homes_of(leak, inventory, stays)
-    force = min([force for _, force, _ in homes], key=FORCES.index, default=NOT_KNOWN)
+    force = min([force for _, force, _ in homes], key=FORCES.index)
     if leak.in_force or force == IN_FORCE:
         return IN_FORCE
     places = [place for place, *_ in homes]
@@ -252,8 +253,7 @@ def tabulate_exposure(
     Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
-        nowhere = (SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")
-        homes = _homes_of(leak, held, stays) or [nowhere]
+        homes = _homes_of(leak, held, stays)
         undecided = leak.force == NOT_KNOWN and all(force == NOT_IN_FORCE for _, force, _ in homes)
         exposed += [
             {"leak_id": leak.leak_id, "first_at": leak.first_at, **place._asdict()}
@@ -323,6 +323,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "named": title + (f" ({providers})" if providers else told),
         "also": f"; other values of it that leaked: {others}" if others else "",
         "places": _first_places(there, ids[0]),
+        "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(use_of).gt(0).any()),
         "first_at": worst["first_at"].iloc[0],
         "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],

@@ -202,11 +202,8 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     title = f"key in {paths[0]}" if name == "key" else name
     assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
     public = tables.TESTS if alone == tables.TESTS else tables.PUBLIC
-    for aside, gathered in (
-        ("comment", tables.ELSEWHERE),
-        ("public", public),
-        (tables.OTHERS, tables.OTHERS),
-    ):
+    asides = {"comment": tables.ELSEWHERE, "public": public, tables.OTHERS: tables.OTHERS}
+    for aside, gathered in asides.items():
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
         table = tables.tabulate_leaked_secrets(idle, exposure)
         assert list(table["secret"]) == [name if service and aside == "comment" else gathered]
@@ -288,3 +285,7 @@ def test_the_most_telling_places_come_first() -> None:
     (row,) = tables.tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
     assert row["places"] == "b.py; db/seeds.rb; app.py; scripts/a.py; tests/a.py"
     assert (row["providers"], row["named"]) == ("Slack", "KEY (Slack)")
+    for path, published in ((".env.example", True), ("tests/a.py", False)):
+        at = places.assign(place="working tree", path=path)
+        table = tables.tabulate_leaked_secrets(LeakAudit(leaks, at, at), exposure)
+        assert (row["published"], table["published"].item()) == (False, published)
