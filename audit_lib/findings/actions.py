@@ -60,8 +60,8 @@ def _keys(finding: Finding, values: Keys, logs: Mapping[str, list[Key]], *, blin
     about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:])}
     if subject in (COMMON, *GATHERED):
         yield (subject,)
-    elif (check.id == UNDECIDED and (blind or not finding.covers)) or (blind and subject == NO_VALUES):
-        yield (UNDECIDED,)  # the values in force decide at once about all of which no place is known
+    elif check.id == UNDECIDED or (blind and subject == NO_VALUES):
+        yield (UNDECIDED,)  # the values in force decide many at once
     elif check.action == "value":
         for listed, environment, _ in finding.covers or (finding.item,):
             names = [name for name in listed.replace("=", " ").split() if (name, environment) in values]
