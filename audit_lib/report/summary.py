@@ -109,7 +109,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
         undecided = audit.findings.query("status == 'open' and check in ('leak-undecided', 'value-in-log')")
         rest = ", but not every leak is decided" if len(undecided) else rest
-        reasons = [f"No production secret was found where others can read it{rest}."]
+        reasons = [f"No declared production secret was found where others can read it{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'").query(
@@ -189,7 +189,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    unknown = len(audit.findings.query("check == 'leak-undecided' and status == 'open'"))
+    unknown = len(audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'"))
     note = f"{note}; {counted(unknown, 'finding')} not decided" if unknown else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
@@ -204,7 +204,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     parts = ((BAD, ages["overdue"]), (OPEN, unsure), (DUE, ages["due"]), (OK, ages["fresh"]))
     note = f"{ages['unknown']} not known, {ages['due']} due, {ages['fresh']} fresh"
     note += f", {ages['by default']} past a default limit" if ages["by default"] else ""
-    yield KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'secret')}", parts, note)
+    yield KeyFigure("Too old", str(ages["overdue"]), f"of {counted(ages.total(), 'age')}", parts, note)
 
 
 def other_figures(audit: "Audit") -> Iterator[KeyFigure]:

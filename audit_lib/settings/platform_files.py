@@ -169,11 +169,11 @@ def _inside(folder: str, text: str) -> str:
 def image_rows(project: Project, dockerfile: str, context: str, env_files: list[str]) -> Iterator[Row]:
     """Of each env file in the context of a Dockerfile whether it stays out of the image."""
     if not context:
-        yield _row(
-            "image context", dockerfile, "unknown", reason="it is built from a folder that is not known"
-        )
+        yield _row("image context", dockerfile, "unknown", reason="it is built from an unknown folder")
         return
-    text, left_out = _text(project, dockerfile), _left_out(project, dockerfile, context)
+    paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
+    ignore = next((path for path in paths if os.path.lexists(project.root / path)), "")
+    text, left_out = _text(project, dockerfile), _left_out(_text(project, ignore) if ignore else "")
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
@@ -181,13 +181,12 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
         stays_out = not copies or (left_out and left_out.match_file(inside))
         answer = "yes" if stays_out else "no" if is_certain else "unknown"
         at = {"source": dockerfile, "line": min(copies, default=None)}
-        yield _row("image context", path, answer, reason=_ODD if answer == "unknown" else "", **at)
+        why = {"unknown": _ODD, "no": f"{inside} to {ignore or paths[1]}"}.get(answer, "")
+        yield _row("image context", path, answer, reason=why, **at)
 
 
-def _left_out(project: Project, dockerfile: str, context: str) -> PathSpec[Any] | None:
-    """What the .dockerignore beside the Dockerfile, else in the context, leaves out; None if not plain."""
-    paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
-    text = next((_text(project, path) for path in paths if os.path.lexists(project.root / path)), "")
+def _left_out(text: str) -> PathSpec[Any] | None:
+    """What a .dockerignore leaves out; None if not plain."""
     patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
     in_full = len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
     return _anchored(patterns) if in_full else None

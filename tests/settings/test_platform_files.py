@@ -79,7 +79,8 @@ def test_an_image_is_built_from_the_folder_that_its_build_names(tmp_path: Path, 
     write(tmp_path, {"backend/.env": "A=1\n", "docker/Dockerfile": "FROM a\nCOPY backend /app\n"})
     assert _told(tmp_path, "image context") == {}
     write(tmp_path, {name: text})
-    assert _told(tmp_path, "image context")["backend/.env"] == "no"
+    told = _answers(tmp_path, "image context").set_index("subject").loc["backend/.env"]
+    assert (told["answer"], told["reason"]) == ("no", "backend/.env to .dockerignore")
     write(tmp_path, {".dockerignore": "**/.env\n"})
     assert _told(tmp_path, "image context")["backend/.env"] == "yes"
 
