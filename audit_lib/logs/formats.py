@@ -26,7 +26,7 @@ from audit_lib.base.files import SourceBytes, read_source
 from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
-from audit_lib.logs.templates import ZEROS, Block, Choice, expressions, parse_template
+from audit_lib.logs.templates import Block, Choice, parse_template
 from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, secret_finder
 from audit_lib.settings import Login, Project
 
@@ -67,7 +67,7 @@ class _Written(BaseModel):
             raise ValueError(f"its template {error}") from None
         for block in blocks:
             plain = max(len(part.literal) for part in block.parts)
-            if not plain and re.match(b"".join(expressions(block.parts, block.whole)), b""):
+            if not plain and block.pattern.match(b""):
                 raise ValueError("matches an empty text")
             if block.anywhere and (plain < 4 or len(block.parts) > 1):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
@@ -164,9 +164,9 @@ class Matchers:
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
         self.secret_of = secret_finder(words["query"])
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
-        # With zeros for digits: what a text holds that may match by its digits, or not.
-        own = [block for block in messages if block.tells_digits]
-        self.telling = {max((part.literal for part in each.parts), key=len).translate(ZEROS) for each in own}
+        self.telling_heads, self.telling = (
+            set[bytes]().union(*(block.telling for block in group)) for group in (blocks, messages)
+        )
         if re.search(rb"\d", b"".join([*self.refusals, *chain(*self.failing)])):
             self.telling.add(b"")
 

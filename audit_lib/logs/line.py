@@ -4,19 +4,19 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from io import BufferedReader, RawIOBase
 from itertools import chain, repeat, takewhile
 from operator import or_
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Match, Part, expressions, parse_template
-from audit_lib.logs.times import MINUTE, WHOLE, Clock, parse_time
+from audit_lib.logs.templates import Block, Part, expressions, parse_template
+from audit_lib.logs.times import MINUTE, REFUSED, WHOLE, Clock, parse_time
 from audit_lib.logs.values import (
     KEPT,
     LONGEST_KEPT,
@@ -25,7 +25,6 @@ from audit_lib.logs.values import (
     WARNING,
     clean_client,
     clean_route,
-    client_of,
     mask_email,
     possible_client,
     remember,
@@ -92,6 +91,18 @@ class Line(NamedTuple):
     warns: bool = False  # whether such a line, or a message, has the level of a warning
 
 
+class Layout(NamedTuple):
+    """What a text is, and where its fields stand: as in all texts that differ from it in digits alone."""
+
+    start: int  # of what its prefixes leave
+    times: list[slice]
+    client: slice  # that a prefix names; empty if none does
+    record: bool  # whether its prefixes begin one
+    fields: Callable[..., NamedFields | None] | None  # reads what is left, if that may be structured
+    body: Any  # the block that takes what is left, or None
+    request: list[slice]  # its client, method, path and status, if it is a request
+
+
 class Head(NamedTuple):
     """What stood before a text: the first time and the first client of it hold."""
 
@@ -107,7 +118,7 @@ class Head(NamedTuple):
         if at is None and fields.time is not None:
             at, lacks = fields.time, fields.lacks | lacks
         record = record or (fields.level != b"" and not fields.text.startswith(b"Traceback"))
-        client = client_of(fields.client) if client is None and fields.client else client
+        client = clean_client(fields.client) if client is None and fields.client else client
         return Head(at, lacks, record, client, structures + 1)
 
 
@@ -132,10 +143,11 @@ class LineReader:
         self.formats, self.zone = formats, zone
         self.by = matchers(formats)
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
-        self._clock = Clock(zone, written)
+        self.clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
         self._request_of: Callable[..., tuple[LogEvent, ...]] = lru_cache(maxsize=KEPT)(self.request)
         self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
+        self.layout_of = remember(self.layout, self.by.telling_heads)
         self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
     def read(self, raw: bytes) -> Line:
@@ -146,7 +158,7 @@ class LineReader:
         text = bare(raw)
         if not text.strip(_SPACE):
             return BLANK
-        line = self._read(text, NOTHING)
+        line = self._read(text, NOTHING, self.layout_of(text))
         return line if line.state == "request" else self._with_words(text, line)
 
     def _with_words(self, text: bytes, line: Line) -> Line:
@@ -174,69 +186,77 @@ class LineReader:
         refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
         return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
 
-    def _read(self, text: bytes, head: Head) -> Line:
-        """A line, or the text of a structured one: prefixes, and the first body that takes what follows.
-
-        The first time and the first client hold: what stands behind them may be a client's text.
-        """
-        at, lacks, record, client, structures = head
-        whole = text
+    def layout(self, text: bytes, clock: Clock | None = None) -> Layout:
+        """The prefixes of a text, and the first body that takes what follows; a clock judges their times."""
+        begin, times, client, record, request = 0, [], slice(0), False, []
         for choice in self._choices:
-            is_object = text[:1] == b"{" and text[-1:] == b"}"
-            match = None if is_object else choice.match(text, self._clock)
+            rest = text[begin:]
+            is_object = rest[:1] == b"{" and rest[-1:] == b"}"
+            match = (self.by.body if is_object else choice).match(rest, clock)
+            self.tried += [(rest, match[0])] if match else []
             if match is None:
                 break
-            place, found, time, missing = match
-            self.tried.append((text, place.block))
-            if place.block.whole:
+            block, found = match
+            times += [span] if (span := block.span("time", found, begin)).stop else []
+            if block.whole:
                 break
-            text = text[found.end() :]
+            client = client if client.stop else block.span("client", found, begin)
+            begin += found.end()
             # What uvicorn writes before "Traceback" belongs to the record that failed.
-            record = record or (place.block.record and not text.startswith(b"Traceback"))
-            if client is None and "client" in place.groups and (logged := place.client(found)):
-                client = client_of(logged)
+            record = record or (block.record and not text.startswith(b"Traceback", begin))
+        fields = json_fields if is_object else pair_fields if _PAIRED.match(rest) else None
+        if match and (match[0].status or "status" in match[0].pattern.groupindex):
+            request = [block.span(name, found, begin) for name in ("client", "method", "path", "status")]
+        return Layout(begin, times, client, record, fields, match and match[0], request)
+
+    def _read(self, text: bytes, head: Head, layout: Layout) -> Line:
+        """A text of this layout. The first time and client hold: others may stand in a client's text."""
+        at, lacks, record, client, structures = head
+        for span in layout.times:
+            time, missing = self.clock.read(text[span])
+            if missing & REFUSED:
+                return self._read(text, head, self.layout(text, self.clock))
             if at is None and time is not None:
                 at, lacks = time, missing | lacks
-        if match and match[0].is_request and not _PAIRED.match(text):
-            return self._answered(match, at, lacks)
-        before = head if text is whole else Head(at, lacks, record, client, structures)
-        return self._read_rest(text, before, match, is_object=is_object)
+        if layout.request and not layout.fields:
+            return self._answered(text, head, layout, at, lacks)
+        if layout.start:
+            client = clean_client(text[layout.client]) if client is None and layout.client.stop else client
+            head = Head(at, lacks, record or layout.record, client, structures)
+        return self._read_rest(text, head, layout)
 
-    def _read_rest(self, text: bytes, head: Head, match: Match | None, *, is_object: bool) -> Line:
+    def _read_rest(self, text: bytes, head: Head, layout: Layout) -> Line:
         """What follows the prefixes: a structured line, a request, a message or other text."""
-        if head.structures < _STRUCTURES and (is_object or _PAIRED.match(text)):
-            read = json_fields if is_object else pair_fields
-            fields = read(text, self.by.fields, self._clock)
+        rest, body, is_object = text[layout.start :], layout.body, layout.fields is json_fields
+        if layout.fields and head.structures < _STRUCTURES:
+            fields = layout.fields(rest, self.by.fields, self.clock)
             if fields and (fields.requested or fields.text or is_object):
                 return self._structured(fields, head)
             head = head.behind(fields) if fields else head
         if is_object and head is NOTHING:
             return NOT_UNDERSTOOD
-        match = self.by.body.match(text, self._clock) if is_object else match
-        if match and match[0].is_request:
-            return self._answered(match, head.at, head.lacks)
-        self.tried.append((text, match[0].block if match else None))
-        continues = match[0].block.continues if match and not head.structures else ""
-        events = self._messages(text, head)
-        state = "message" if events else "text only" if match or head is not NOTHING else "not understood"
-        return Line(state, head.at, head.record, events, head.lacks, "", continues, match is not None)
+        if layout.request:
+            return self._answered(text, head, layout, head.at, head.lacks)
+        continues = body.continues if body and not head.structures else ""
+        events = self._messages(rest, head)
+        state = "message" if events else "text only" if body or head is not NOTHING else "not understood"
+        return Line(state, head.at, head.record, events, head.lacks, "", continues, body is not None)
 
-    def _answered(self, match: Match, at: int | None, lacks: int) -> Line:
-        place, found, time, missing = match
-        logged, method, path, status = found.group(*place.request)
-        logged = place.client(found) if place.block.around_client[0] else logged
-        events = self._events_of(path, place.block.method or method, place.block.status or status)
-        if at is None and time is not None:
-            at, lacks = time, missing | lacks
-        return Line("request", at, True, events, lacks, client_of(logged, place.has_port))
+    def _answered(self, text: bytes, head: Head, layout: Layout, at: int | None, lacks: int) -> Line:
+        client, method, path, status = (text[span] for span in layout.request)
+        events = self._events_of(path, layout.body.method or method, layout.body.status or status)
+        if not events:
+            return self._read(text, head, self.layout(text, self.clock))
+        return Line("request", at, True, events, lacks, clean_client(client))
 
     def _structured(self, fields: NamedFields, head: Head) -> Line:
         within = head.behind(fields)
         if fields.requested:
-            client = client_of(fields.client) or head.client or ""
+            client = clean_client(fields.client) or head.client or ""
             events = self._events_of(fields.path, fields.method, fields.status)
             return Line("request", within.at, True, events, within.lacks, client)
-        lines = [self._read(bare(piece), within) for piece in fields.text.split(b"\n") if fields.text]
+        pieces = map(bare, fields.text.split(b"\n"))
+        lines = [self._read(each, within, self.layout_of(each)) for each in pieces if fields.text]
         events = _without_repeats(event for line in lines for event in own_events(line))
         events = events or self._cause(fields, within)
         if fields.records and not (events or fields.text or fields.level) and within.structures < _STRUCTURES:
@@ -263,26 +283,28 @@ class LineReader:
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
     def _says(self, text: bytes) -> bool:
-        is_message = self.by.message.match(text, self._clock) is not None
-        return is_message or possible_client(text, self.by.failing, self.by.addresses) is not None
+        return (
+            self.by.message.match(text) is not None
+            or possible_client(text, self.by.failing, self.by.addresses) is not None
+        )
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji; else a possible
         failed login, if the text has the words of one."""
         text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text, count=1)
         shows = self._shows(text)
-        match = self.by.message.match(text, self._clock) if shows else None
-        self.tried.append((text, match[0].block if match else None))
+        match = self.by.message.match(text, self.clock) if shows else None
+        self.tried.append((text, match[0] if match else None))
         if not shows:
             return ()
         if match:
-            place, found, *_ = match
-            block, client = place.block, place.client(found)
-            email, path, variable = (place.field(name, found) for name in ("email", "path", "variable"))
+            block, found = match
+            named = ("client", "email", "path", "variable")
+            client, email, path, variable = (text[block.span(name, found)] for name in named)
             subject = variable.decode() or (mask_email(email) if email else "")
-            named = client_of(client) if client else head.client or ""
+            address = clean_client(client) if client else head.client or ""
             route = clean_route(path) if path else ""
-            return (LogEvent(block.kind, block.name, None, named, "", route, subject, block.once),)
+            return (LogEvent(block.kind, block.name, None, address, "", route, subject, block.once),)
         possible = possible_client(text, self.by.failing, self.by.addresses)
         whose = possible or head.client or ""
         return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
@@ -296,9 +318,11 @@ class LineReader:
         return self._request_of(path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
-        """A request as an event without its client, and another if its URL has a secret."""
+        """A request as an event without its client, another if its URL has a secret, none for no status."""
         bare_path, _, query = path.partition(b"?")
         route, number = clean_route(bare_path), int(status)
+        if not 100 <= number < 600:
+            return ()
         if isinstance(method, bytes):  # of letters alone, by each format
             method = method.decode().upper() if len(method) <= 16 else ""
         kind, message, subject = self._kinds.get(number, "other"), "", ""
@@ -419,6 +443,7 @@ def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line,
     Each name stands once. The nearest is "" for a request or message, and where no block takes two steps.
     """
     reader = LineReader(formats, zone)
+    reader.layout_of = partial(reader.layout, clock=reader.clock)  # by their own digits, each anew
     line = reader.read(raw)
     line = line._replace(events=own_events(line))
     blocks = (block.name for _, block in reader.tried if block)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP
+from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP, strip_port
 from audit_lib.logs.times import LATEST, WHOLE, Clock
-from audit_lib.logs.values import KEPT, LONGEST_KEPT, SMALL, Words, strip_port
+from audit_lib.logs.values import KEPT, LONGEST_KEPT, SMALL, Words
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
@@ -83,8 +83,8 @@ class FieldNames:
         if kind in _JUDGED:
             return self.judge(kind, value) if quoted or kind == "is_refused" else None
         if kind == "client":  # of a list, the one that the nearest proxy has seen
-            value = value.rpartition(b",")[2].strip(b" ")
-        fitting = kind not in _FITS or _FITS[kind].fullmatch(strip_port(value) if kind == "client" else value)
+            value = strip_port(value.rpartition(b",")[2].strip(b" "))
+        fitting = kind not in _FITS or _FITS[kind].fullmatch(value)
         return value if value and fitting and (quoted or kind in _NUMBERS) else None
 
     def judge(self, kind: str, value: bytes) -> bool | None:
@@ -152,8 +152,6 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     for value in (value for name, value in within if name in names.wrapper and isinstance(value, _Object)):
         fields = fields if not fields.is_empty else _select(_walk(value, names, 0), names, clock)
     found = [each for name, value in within if name in names.records for each in _objects(value)]
-    if not found:
-        return fields
     if len(found) > MOST_RECORDS:
         return None
     own = names.within_records

@@ -241,8 +241,6 @@ class Tally:
             for number, before, event, client in self._waiting:
                 self._add_event(event, client, number, NONE, before, NONE, day_of(before))
             self._pack()
-            if len(self._frames) == 1:
-                return LogSums(*self._frames[0], self._facts)
             requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
             return LogSums(_grouped(requests), events, self._facts)
         finally:

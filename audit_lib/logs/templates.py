@@ -2,13 +2,14 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
-from audit_lib.logs.times import WHOLE, YEARLESS, Clock
+from audit_lib.logs.times import REFUSED, SAME_DIGITS, Clock
 
 _DATA = tomllib.loads(Path(__file__).with_name("log_fields.toml").read_text("utf-8"))
 FIELDS = {name: field["takes"].encode() for name, field in _DATA.items()} | {"text": b"", "rest": b""}
@@ -17,8 +18,8 @@ _FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
 _ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
 _FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
-ZEROS = bytes.maketrans(b"123456789", b"0" * 9)  # makes texts equal that differ in digits alone
-_ANY_DIGIT = re.compile(rb"\{\d+(?:,\d*)?\}|0-9|\\d")  # what an expression has that tells no digits apart
+# What an expression has that tells no digits apart; the reader looks whether a status is one.
+_ANY_DIGIT = re.compile(rb"\{\d+(?:,\d*)?\}|0-9|1-5|\\d")
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,16 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
     yield b"".join(open_end) + (rb"\Z" if whole else b"")
 
 
+def strip_port(raw: bytes, always: bool = False) -> bytes:
+    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes."""
+    if raw.startswith(b"[") and b"]" in raw:
+        return raw[1 : raw.rindex(b"]")]
+    host, colon, port = raw.rpartition(b":")
+    if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
+        return host
+    return raw
+
+
 @dataclass(frozen=True)
 class Block:
     """One format or kind of message: the steps of a template, and what it means."""
@@ -99,93 +110,63 @@ class Block:
     anywhere: bool = False
 
     @property
-    def tells_digits(self) -> bool:
-        """Whether it may match one text and not another that has other digits in the same places."""
+    def telling(self) -> set[bytes]:
+        """What a text holds, with the same digits, that it may match by its own digits, or not."""
         taken = (part.literal or _ANY_DIGIT.sub(b"", FIELDS[part.field]) for part in self.parts)
-        is_timed = any(part.field.startswith("time") for part in self.parts)
-        return is_timed or re.search(rb"\d", b"".join(taken)) is not None
+        longest = max((part.literal for part in self.parts), key=len)
+        return {longest.translate(SAME_DIGITS)} if re.search(rb"\d", b"".join(taken)) else set()
 
     @cached_property
-    def around_client(self) -> tuple[bytes, bytes]:
-        """What stands before an address and behind it, if a name that its client chose may hold both.
+    def pattern(self) -> re.Pattern[bytes]:
+        """What it matches, by the names of its fields."""
+        return re.compile(b"".join(expressions(self.parts, self.whole)), re.DOTALL)
 
-        Empty where no such name stands before the address, or all that follows it is known.
+    def _is_made_up(self, found: re.Match[bytes]) -> bool:
+        """Whether the address of a match may be made up: the client is not known.
+
+        A client may choose a name that holds an address, and what stands around one. Here that stands once
+        more behind the address, and not all that follows it is known.
         """
         fields = [part.field for part in self.parts]
         at = next((at for at, name in enumerate(fields) if name in _ADDRESSES), 0)
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
-        if is_closed or _FREE.isdisjoint(fields[:at]):
-            return b"", b""
-        return self.parts[at - 1].literal, self.parts[at + 1].literal if at + 1 < len(fields) else b""
+        if is_closed or _FREE.isdisjoint(fields[:at]) or not (before := self.parts[at - 1].literal):
+            return False
+        _, again, rest = found.string[found.end("client") :].partition(before)
+        return again != b"" and (at + 1 == len(fields) or self.parts[at + 1].literal in rest)
+
+    def span(self, name: str, found: re.Match[bytes], begin: int = 0) -> slice:
+        """Where a field of a match that begins at a byte stands; an address without its port. Or nowhere."""
+        if name not in found.re.groupindex:
+            return slice(0)
+        first, end = found.span(name)
+        if name == "client":
+            address = b"" if self._is_made_up(found) else strip_port(found[name], Part("peer") in self.parts)
+            first += found[name].find(address)
+            end = first + len(address)
+        return slice(begin + first, begin + end)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A block in an alternation, with the numbers of its fields' groups; its last group is empty."""
-
-    block: Block
-    groups: Mapping[str, int]
-    end: int
-    request: tuple[int, ...]  # the groups of client, method, path and status, or its last one
-    time: int  # the group of its time; 0 if it has none
-    is_request: bool  # whether it says with which status something was answered
-    has_port: bool  # whether a port follows its address
-
-    def field(self, name: str, found: re.Match[bytes]) -> bytes:
-        """The bytes of a field; empty if the block has none."""
-        return found[self.groups.get(name, self.end)]
-
-    def client(self, found: re.Match[bytes]) -> bytes:
-        """The bytes of the address; empty where it may be made up.
-
-        A client may choose a name that holds an address, and what stands around one. So where that stands
-        once more behind the address, the client is not known.
-        """
-        before, behind = self.block.around_client
-        if before:
-            _, again, rest = found.string[found.end(self.groups["client"]) :].partition(before)
-            if again and behind in rest:
-                return b""
-        return self.field("client", found)
-
-
-Match = tuple[Place, re.Match[bytes], int | None, int]  # a block, its fields, its time, what that lacks
-_Row = tuple[Block, tuple[bytes, ...]]  # a block with what of its expression is left
-
-
-class _Alternation:
-    """Blocks as one regular expression: `places` names the block by the last group of a match.
+@lru_cache(maxsize=1 << 10)  # that of all digits, for one, is the same
+def _alternation(blocks: tuple[Block, ...]) -> tuple[Any, list[Block]]:
+    """What matches as one regular expression, and the blocks by the number of the last group of a match.
 
     What blocks in a row begin with in common is tried once. Of several that take the same, the first matches.
     """
-
-    def __init__(self, blocks: Iterable[Block]) -> None:
-        self.places: dict[int | None, Place] = {}
-        self._groups = 0
-        rows = [(block, tuple(expressions(block.parts, block.whole))) for block in blocks]
-        self.match = re.compile(self._joined(rows, {}), re.DOTALL).match
-
-    def _joined(self, rows: Sequence[_Row], groups: Mapping[str, int]) -> bytes:
-        choices = []
-        for piece, same in groupby(rows, key=lambda row: row[1][:1]):
-            names = [name.decode() for part in piece for name in GROUP.findall(part)]
-            within = {**groups, **{name: self._groups + at for at, name in enumerate(names, 1)}}
-            self._groups += len(names) if piece else 1
-            if piece:
-                rest = self._joined([(block, left[1:]) for block, left in same], within)
-                choices.append(GROUP.sub(rb"(", piece[0]) + rest)
-            else:
-                end = self._groups
-                request = tuple(groups.get(name, end) for name in ("client", "method", "path", "status"))
-                block, time = next(same)[0], groups.get("time", 0)
-                is_request = "status" in groups or block.status is not None
-                has_port = Part("peer") in block.parts
-                self.places[end] = Place(block, groups, end, request, time, is_request, has_port)
-                choices.append(rb"()")
-        return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
+    order: list[Block] = []
+    joined = _joined([(block, tuple(expressions(block.parts, block.whole))) for block in blocks], order)
+    return re.compile(GROUP.sub(rb"(?:", joined), re.DOTALL).match, order
 
 
-_alternation = lru_cache(maxsize=1 << 10)(_Alternation)  # that of all digits, for one, is the same
+def _joined(rows: Sequence[tuple[Block, tuple[bytes, ...]]], order: list[Block]) -> bytes:
+    choices = []
+    for piece, same in groupby(rows, key=lambda row: row[1][:1]):
+        if piece:
+            choices.append(piece[0] + _joined([(block, left[1:]) for block, left in same], order))
+        else:
+            order.append(next(same)[0])
+            choices.append(rb"()")
+    return rb"(?:" + b"|".join(choices) + rb")" if choices else rb"(?!)"
 
 
 class Choice:
@@ -195,27 +176,22 @@ class Choice:
     """
 
     def __init__(self, blocks: Sequence[Block]) -> None:
-        is_timed = [block.parts[0].field == "time" for block in blocks]
-        first = is_timed.index(True) if any(is_timed) else 0
+        first = next((at for at, block in enumerate(blocks) if block.parts[0].field == "time"), 0)
         behind = sorted(blocks[first:], key=lambda block: block.parts[0].field != "time")
         self._blocks = [*blocks[:first], *behind]
-        self._by_byte: dict[bytes, _Alternation] = {}  # what may match by the first byte
+        self._by_byte: dict[bytes, tuple[Any, list[Block]]] = {}  # what may match by the first byte
 
-    def match(self, text: bytes, clock: Clock) -> Match | None:
-        """What the first block that matches takes of a text; None also where no calendar has its time.
-
-        A time without a year may be one of which nobody knows the instant.
-        """
-        choice = self._by_byte.get(text[:1]) or self._beginning(text[:1])
-        found = choice.match(text)
+    def match(self, text: bytes, clock: Clock | None = None) -> tuple[Block, re.Match[bytes]] | None:
+        """The first block that matches, and what it takes; None also where a clock refuses its time."""
+        match, blocks = self._by_byte.get(text[:1]) or self._beginning(text[:1])
+        found = match(text)
         if found is None:
             return None
-        place = choice.places[found.lastindex]
-        if not place.time:
-            return place, found, None, WHOLE
-        at, lacks = clock.read(found[place.time])
-        return None if at is None and not lacks & YEARLESS else (place, found, at, lacks)
+        block = blocks[found.lastindex - 1]
+        own = block.pattern.match(text)
+        is_refused = clock and "time" in own.re.groupindex and clock.read(own["time"])[1] & REFUSED
+        return None if is_refused else (block, own)
 
-    def _beginning(self, first: bytes) -> _Alternation:
+    def _beginning(self, first: bytes) -> tuple[Any, list[Block]]:
         fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
         return self._by_byte.setdefault(first, _alternation(tuple(fitting)))

@@ -8,27 +8,31 @@ from zoneinfo import ZoneInfo
 from audit_lib.base.clock import Quarter
 
 NONE = -(1 << 62)  # no instant
-WHOLE, ZONELESS, YEARLESS = 0, 1, 2  # what a time has not of its own, so that it is taken from elsewhere
+WHOLE, ZONELESS, YEARLESS, REFUSED = 0, 1, 2, 4  # what a time has not of its own, or that it is no time
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
+SAME_DIGITS = bytes.maketrans(b"013456789", b"2" * 9)  # makes texts equal that differ in digits alone
 _MONTHS = dict(zip(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), range(1, 13), strict=True))
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
 _OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
-_FORMS = (
-    rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
-    rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
-    rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
-    rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-    # As Americans write it, and nobody else with these capitals: the month stands first.
-    rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-    + _HOUR
-    + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
+_FORMS = tuple(
+    re.compile(form).fullmatch
+    for form in (
+        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+        rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
+        rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
+        rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
+        # As Americans write it, and nobody else with these capitals: the month stands first.
+        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
+        + _HOUR
+        + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
+    )
 )
-# A time as its minute, its seconds, and what follows: a zone, a year, half a day.
-_SECONDS = re.compile(rb"(.*?\d:\d\d):([0-5]\d)(?:[.,](\d+))?([^\d:.,].*)?")
+# A time's minute, its seconds with a fraction, and what follows: a zone, a year, half a day.
+_SECONDS = re.compile(rb".*?\d:\d\d:(\d\d(?:[.,]\d+)?)(?:[^\d:.,].*)?")
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d|\A[^:]*)\Z")  # or it has no colon: it counts seconds
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
@@ -62,7 +66,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted if 0 <= counted < LATEST else None
-    found = next(filter(None, (re.fullmatch(form, raw) for form in _FORMS)), None)
+    found = next(filter(None, (form(raw) for form in _FORMS)), None)
     if not found:
         return None
     parts = found.groupdict()
@@ -90,11 +94,18 @@ def _counted_seconds(raw: bytes) -> int | None:
     return None
 
 
+@lru_cache(maxsize=1 << 10)
+def _seconds(same: bytes) -> tuple[int, int]:
+    """Where the seconds of a time stand, with their fraction; 0, 0 if it has none."""
+    found = _SECONDS.fullmatch(same)
+    return found.span(1) if found else (0, 0)
+
+
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
     Times without a zone are of `zone`; `written` is when the log was last written, None if nobody knows.
-    `read` gives the instant, None where no calendar has it, and what the time lacks: ZONELESS, YEARLESS.
+    `read` gives the instant, None where no calendar has it, and what it lacks, or REFUSED.
     """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
@@ -105,14 +116,16 @@ class Clock:
     def _read(self, raw: bytes) -> tuple[int | None, int]:
         if len(raw) < 16 and _YEARLESS.fullmatch(raw):
             return self._read_yearless(raw), ZONELESS | YEARLESS
-        if not (found := _SECONDS.fullmatch(raw)):
+        begin, end = _seconds(raw.translate(SAME_DIGITS))
+        if not end or raw[begin] > ord("5"):
             return self._read_whole(raw)
-        minute, second, fraction, behind = found.groups(b"")
-        at, lacks = self._read_minute(minute + b":00" + behind)
-        return None if at is None else at + int(second + (fraction + b"000000")[:6]), lacks
+        at, lacks = self._read_minute(raw[:begin] + b"00" + raw[end:])
+        seconds = raw[begin : begin + 2] + raw[begin + 3 : end] + b"000000"
+        return None if at is None else at + int(seconds[:8]), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
-        return parse_time(raw, self.zone), WHOLE if _ZONED.search(raw) else ZONELESS
+        at = parse_time(raw, self.zone)
+        return at, REFUSED if at is None else WHOLE if _ZONED.search(raw) else ZONELESS
 
     def _read_yearless(self, raw: bytes) -> int | None:
         """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""

@@ -1,11 +1,12 @@
 """What of a line enters a frame: client, method, route, subject; and what a text of no format says."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from audit_lib.logs.templates import ADDRESS, FIELDS, ZEROS
+from audit_lib.logs.templates import ADDRESS, FIELDS
+from audit_lib.logs.times import SAME_DIGITS
 from audit_lib.secrecy.identities import locate
 from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
 
@@ -41,21 +42,24 @@ REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.
 WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
 
 
-def remember(function: Callable[[bytes], Any], telling: Iterable[bytes]) -> Callable[[bytes], Any]:
+def remember(function: Callable[[bytes], Any], telling: Collection[bytes]) -> Callable[[bytes], Any]:
     """The function with its results kept, one for all texts that differ in digits alone.
 
-    A text that holds one of `telling`, and one that is long, is read as it is.
+    A text that holds one of `telling`, and one that is long, is read as it is. Of others the function gets
+    one with each digit a 2, as any time and status may be written.
     """
-    kept = lru_cache(maxsize=KEPT)(function)
-    shared = lru_cache(maxsize=KEPT)(
-        lambda zeros: None if any(map(zeros.__contains__, telling)) else function(zeros)
-    )
+    tells = re.compile(b"|".join(map(re.escape, telling)) if telling else b"(?!)").search
+    kept: dict[bytes, Any] = {}
 
     def read(text: bytes) -> Any:
-        if len(text) > LONGEST_KEPT:
-            return function(text)
-        found = shared(text.translate(ZEROS))
-        return kept(text) if found is None else found
+        same = text.translate(SAME_DIGITS)
+        if (found := kept.get(same)) is None:
+            if len(text) > LONGEST_KEPT or tells(same):
+                return function(text)
+            if len(kept) == KEPT:
+                kept.clear()
+            found = kept[same] = function(same)
+        return found
 
     return read
 
@@ -70,22 +74,6 @@ def clean_client(raw: bytes) -> str:
         return ""
     address, network = locate(text)
     return address if network else NOT_AN_ADDRESS
-
-
-def strip_port(raw: bytes, always: bool = False) -> bytes:
-    """The address without port and brackets. `always`: a port follows the last colon, as uvicorn writes."""
-    if raw.startswith(b"[") and b"]" in raw:
-        return raw[1 : raw.rindex(b"]")]
-    host, colon, port = raw.rpartition(b":")
-    if colon and port.isdigit() and (always or b":" not in host or b"." in host.rpartition(b":")[2]):
-        return host
-    return raw
-
-
-@lru_cache(maxsize=KEPT)
-def client_of(raw: bytes, has_port: bool = False) -> str:
-    """The address of a field that may have a port, or has one, in its one spelling."""
-    return clean_client(strip_port(raw, has_port))
 
 
 @lru_cache(maxsize=KEPT)
@@ -139,7 +127,8 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
     before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back: a
-    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
+    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`. That a URL shows
+    none is known of all that differ from it in digits alone.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
@@ -147,6 +136,8 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
+    telling = [b"%", *([b""] if _DIGIT.search("".join((*names, *path_words)).encode()) else [])]
+    may_show = remember(lambda url: bool(search(url) or next(behind(url), None)), telling)
     own = re.compile(rb"(?i)(?<=[?&])(?:%s)=[^&]*" % ("|".join(passed).encode() or b"(?!)"))
 
     def find(url: bytes) -> str:
@@ -158,7 +149,7 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
                 return BEHIND + word
         return ""
 
-    return find
+    return lambda url: find(url) if may_show(url) else ""
 
 
 def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES, load_formats
-from audit_lib.logs.line import LINE_LIMIT, LineReader
+from audit_lib.logs.line import LINE_LIMIT, explain_line
 from audit_lib.logs.times import WHOLE, parse_time
 from audit_lib.logs.values import clean_route, mask_email
 from tests.support.fakes import fake_value
@@ -159,7 +159,7 @@ def test_what_a_client_writes_is_a_line_only_if_nothing_stands_beside_it() -> No
 @pytest.mark.parametrize("template", CASES["digits"])
 def test_lines_that_differ_in_digits_alone_are_each_read_as_their_own(template: str) -> None:
     """What a reader keeps of one line gives another no client, status or kind that it has not."""
-    prefix, reader = "2026-11-24 13:50:3{},640 - app - INFO - ", LineReader(FORMATS, UTC)
+    prefix = "2026-11-24 13:50:3{},640 - app - INFO - "
     for digit in "0123456789":
         raw = (prefix.format(digit) + template.format(digit)).encode()
-        assert reader.read(raw) == LineReader(FORMATS, UTC).read(raw)
+        assert read_line(raw) == explain_line(raw, FORMATS, UTC)[0]
