@@ -108,10 +108,13 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
 
 def _block(question: str, method: str, route: str, fails: str, succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9-]*", route) if word != "id"] or ["login"]
-    unknown = [
-        'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
-        'failed_message = "…"  # what the application writes then',
-    ]
-    answers = [fails, f"succeeded_statuses = {succeeded}" * bool(succeeded)] if fails else unknown
+    answers = (
+        [fails, f"succeeded_statuses = {succeeded}" * bool(succeeded)]
+        if fails
+        else [
+            'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
+            'failed_message = "…"  # what the application writes then',
+        ]
+    )
     named = ["[[logins]]", f'name = "{words[-1][:40]}"', f'route = "{route}"', f'method = "{method}"']
     return "\n".join(f"# {line}" for line in [question, *named, *filter(None, answers)])

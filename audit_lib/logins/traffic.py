@@ -318,8 +318,7 @@ def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
     """Which counts or events are failed logins: by their status or as declared, else by their message."""
     failed = frame["status"].isin(policy.failure.statuses).fillna(False).astype(bool)
-    if not policy.failure.statuses:
-        failed = frame["kind"].isin(policy.failure.messages)
+    failed = failed if policy.failure.statuses else frame["kind"].isin(policy.failure.messages)
     return frame["kind"].eq(DECLARED) | failed
 
 

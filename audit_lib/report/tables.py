@@ -105,8 +105,7 @@ def plain(value: Any) -> Any:
         return {inert.plain(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return list(map(plain, value))
-    if isinstance(value, np.generic):
-        value = value.item()
+    value = value.item() if isinstance(value, np.generic) else value
     if pd.isna(value):
         return None
     if isinstance(value, pd.Timestamp):

@@ -177,12 +177,12 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
         inside = str(PurePosixPath(path).relative_to(context))
         copies = _copies(inside, text)
-        is_certain = left_out is not None and any(copies.values())
         stays_out = not copies or (left_out and left_out.match_file(inside))
-        answer = "yes" if stays_out else "no" if is_certain else "unknown"
-        at = {"source": dockerfile, "line": min(copies, default=None)}
+        answer = "yes" if stays_out else "no" if left_out is not None and any(copies.values()) else "unknown"
         why = {"unknown": _ODD, "no": f"{inside} to {ignore or paths[1]}"}.get(answer, "")
-        yield _row("image context", path, answer, reason=why, **at)
+        yield _row(
+            "image context", path, answer, reason=why, source=dockerfile, line=min(copies, default=None)
+        )
 
 
 def _left_out(text: str) -> PathSpec[Any] | None:

@@ -135,17 +135,6 @@ def test_a_project_without_git_is_searched(tmp_path: Path, run: Any) -> None:
     run(Plot(tmp_path), "--no-patterns", "--fail-on", "possible", code=2)
 
 
-def test_the_last_line_says_what_to_do(tmp_path: Path, run: Any) -> None:
-    """Where nothing leaked and all was searched there is nothing to do; else as far as was searched."""
-    plot = new_plot(tmp_path / "clean")
-    plot.commit(".gitignore", ".env\n")
-    plot.file(".env", f"API_TOKEN={TOKEN}\n")
-    clean = run(plot, "--no-patterns").output.splitlines()
-    assert clean[-1] == "do first: nothing: no leak was found, and everything was searched"
-    (plot.root / "link").symlink_to("README.md")
-    assert "do first: nothing, as far as was searched" in run(plot, "--no-patterns").output
-
-
 def test_folders_outside_are_searched(project: Plot, tmp_path: Path, run: Any) -> None:
     """A transcript and a history hold values: each place has its kind; what is left out is named in full."""
     transcript, history = tmp_path / ".claude" / "session.jsonl", tmp_path / ".bash_history"

@@ -10,6 +10,7 @@ import pytest
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.findings.check import Item
+from audit_lib.findings.checks import senders_of
 from audit_lib.findings.decisions import (
     Reviews,
     judge_findings,
@@ -258,6 +259,16 @@ def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -
     found, leaked = _find(**logs), _find(leaked_secrets=[{"status": "emergency"}], leak_places=[{}], **logs)
     assert leaked["evidence"].iloc[0].endswith(f"first seen 30 Sep 2026 00:00{said}")
     assert any(f" of /api is in the log with its value{said};" in f"{text};" for text in found["evidence"])
+
+
+@pytest.mark.parametrize(("values", "strangers"), [(2, 2), (3, 0)])
+def test_where_many_values_meet_newcomers_none_is_a_stranger(values: int, strangers: int) -> None:
+    """A mail's scanner opens each link before the person does: such links are no sign of a thief."""
+    who = [(f"{key}", client) for key in range(values) for client in ("192.0.2.1", f"198.51.{key}.7")]
+    sent = pd.DataFrame(who, columns=["key", "client"]).assign(route="/c/{id}", subject="token", at=NOW)
+    asked = sent.assign(network=sent["client"], status=200)
+    asked = pd.concat([asked, asked[:1].assign(at=NOW - timedelta(days=1))])
+    assert senders_of(asked, asked)["stranger"].sum() == strangers
 
 
 @pytest.mark.parametrize(("facts", "lost", "tracked"), CASES["published"])
