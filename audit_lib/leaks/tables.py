@@ -273,15 +273,14 @@ def tabulate_leaked_secrets(
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
     uses = pd.Series(map(use_of, places["path"], names), places.index, dtype=int)
     alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
-    ours = by_id["kind"].eq("leak") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
-    reached = places["place"].ne(UNREACHABLE) | places["leak_id"].isin(by_id.index[ours])
-    lost = {*places["leak_id"]} - {*places.loc[reached, "leak_id"]}
+    ours = by_id["kind"].ne("pattern") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
+    lost = places["place"].eq(UNREACHABLE).groupby(places["leak_id"]).all() & ~ours
     there, aside = exposure["status"].eq(STATUSES[0]), about.map(by_id["fingerprint"]).map(found.aside)
     nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
-    group = about.map(alone).astype("str").mask(aside.eq("comment"), ELSEWHERE).where(nowhere)
-    public = aside.eq("public") & (group.ne(TESTS) | about.map(by_id["provider"]).ne(""))
-    group = group.mask(aside.eq(OTHERS), OTHERS).mask(public, PUBLIC)
-    group = group.mask(about.isin(lost), UNHELD).where(~there)
+    made = about.map(alone.eq(TESTS) & ~ours & by_id["provider"].eq("")).eq(True)  # whatever it is called
+    group = about.map(alone).astype("str").mask(aside.eq("comment") & ~made, ELSEWHERE).where(nowhere | made)
+    group = group.mask(aside.eq(OTHERS), OTHERS).mask(aside.eq("public") & ~made, PUBLIC)
+    group = group.mask(about.map(lost).eq(True), UNHELD).where(~there)
     unsaid = {"environment": "", "service": "", "status": "unknown"}
     exposed = exposure.assign(secret=group.fillna(exposure["secret"]))
     exposed.loc[group.notna(), [*unsaid]] = [*unsaid.values()]

@@ -27,7 +27,6 @@ from tests.support.planter import new_plot
 from tests.support.rows import data, filled, rows_of
 
 CASES = data(Path(__file__).with_suffix(".toml"))
-NO_INVENTORY = rows_of("inventory")
 DAY = pd.Timestamp("2026-05-01", tz="UTC")
 
 
@@ -56,7 +55,7 @@ def target(**changed: Any) -> dict[str, Any]:
 def leaks(sightings: list[dict[str, Any]], targets: list[dict[str, Any]], **given: Any) -> pd.DataFrame:
     """The leaks that the sightings make."""
     seen, sought = pd.DataFrame(sightings), LeakTargets.of(targets)
-    return tables.tabulate_leaks(seen, sought, given.pop("inventory", NO_INVENTORY), **given)[0]
+    return tables.tabulate_leaks(seen, sought, given.pop("inventory", rows_of("inventory")), **given)[0]
 
 
 def test_many_places_are_one_leak() -> None:
@@ -201,12 +200,11 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
     table = tables.tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure)
     title = f"key in {paths[0]}" if name == "key" else name
     assert table[["secret", "named"]].to_numpy().tolist() == [[alone or name, title]]
-    public = tables.TESTS if alone == tables.TESTS else tables.PUBLIC
-    asides = {"comment": tables.ELSEWHERE, "public": public, tables.OTHERS: tables.OTHERS}
-    for aside, gathered in asides.items():
+    for aside, other in (("comment", tables.ELSEWHERE), ("public", tables.PUBLIC), (tables.OTHERS,) * 2):
         idle = LeakAudit(leaks, places, places, aside=dict.fromkeys(leaks["fingerprint"], aside))
+        gathered = alone if alone == tables.TESTS and aside != tables.OTHERS else other
         table = tables.tabulate_leaked_secrets(idle, exposure)
-        assert list(table["secret"]) == [name if service and aside == "comment" else gathered]
+        assert list(table["secret"]) == [name if service and gathered == tables.ELSEWHERE else gathered]
     away = places.assign(place="unreachable")
     lost = tables.tabulate_leaked_secrets(LeakAudit(leaks, away, away), exposure)
     assert lost[["secret", "covers"]].to_numpy().tolist() == [[tables.UNHELD, ()]]
@@ -216,14 +214,16 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
     """Values of several names are looked through at once, and what was chosen for tests with them; one that
-    is in force anywhere keeps its own row."""
-    ids = ("A", "B", "LIVE", "CHOSEN")
-    leaks = Leaks.of([leak(name, kind="possible" if name == "CHOSEN" else "pattern") for name in ids])
-    places = filled(LeakPlaces, [{"leak_id": name, "path": "tests/a.py"} for name in ids])
-    exposure = [exposed(name, "unknown", "") for name in ids[:2]] + [exposed("LIVE", "emergency")]
+    is in force anywhere, was held or was issued keeps its own row."""
+    given = {name: {"kind": "pattern"} for name in ("A", "B", "LIVE")} | {"CHOSEN": {"kind": "possible"}}
+    given |= {"HELD": {}, "CUT": {"kind": "truncated"}, "ISSUED": {"kind": "pattern", "provider": "Slack"}}
+    kept = {name: name for name in ("LIVE", "HELD", "CUT", "ISSUED")}
+    leaks = Leaks.of([leak(name, **changed) for name, changed in given.items()])
+    places = filled(LeakPlaces, [{"leak_id": name, "path": "tests/a.py"} for name in given])
+    exposure = [exposed(name, "emergency" if name == "LIVE" else "unknown") for name in (*kept, "A", "B")]
     found = LeakAudit(leaks, places, places)
     table = tables.tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
-    assert table["leak_ids"].to_dict() == {"LIVE": "LIVE", tables.TESTS: "A, B, CHOSEN"}
+    assert table["leak_ids"].to_dict() == kept | {tables.TESTS: "A, B, CHOSEN"}
     assert tables.tabulate_chosen_passwords(found).empty
     used = [places.assign(path="a.py"), places, {"CHOSEN": tables.OTHERS}]
     assert tables.tabulate_chosen_passwords(LeakAudit(leaks, *used[:2])).shape[0] == 1
@@ -232,7 +232,6 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
 
 CLASSES = ("in-force", "not-known", "not-in-force", "possible")
 WHOLE = [("git objects", "searched"), ("files", "searched"), ("values", "searched")]
-IN_FORCE = ("leak", "in force")
 
 
 def _code(leaks: list[tuple[str, str]], more: list[tuple[str, str]], stops: tuple[str, ...]) -> int:
@@ -272,7 +271,7 @@ def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("row", "code"), CASES["not searched"])
 def test_what_was_not_searched_is_no_pass(row: tuple[str, str], code: int) -> None:
     """A place that was left out is 2 where nothing was found, and a leak stays 3."""
-    assert [_code(found, [row], ("in-force",)) for found in ([], [IN_FORCE])] == [code, 3]
+    assert [_code(found, [row], ("in-force",)) for found in ([], [("leak", "in force")])] == [code, 3]
 
 
 def test_the_most_telling_places_come_first() -> None:
