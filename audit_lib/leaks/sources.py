@@ -38,6 +38,7 @@ _REACH = {
     "commit": ("--branches", "--tags", "--remotes", "HEAD"),
 }
 _SUBMODULE = b"160000"  # the mode of a path whose object is a commit of another repository
+_IDS = re.compile(rb"\Atree [0-9a-f]{40,64}\n(?:parent [0-9a-f]{40,64}\n)*")  # in a commit: git gave them
 _ENTRY = re.compile(rb"(?<![^\0])(\d{6}) (?:blob |commit )?([0-9a-f]{40,64})(?: \d)?\t([^\0]+)\0")
 
 
@@ -155,7 +156,8 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
                 reading.count += found.start == 0
                 if _POINTER.fullmatch(found.content):
                     reading.left_out.append(Fault(origin.name, "points to what git LFS stores elsewhere"))
-                yield Source(origin, found.size, partial(io.BytesIO, found.content), found.start)
+                content = _IDS.sub(b"", found.content) if found.kind == "commit" else found.content
+                yield Source(origin, found.size, partial(io.BytesIO, content), found.start)
             return
         except GitFailed as failed:
             reading.faults.append(str(failed))
@@ -221,10 +223,9 @@ class History:
         """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""
         named, how = "\n".join(sorted(commits)).encode("ascii"), ("--no-walk=unsorted", "--stdin")
         shown = run_git(self.root, "rev-list", *how, "--format=%H %at %ct", stdin=named) if commits else b""
-        unreachable = {"place": UNREACHABLE, "reachable": False}
         facts = {
-            oid: {**unreachable, "authored_at": authored, "committed_at": committed}
-            for oid, authored, committed in re.findall(r"(?m)^(\w+) (-?\d+) (-?\d+)$", shown.decode("ascii"))
+            oid: {"place": UNREACHABLE, "reachable": False, "authored_at": written, "committed_at": committed}
+            for oid, written, committed in re.findall(r"(?m)^(\w+) (-?\d+) (-?\d+)$", shown.decode("ascii"))
         }
         for place, refs in _REACH.items() if facts else ():
             known = [ref for ref in refs if ref != "HEAD" or git.head_of(self.root)]

@@ -29,7 +29,6 @@ from tests.support.planter import FORMS, PLACES, Plot, new_plot
 WORDS = "AppClientSecretForDevelopment"  # strong only by its length
 RING = json.dumps({"current_key_id": "k1", "ring": {"k1": fake_value("ring", 43)}})  # names, and a key
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-SYMBOLS = "\"'\\<&> +%$/=é"
 
 
 def targets_of(keeper: Keeper, values: dict[str, str]) -> pd.DataFrame:
@@ -109,7 +108,7 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
     plot = new_plot(tmp_path / "repo")
     values = {}
     for kind, write in FORMS.items():
-        for number, value in enumerate((fake_value(kind), fake_value((kind, 2), 30) + SYMBOLS)):
+        for number, value in enumerate((fake_value(kind), fake_value((kind, 2), 30) + "\"'\\<&> +%$/=é")):
             path = f"{kind.replace(' ', '-').replace(',', '')}/{number}.bin"
             plot.file(path, write(value))
             values[path] = value
@@ -144,6 +143,7 @@ def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
     """A signature is drawn, too; what else a commit says is searched, its message as well."""
     plot, (signed, said) = new_plot(tmp_path / "repo"), map(fake_value, ("signed", "said"))
     plot.commit("a.txt", "x\n")
+    plot.commit("a.txt", "y\n")
     head, message = plot.git("cat-file", "commit", "HEAD").split("\n\n", 1)
     text = f"{head}\ngpgsig -----BEGIN\n api_token={signed}\n -----END\n\n{message}\napi_token={said}\n"
     oid = plot.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).strip()
@@ -151,6 +151,8 @@ def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
     keeper = Keeper(Key(b"k" * 32, "file"))
     shapes = SearchOf(Project("p", plot.root), keeper.key, LeakOptions()).by_rules(Rules(keeper, ()))
     assert {one.fingerprint for one in shapes} == {keeper.fingerprint(said)}
+    ids = {kind: oid[4:36] for kind, oid in (line.split() for line in text.splitlines()[:2])}
+    assert "commit author" not in set(search(plot.root, ids, tmp_path)[0].sightings["place"])
 
 
 @pytest.mark.parametrize(("name", "commits", "expected"), [
