@@ -139,7 +139,7 @@ class Rules:
                 first, name = first + 1, name[1:]  # a line break in a text
             before, rest = whole[first:start], whole[start : start + _AFTER].partition("\n")[0].rstrip("\r")
             in_text = in_code and bisect(quotes, first) % 2 == 1
-            in_use = expression("fall-back").search(f"{line[-20:]}\0{before}")
+            in_use = expression("fall-back").search(f"{line[-20:]}\0{before}\0{rest}")
             rule = "chosen" if in_use and rule == "chosen-pair" else rule
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
