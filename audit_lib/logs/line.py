@@ -303,8 +303,9 @@ class LineReader:
             client, email, path, variable = (text[block.span(name, found)] for name in named)
             subject = variable.decode() or (mask_email(email) if email else "")
             address = clean_client(client) if client else head.client or ""
-            route = clean_route(path) if path else ""
-            return (LogEvent(block.kind, block.name, None, address, "", route, subject, block.once),)
+            return (
+                LogEvent(block.kind, block.name, None, address, "", clean_route(path), subject, block.once),
+            )
         possible = possible_client(text, self.by.failing, self.by.addresses)
         whose = possible or head.client or ""
         return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)

@@ -155,7 +155,8 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     if len(found) > MOST_RECORDS:
         return None
     own = names.within_records
-    return fields._replace(records=tuple(_select(_walk(each, own, 0), own, clock) for each in found))
+    records = tuple(_select(_walk(each, own, 0), own, clock) for each in found)
+    return fields._replace(records=records) if records else fields
 
 
 def _objects(value: Any) -> list[_Object]:

@@ -45,8 +45,7 @@ WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of somethin
 def remember(function: Callable[[bytes], Any], telling: Collection[bytes]) -> Callable[[bytes], Any]:
     """The function with its results kept, one for all texts that differ in digits alone.
 
-    A text that holds one of `telling`, and one that is long, is read as it is. Of others the function gets
-    one with each digit a 2, as any time and status may be written.
+    A text that holds one of `telling`, and one that is long, is read as it is, others with 2 for each digit.
     """
     tells = re.compile(b"|".join(map(re.escape, telling)) if telling else b"(?!)").search
     kept: dict[bytes, Any] = {}
@@ -127,8 +126,7 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
     before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back: a
-    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`. That a URL shows
-    none is known of all that differ from it in digits alone.
+    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
