@@ -230,8 +230,7 @@ class _Unpacker:
             self._require_within_bounds()
             if name:
                 yield path, name.encode("utf-8", "surrogateescape"), 0
-            inner = f"{path}!{name}" if path and name else path or name
-            yield from self.parts(self._bounded(content), inner, depth)
+            yield from self.parts(self._bounded(content), "!".join(filter(None, (path, name))), depth)
 
     def _bounded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         """The pieces up to a bound; processor time counts what is done with them, too."""

@@ -67,8 +67,7 @@ def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
     text = text.strip()
     try:
         instant = datetime.fromisoformat(text)
-        if _DAY.fullmatch(text):
-            instant = datetime.combine(instant, time(23, 59, 59), UTC)
+        instant = datetime.combine(instant, time(23, 59, 59), UTC) if _DAY.fullmatch(text) else instant
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = _END

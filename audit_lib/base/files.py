@@ -96,8 +96,11 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
         modified_at = datetime(1970, 1, 1, tzinfo=UTC)
         with suppress(OverflowError):
             modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
-        mode = f"{stat.S_IMODE(status.st_mode):04o}"
-        facts = {"size_bytes": status.st_size, "modified_at": modified_at, "mode": mode}
+        facts = {
+            "size_bytes": status.st_size,
+            "modified_at": modified_at,
+            "mode": f"{stat.S_IMODE(status.st_mode):04o}",
+        }
         yield io.BufferedReader(PieceReader(_pieces(descriptor, status.st_size, relative)), _PIECE), facts
     finally:
         os.close(descriptor)

@@ -140,8 +140,8 @@ def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Rep
     refused, noun = case.here[case.here["refused"]], "request"
     if best and best.name == OUTAGE and outage:
         refused, noun = outage.failed, "failed request"
-    elif best and best.addresses:
-        refused = refused[refused["client"].isin(best.addresses)]
+    elif best and len(theirs := refused[refused["client"].isin(best.addresses)]):
+        refused = theirs
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{count} {name}" for name, count in known.items()]

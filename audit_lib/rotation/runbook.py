@@ -20,6 +20,7 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import SECRETS, LeakAudit, Purge, purge_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
+from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
@@ -143,11 +144,12 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
     platforms = set(inventory.loc[inventory["origin"].isin(("export", "given values")), "source"])
     mine = inventory[inventory["secret"].isin(names)]
     mine = mine[mine["environment"].eq(environment)] if environment else mine
-    here = mine[mine["state"].ne("missing")]
-    # What is set nowhere yet can be set where it is expected.
-    for row in rows(mine if here.empty else here):
-        platform = row.source in platforms or row.state == "not supplied"
-        yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint)
+    # Beside a production that is known, a development of which nothing is here may not even exist.
+    away = mine["environment"].isin(DEVELOPMENT if knows_production(mine) else ())
+    here = mine[mine["state"].ne("missing") & ~(away & mine["state"].eq("not supplied"))]
+    for row in rows(mine if here.empty else here):  # if it is set nowhere yet, where it is expected
+        given = row.source in platforms or row.state == "not supplied"
+        yield Store(SecretPlace.of(row), row.source, given, row.fingerprint)
 
 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:

@@ -74,7 +74,7 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
 def _looks_drawn(value: str) -> bool:
     drawn = any(_GENERATED.search(part) for part in re.split("=+", value))  # a NAME= may be shown
-    return drawn and "://" not in value and len(value.split()) == 1
+    return drawn and not re.search(r"://|[\s\"'`(]", value)  # and one before a quote
 
 
 @cache

@@ -264,10 +264,9 @@ def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -
 @pytest.mark.parametrize(("values", "strangers"), [(2, 2), (3, 0)])
 def test_where_many_values_meet_newcomers_none_is_a_stranger(values: int, strangers: int) -> None:
     """A mail's scanner opens each link before the person does: such links are no sign of a thief."""
-    who = [(f"{key}", client) for key in range(values) for client in ("192.0.2.1", f"198.51.{key}.7")]
-    sent = pd.DataFrame(who, columns=["key", "client"]).assign(route="/c/{id}", subject="token", at=NOW)
-    asked = sent.assign(network=sent["client"], status=200)
-    asked = pd.concat([asked, asked[:1].assign(at=NOW - timedelta(days=1))])
+    who = [(f"{key}", *[one] * 2) for key in range(values) for one in ("192.0.2.1", f"198.51.{key}.7")]
+    sent = pd.DataFrame(who, columns=["key", "client", "network"]).assign(route="/c", subject="", status=200)
+    asked = pd.concat([sent.assign(at=NOW), sent[:1].assign(at=NOW - timedelta(days=1))])
     assert senders_of(asked, asked)["stranger"].sum() == strangers
 
 

@@ -123,16 +123,17 @@ def test_every_value_is_searched_for() -> None:
     that are secrets by name or by shape also in parts."""
     cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     backup = fake_value("an old value in a backup")
+    call = f"setGoogleAuthenticatorSecret('{fake_value('of a call')}"
     rows = [it | {"value": fake_value(it["fake"]) if "fake" in it else it["value"]} for it in cases["row"]]
     keeper, classes = _known(
         *({name: cell for name, cell in row.items() if name != "fake"} for row in rows),
         public="the policy says a-secret-of-the-policy of Bookshelf",
-        beside=(backup,),
+        beside=(backup, call),
     )
     drawn = [fake_value(seed) for seed in ("strong", "template", "setting", "unlisted")]
     sealed = (*drawn, backup, "unquiet-correct-horse-staple")
     assert classes.sealed == set(map(keeper.fingerprint, sealed))
-    whole = ("hunter2-weak", "please-set-a-secret-value-here", "/api/v9/patients")
+    whole = ("hunter2-weak", "please-set-a-secret-value-here", "/api/v9/patients", call)
     assert classes.whole == set(map(keeper.fingerprint, whole))
     assert classes.not_searched == ("OTHER (production/backend)",)
     assert classes.ordinary == 4
