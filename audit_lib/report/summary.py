@@ -168,10 +168,10 @@ def _worst(audit: "Audit") -> str:
 def _use(audit: "Audit") -> str:
     if audit.log_counts.empty:
         return "Refused logins are not known: no log of the quarter says anything about requests."
-    states = set(audit.detections.loc[audit.detections["detection"].eq(LET_IN), "verdict"])
-    doubt = "show a client that" if "found" in states else "could not show whether a client"
-    show = "show no client that" if states == {"none"} else doubt
-    return f"The logs {show} was let in after failed logins."
+    found = audit.detections[audit.detections["detection"].eq(LET_IN)].iloc[0]
+    unknown = f"Whether a client was let in after failed logins is not known: {found['reason']}."
+    shown = {"found": "show a client", "none": "show no client"}.get(found["verdict"])
+    return f"The logs {shown} that was let in after failed logins." if shown else unknown
 
 
 def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:

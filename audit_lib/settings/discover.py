@@ -63,7 +63,7 @@ def _as_filled(
 ) -> Iterator[EnvSource]:
     """The sources; what is a template or committed is of the service of what fills it: of the file in force,
     not committed, that has most of its names, at least three and a third. If it then gives no secret a value
-    it is a template, as .env.docker can be; loaders read .env by its name."""
+    it is a template, as .env.docker can be; loaders read .env by its name, Symfony .env.local over it."""
     tracked = git.tracked(root) if git.is_repository(root) else set[str]()
     lines = {path: [*variables.in_env_text(text, path, example=True)] for path, text in written.items()}
     names = {path: {line.name for line in lines[path]} for path in lines}
@@ -75,7 +75,8 @@ def _as_filled(
         )
         is_filled = source not in own and not source.backup and size >= max(3, len(names[path]) / 3)
         kinds = {variables.likely_kind(it.name, (it.form,), generic)[0] for it in lines[path] if it.needed}
-        example = source.example or ("secret" not in kinds and PurePosixPath(path).name != ".env")
+        symfony = f"{path}.local" in names and (root / path).parent.joinpath("bin", "console").exists()
+        example = source.example or symfony or ("secret" not in kinds and PurePosixPath(path).name != ".env")
         place = "" if example else source.environment
         yield replace(source, service=service, example=example, environment=place) if is_filled else source
 
