@@ -16,8 +16,8 @@ REDIRECTS = (302, 303)  # what a login route answers to who got in
 READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
 WRITING = {*TEXTS["words"]["method"]} - {*READING}
 _PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
-_MOST = 5  # questions
-_LEAST = 2  # answers of a status that are worth a question
+_MOST, _LEAST = 5, 2  # questions, and answers of a status that are worth one
+_ELSE = '# succeeded_redirect = "/…"  # where who got in is sent: without it nobody is seen to get in'
 
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
@@ -109,7 +109,7 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
 def _block(question: str, method: str, route: str, fails: str, succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9-]*", route) if word != "id"] or ["login"]
     answers = (
-        [fails, f"succeeded_statuses = {succeeded}" * bool(succeeded)]
+        [fails, f"succeeded_statuses = {succeeded}" if succeeded else _ELSE]
         if fails
         else [
             'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
@@ -117,4 +117,4 @@ def _block(question: str, method: str, route: str, fails: str, succeeded: list[i
         ]
     )
     named = ["[[logins]]", f'name = "{words[-1][:40]}"', f'route = "{route}"', f'method = "{method}"']
-    return "\n".join(f"# {line}" for line in [question, *named, *filter(None, answers)])
+    return "\n".join(f"# {line}" for line in [question, *named, *answers])
