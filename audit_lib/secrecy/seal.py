@@ -73,8 +73,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
 
 def _looks_drawn(value: str) -> bool:
-    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))  # a NAME= may be shown
-    return drawn and not re.search(r"://|[\s\"'`(]", value)  # and one before a quote
+    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))  # a NAME= may be shown, and NAME("
+    return drawn and not re.search(r"""://|\S\s+\S|^[\w$.>-]+\\{0,3}["'`\]]?[(:,=]+\\{0,3}["'`]""", value)
 
 
 @cache

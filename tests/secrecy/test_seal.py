@@ -122,7 +122,7 @@ def test_every_value_is_searched_for() -> None:
     """Each value of eight characters or more is searched for, unless ordinary text holds it: strong ones
     that are secrets by name or by shape also in parts."""
     cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-    backup = fake_value("an old value in a backup")
+    backup = f"{fake_value('an old value in a backup')}(x'"
     call = f"setGoogleAuthenticatorSecret('{fake_value('of a call')}"
     rows = [it | {"value": fake_value(it["fake"]) if "fake" in it else it["value"]} for it in cases["row"]]
     keeper, classes = _known(
