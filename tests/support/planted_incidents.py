@@ -96,7 +96,7 @@ def _bundle(plan: Planted) -> None:
 
 def _brute_force(plan: Planted) -> None:
     plan.regulars()
-    _strangers(plan, plan.chance.randrange(60, 90), 0.1, 401)
+    _strangers(plan, plan.chance.randrange(40, 90), 0.1, 401)
 
 
 def _leaked(plan: Planted) -> None:
