@@ -217,8 +217,10 @@ def say(*lines: object, lead: str = "", colour: str = "", indent: str = "", err:
         shown = f"{head}{inert.plain(line)}"
         if width:
             shown = textwrap.fill(shown, width - 1, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
-        if lead:
-            shown = click.style(shown[: len(head)], fg=colour or None, bold=True) + shown[len(head) :]
+        if lead:  # which may be wrapped itself
+            wrapped = re.match(r"\s*" + r"\s+".join(map(re.escape, head.split())), shown)
+            end = wrapped.end() if wrapped else len(head)
+            shown = click.style(shown[:end], fg=colour or None, bold=True) + shown[end:]
         click.echo(shown, err=err)
 
 

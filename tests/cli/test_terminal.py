@@ -80,8 +80,10 @@ def _failures(folder: Path) -> None:
 @pytest.mark.parametrize("command", [_review, _failures])
 @pytest.mark.parametrize("columns", [60, 80, 120])
 def test_no_line_is_too_wide(command: Callable[..., None], columns: int, tmp_path: Path) -> None:
-    """At 60, 80 and 120 columns no line is wider, also of long and hostile names; the width is used."""
-    widths = [wcswidth(line) for line in _plain_lines(_on_terminal(partial(command, tmp_path), columns))]
+    """No line is wider than 60, 80 or 120 columns, however long or hostile a name; bold ends with a word."""
+    said = _on_terminal(partial(command, tmp_path), columns)
+    widths = [wcswidth(line) for line in _plain_lines(said)]
+    assert not re.search(r"\w\x1b\[0m\w", said)
     assert min(widths) >= 0, "a control character reached the terminal"
     assert 0.75 * columns < max(widths) <= columns
 
