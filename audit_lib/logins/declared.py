@@ -17,7 +17,7 @@ READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
 WRITING = {*TEXTS["words"]["method"]} - {*READING}
 _PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
 _MOST, _LEAST = 5, 2  # questions, and answers of a status that are worth one
-_ELSE = '# succeeded_redirect = "/…"  # where who got in is sent: without it nobody is seen to get in'
+_SUCCESS = '# succeeded_redirect = "/…"  # where who got in is sent: without it nobody is seen to get in'
 
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
@@ -59,8 +59,8 @@ class Proposal(NamedTuple):
 
 
 def _ways_on(minutes: pd.DataFrame, routes: Iterable[str]) -> dict[Any, dict[Any, Any]]:
-    """By method, route and status what is asked next: `way`, 1 for the page of a login to -1 for another, and
-    `back`, that page if it was asked for twice."""
+    """What is asked next, by method, route and status: `way`, from 1 if it is always a login's page to -1 if
+    always another, and `back`, the login's page that is asked for most if it is asked for twice."""
     asking = minutes.loc[minutes["route"].isin(routes) & minutes["client"].ne(""), "client"]
     rows = minutes[minutes["client"].isin(asking)].sort_values(["file", "client", "line"])
     then = rows.groupby(["file", "client"], observed=True)[["method", "route", "minute_at"]].shift(-1)
@@ -109,7 +109,7 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
 def _block(question: str, method: str, route: str, fails: str, succeeded: list[int]) -> str:
     words = [word for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9-]*", route) if word != "id"] or ["login"]
     answers = (
-        [fails, f"succeeded_statuses = {succeeded}" if succeeded else _ELSE]
+        [fails, f"succeeded_statuses = {succeeded}" if succeeded else _SUCCESS]
         if fails
         else [
             'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',

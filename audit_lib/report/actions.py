@@ -136,7 +136,7 @@ def _row(group: list[Any], about: list[Secret], issued: set[str], tables: Tables
     present = inventory[here & inventory["state"].eq("present")]
     listed = sorted(  # of no provider, another name beside a value than a declared one may be a piece of code
         (one.subject for one in group if one.check in _OF_SEVERAL),
-        key=lambda name: (name not in issued, name not in set(inventory["secret"])),
+        key=lambda name: (name not in issued, not inventory["secret"].eq(name).any()),
     )
     stated = not worst.id.endswith(":coupled")
     renews = stated and about and {"value", "each", "missing"} & {BY_ID[check].action for check in checks}

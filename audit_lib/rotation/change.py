@@ -131,7 +131,7 @@ def current_value(
     for name, lines in found.items():
         BadInput.unless(len(lines) < 2, place, f"sets {name} {len(lines)} times: keep one line")
         clear = all(line.value is not None and not value_is_unknown(line.faults) for line in lines)
-        BadInput.unless(clear, place, f"sets {name} to what loaders read differently: state its loader")
+        BadInput.unless(clear, place, f"loaders read {name} differently: state its loader in audit.toml")
     return next(((name, lines[0].value) for name, lines in found.items() if lines), (names[0], None))
 
 

@@ -148,8 +148,8 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
     away = mine["environment"].isin(DEVELOPMENT if knows_production(mine) else ())
     here = mine[mine["state"].ne("missing") & ~(away & mine["state"].eq("not supplied"))]
     for row in rows(mine if here.empty else here):  # if it is set nowhere yet, where it is expected
-        given = row.source in platforms or row.state == "not supplied"
-        yield Store(SecretPlace.of(row), row.source, given, row.fingerprint)
+        platform = row.source in platforms or row.state == "not supplied"
+        yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint)
 
 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
