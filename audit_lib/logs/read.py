@@ -148,10 +148,8 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
-    """The logs without known values: the frames that were given, changed in place.
-
-    Such a value is redacted in the columns route, client and subject. No row is removed.
-    """
+    """The logs, known values redacted in route, client and subject: the given frames, with all their rows,
+    changed in place."""
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         _redact(frame, search)
     return logs

@@ -20,6 +20,7 @@ _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters")
+_NO_WORD = r"(?!=(?-i:[a-z]{1,15}(?:[._-][a-z]{1,15}){0,3})(?:&|\Z))"  # words behind a parameter's name
 _CALLBACK = re.compile(rb"(?i)[?&](state|code|error)=")  # OAuth calls back with the first and one more
 _BEHIND = (
     rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
@@ -103,10 +104,9 @@ def _is_identifier(segment: bytes) -> bool:
     size, has_digits = len(segment), bool(_DIGIT.search(segment))
     if size >= 40 or b"@" in segment or b"%40" in segment or (has_digits and size >= 16):
         return True
-    if has_digits and not segment.strip(b"0123456789-_.,:+"):
-        return True
+    is_number = not segment.strip(b"0123456789-_.,:+")
     is_hex = size >= 8 and not segment.strip(b"0123456789abcdefABCDEF-")
-    return (has_digits and is_hex) or (size >= 24 and not _WORDS.fullmatch(segment))
+    return (has_digits and (is_number or is_hex)) or (size >= 24 and not _WORDS.fullmatch(segment))
 
 
 def _decode(found: re.Match[bytes]) -> bytes:
@@ -125,13 +125,14 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text; no value is a switch (true, 0), or what OAuth passes back: a
-    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
+    before a name, in small letters, is any text, `?` behind it leaves out plain words; no value is a switch or
+    what OAuth passes back: of `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
+    listed = "|".join(known).replace(r"\?", _NO_WORD)
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
-    named = f"(?:\\A|[?&])(?:{'|'.join(known)})=(?!(?:{switch})?(?:&|\\Z))"
+    named = f"(?:\\A|[?&])(?:{listed})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
     telling = [b"%", *([b""] if _DIGIT.search("".join((*names, *path_words)).encode()) else [])]
@@ -141,7 +142,7 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     def find(url: bytes) -> str:
         url = own.sub(b"", url) if {b"state"} < {*map(bytes.lower, _CALLBACK.findall(url))} else url
         if (found := search(url)) and found.lastindex:
-            return shown[found.lastindex - 1].lstrip("*")
+            return shown[found.lastindex - 1].strip("*?")
         for word, one in ((each[1].decode().lower(), each[2].decode()) for each in behind(url)):
             if word in uuid_words if _UUID.fullmatch(one) else looks_generated(one) or could_be_a_piece(one):
                 return BEHIND + word
