@@ -163,10 +163,9 @@ class Search:
                     found, self.idle = found | chosen, self.idle + idle
             marked |= {origin.oid} if found or len(reading.left_out) > before else set()
             shapes |= found
-        if installed:
-            reading.left_out.append(
-                Fault(counted(installed, "file"), "belong to installed packages or to git")
-            )
+        reading.left_out += (
+            [Fault(counted(installed, "file"), "belong to installed packages or to git")] if installed else []
+        )
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 

@@ -210,7 +210,8 @@ def _homes_of(
     is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
     held = {SecretPlace.of(row): row for row in inventory}
-    holding = {at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint}
+    alike = [at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint]
+    holding = {at for at in alike if leak.kind in SECRETS or held[at].kind not in ("identifier", "setting")}
     secrets = {place.secret for place in (*last, *holding)}
     named = leak.variable.rpartition(".")[2].upper()  # as code may write it
     secrets |= {row.secret for row in inventory if row.variable.upper() == named}

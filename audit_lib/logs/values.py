@@ -125,14 +125,15 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text, `?` behind it leaves out plain words; no value is a switch or
-    what OAuth passes back: of `callback_parameters` where the URL has `state` beside `code` or `error`.
+    before a name, in small letters, is any text, `?` behind it leaves out plain words; no value is a switch,
+    or what OAuth passes back: of `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
-    known = (f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names)
-    listed = "|".join(known).replace(r"\?", _NO_WORD)
+    known = "|".join(
+        f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names
+    ).replace(r"\?", _NO_WORD)
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
-    named = f"(?:\\A|[?&])(?:{listed})=(?!(?:{switch})?(?:&|\\Z))"
+    named = f"(?:\\A|[?&])(?:{known})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
     telling = [b"%", *([b""] if _DIGIT.search("".join((*names, *path_words)).encode()) else [])]

@@ -135,14 +135,14 @@ def test_the_order_of_urgency() -> None:
         assert list(found["leak_id"]) == [one["leak_id"] for one in ordered]
 
 
-@pytest.mark.parametrize(("homes", "force"), CASES["homes"])
-def test_not_in_force_is_earned(homes: tuple[dict[str, Any], ...], force: str) -> None:
+@pytest.mark.parametrize(("kind", "homes", "force", "code"), CASES["homes"])
+def test_not_in_force_is_earned(kind: str, homes: tuple[dict[str, Any], ...], force: str, code: int) -> None:
     """A leaked value is not in force only if another one was seen in each place of its secret, production of
     each service among them: a name in development proves nothing of it."""
-    named = [leak("API_TOKEN"), leak("config.api_token", fingerprint="API_TOKEN")]  # as code writes it
+    named = [leak(name, fingerprint="API_TOKEN", kind=kind) for name in ("API_TOKEN", "config.api_token")]
     table = tables.with_force(Leaks.of(named), rows_of("inventory", *homes))
     assert list(table["force"]) == [force, force]
-    assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == (3 if force == "not known" else 0)
+    assert exit_code(table, LeakCoverage.of([]), ("not-known",)) == code
 
 
 def stay(fingerprint: str, gone: str, environment: str) -> Tenure:
