@@ -176,13 +176,13 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
     """The variables of an env file, of an example also those that are in a comment."""
     # Only names in one letter case: a stray line of a multi-line value must not pass for a name.
     for binding in parse_stream(StringIO(text)):
-        line, form = binding.original.line, form_of(binding.value or "")
-        if binding.key and re.fullmatch(_PATTERNS["one_case"], binding.key):
+        (whole, line), name, form = binding.original, binding.key, form_of(binding.value or "")
+        if name and re.fullmatch(_PATTERNS["one_case"], name):
             empty = example and form == "no value"
-            yield Mention(binding.key, path, line, not empty, empty, "" if binding.error else form)
-        elif example and binding.key is None and not binding.error:
-            for found in re.finditer(_PATTERNS["commented"], binding.original.string):
-                number = line + binding.original.string.count("\n", 0, found.start(1))
+            yield Mention(name, path, line + whole.count("\n", 0, whole.index(name)), not empty, empty, form)
+        elif example and name is None and not binding.error:
+            for found in re.finditer(_PATTERNS["commented"], whole):
+                number = line + whole.count("\n", 0, found.start(1))
                 yield Mention(found[1], path, number, needed=False, optional=True)
 
 

@@ -28,9 +28,9 @@ def test_code_is_read_for_names(path: str, text: str, expected: list[list[Any]])
 def test_an_example_shows_optional_variables_in_comments() -> None:
     """A variable without a value in an example, or in a comment there, is not needed; in a live file a
     comment is a comment."""
-    text = "# About this file\nA_KEY=\n\n# B_KEY=x\n#C_KEY=\n# a sentence with an = sign\nexport D_KEY='x'\n"
+    text = "# About it\nA_KEY=\n\n# B_KEY=x\n#C_KEY=\n# a sentence with an = sign\n\n export D_KEY='x'\n"
     found = [(m.name, m.line, m.needed) for m in variables.in_env_text(text, ".env.example", example=True)]
-    assert found == [("A_KEY", 2, False), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 7, True)]
+    assert found == [("A_KEY", 2, False), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 8, True)]
     assert [m.name for m in variables.in_env_text(text, ".env", example=False)] == ["A_KEY", "D_KEY"]
 
 
