@@ -199,8 +199,7 @@ def _hints(traffic: Traffic) -> list[str]:
         return copied
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
-    there = requests.loc[requests["there"], "route"].unique()
-    other = named and not any(matches_glob(route, named) for route in there)
+    other = named and not any(matches_glob(route, named) for route in {*requests["route"][requests["there"]]})
     at, pause, holes = requests["at"], end - requests["at"].iloc[-1], len(list(silences(traffic)))
     cut = at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR)
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))

@@ -18,6 +18,10 @@ WRITING = {*TEXTS["words"]["method"]} - {*READING}
 _PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
 _MOST, _LEAST = 5, 2  # questions, and answers of a status that are worth one
 _SUCCESS = '# succeeded_redirect = "/…"  # where who got in is sent: without it nobody is seen to get in'
+_FAILURE = (
+    'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
+    'failed_message = "…"  # what the application writes then',
+)
 
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
@@ -80,6 +84,7 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
     none = (requests["method"] + " " + requests["route"]).isin(policy.no_logins)
     requests = requests[~(none | on_logins(requests, policy.logins))].astype({"status": int})
     ways, proposals = _ways_on(minutes, requests["route"].unique()), []
+    names = {login.name for login in policy.logins}
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
@@ -87,12 +92,13 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         moved = [status for status in answers if status in REDIRECTS]
         bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 429)]
         bad = bad or [status for status in often if reported and status == 500]
-        # Without a failure: a form that is shown again, and a redirect for who got in.
-        failed, succeeded = (bad, [*good, *moved]) if bad else (good, moved) if good and moved else ([], [])
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
         leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
         moves = [to for each, to in leads.items() if each in moved and (to["way"] > 0.5 or not (bad or good))]
         elsewhere = [each for each, to in leads.items() if to["way"] < -0.5 and not to["back"]]
+        # Of two beside a failure one may be the form again. Without: that, and a redirect for who got in.
+        let_in = [one for one in (*good, *moved) if one in elsewhere or not (good and moved)] or good
+        failed, succeeded = (bad, let_in) if bad else (good, moved) if good and moved else ([], [])
         if back := next((to["back"] for to in moves if to["back"]), ""):
             failed, succeeded = [], elsewhere
         is_step = _PATTERNS["login_step"].search(str(route))
@@ -100,21 +106,18 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
             fails = f'failed_redirect = "{back}"' if back else f"failed_statuses = {failed}" * bool(failed)
-            block = _block(question, str(method), str(route), fails, succeeded)
+            lines = [question, *_declaration(str(method), str(route), fails, succeeded, names)]
             uncounted = not failed or not {*failed} <= {*policy.failure.statuses}
+            block = "\n".join(f"# {line}" for line in lines)
             proposals.append(Proposal(question, block, uncounted, sum(shown.values())))
     return tuple(sorted(proposals, key=lambda each: (-each.answers, each.question))[:_MOST])
 
 
-def _block(question: str, method: str, route: str, fails: str, succeeded: list[int]) -> str:
-    words = [word for word in re.findall(r"[A-Za-z0-9][A-Za-z0-9-]*", route) if word != "id"] or ["login"]
-    answers = (
-        [fails, f"succeeded_statuses = {succeeded}" if succeeded else _SUCCESS]
-        if fails
-        else [
-            'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
-            'failed_message = "…"  # what the application writes then',
-        ]
-    )
-    named = ["[[logins]]", f'name = "{words[-1][:40]}"', f'route = "{route}"', f'method = "{method}"']
-    return "\n".join(f"# {line}" for line in [question, *named, *answers])
+def _declaration(method: str, route: str, fails: str, succeeded: list[int], names: set[str]) -> list[str]:
+    """The lines of a declaration, under a name that is none of these and joins them."""
+    name = "-".join(re.findall(r"[A-Za-z0-9]+", route.replace("{id}", ""))[-3:])[:30]
+    while name in names:
+        name += "-2"
+    names.add(name)
+    answers = [fails, f"succeeded_statuses = {succeeded}" if succeeded else _SUCCESS] if fails else _FAILURE
+    return ["[[logins]]", f'name = "{name}"', f'route = "{route}"', f'method = "{method}"', *answers]

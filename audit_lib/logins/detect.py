@@ -455,8 +455,6 @@ def find_episodes(
 ) -> Episodes:
     """An incident for each run of events in windows that reach a rung, of one key and without a longer pause,
     in order of time, with the index of their events. Beyond MOST they are counted: a flood is no work."""
-    if events.empty:
-        return [], events.index
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()

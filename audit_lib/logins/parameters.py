@@ -121,10 +121,9 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     # What audit.toml adds makes no route less protected.
-    routes = (*policy.access.get("login", ()), *(login.route for login in own))
     stated |= {
         "thresholds": {name: stated.pop(name) for name in DETECTIONS},
-        "access": {**policy.access, "login": routes},
+        "access": {**policy.access, "login": (*policy.access.get("login", ()), *(one.route for one in own))},
         "own_logins": own,
         "added_logins": added,
         "no_logins": policy.no_logins,

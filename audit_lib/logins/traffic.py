@@ -73,8 +73,9 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
     at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
-    order = ["at", "file", "client", "route", "method", "status"]
-    timed = timed.rename(columns={"minute_at": "at"}).sort_values(order, kind="stable")
+    timed = timed.rename(columns={"minute_at": "at"}).sort_values(
+        ["at", "file", "client", "route", "method", "status"], kind="stable"
+    )
     requests, untimed = timed, counts[counts["status"].notna() & counts["untimed"].gt(0)]
     if len(untimed):  # they take the types of those that have a time, however few there are
         days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
@@ -188,8 +189,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
         "new address": answered & frame["network"].isin(before["network"]),
     }
     frame["classification"] = np.select([*classes.values()], [*classes], "new network")
-    order = ["failures", "requests", "client"]
-    return frame.sort_values(order, ascending=[False, False, True], ignore_index=True)
+    return frame.sort_values(["failures", "requests"], ascending=False, ignore_index=True)
 
 
 def address_label(logs: LogRead, key: Key) -> shown.Label:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -91,8 +92,7 @@ def test_nothing_is_none_or_quiet_before(application: Application, policy: str, 
     assert set(found.loc[found["verdict"].eq("none"), "detection"]) & GUESSING == set()
     told = logs.events["kind"].eq("login_failed") & logs.events["client"].eq(ATTACKER)
     assert _alert(chosen, rules, logs) == ("fired" if told.any() else "unknown")
-    asked = "".join(f"{one.block}\n" for one in propose(logs.counts, logs.minutes, rules))
-    routes = [line[2:] for line in asked.splitlines() if line.startswith("# route = ")]
+    routes = [one.block.splitlines()[3][2:] for one in propose(logs.counts, logs.minutes, rules)]
     assert policy or [route in application.declaration for route in routes] == [True]
 
 
@@ -110,16 +110,20 @@ def test_a_login_is_proposed_by_what_it_answers_or_by_messages(
     route: str, answers: dict[str, int], message: str, declaration: str, tmp_path: Path
 ) -> None:
     """A login that answers 500, or 200 to everybody, is proposed if messages report failures; a step that
-    checks a code, if it refused and let in."""
-    asked = (
-        _lines(range(0, 9 * count, 9), f"POST {route}", int(status)) for status, count in answers.items()
-    )
-    log = "".join(asked) + f"{START.isoformat()} app: {message}\n" * 5 * bool(message)
-    _, rules, logs = _project(tmp_path / "app", log, policy=DECLARES_401)
-    frames, said_no = (logs.counts, logs.minutes), rules.model_copy(update={"no_logins": (f"POST {route}",)})
+    checks a code, if it refused and let in. Each has a name of its own, which no declared login has."""
+    log = f"{START.isoformat()} app: {message}\n" * 5 * bool(message)
+    for where, (answer, count) in product((route, f"/7{route}"), answers.items()):
+        status, *then = answer.split()  # what is answered, and where who got it goes
+        pair = [(f"POST {where}", int(status)), *((f"GET {page}", 200) for page in then)]
+        times = range(600 * len(where), 600 * len(where) + 9 * count, 9)
+        log += "".join(_lines([at], *each) for at in times for each in pair)
+    declared = _login('route = "/in"\nfailed_statuses = [401]\n', "login")
+    _, rules, logs = _project(tmp_path / "app", log, declared, DECLARES_401)
+    frames, asked = (logs.counts, logs.minutes), (f"POST {route}", f"POST /{{id}}{route}")
     blocks = [one.block for one in propose(*frames, rules)]
-    assert [declaration in block for block in blocks] == [True] * bool(declaration)
-    assert propose(*frames, said_no) == ()
+    assert [declaration in block for block in blocks] == [True, True] * bool(declaration)
+    assert len({'# name = "login"', *(block.splitlines()[2] for block in blocks)}) == 1 + len(blocks)
+    assert propose(*frames, rules.model_copy(update={"no_logins": asked})) == ()
 
 
 def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:

@@ -206,10 +206,9 @@ def _rotated(at: float) -> Ledger:
 
 
 def _deployed(at: float) -> pd.DataFrame:
-    times = {"began_at": START + timedelta(seconds=at), "ended_at": START + timedelta(seconds=at + 120)}
-    return filled(
-        Deploys, [{"outcome": "took effect", "status": "live", "evidence": "deploys.json:1", **times}]
-    )
+    began, end = (START + timedelta(seconds=second) for second in (at, at + 120))
+    row = {"outcome": "took effect", "status": "live", "evidence": "deploys.json:1", "began_at": began}
+    return filled(Deploys, [row | {"ended_at": end}])
 
 
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
@@ -279,27 +278,24 @@ def test_a_flood_of_sources_is_counted() -> None:
 
 FAILED = "web1 sshd[7]: Failed password for x from {} port 5 ssh2"
 HOSTS = [said(FAILED.format(f"host{n}.example.com"), n / 3)[0] for n in range(6)]
-UNKNOWN: dict[str, tuple[Sequence[Ask | str], dict[str, str], str, str]] = {
+UNKNOWN: dict[str, tuple[Sequence[Ask | str], dict[str, str], str]] = {
     "so a proxy hides the callers": (
         fails(30, 5, "10.0.0.1") + answers("10.0.0.1", *range(0, 3600, 9)), {},
-        "guessing spraying let-in probing", ""),
+        "guessing spraying let-in probing"),
     # as sshd names them with UseDNS: nobody guesses, and it is not known who
     "6 failed logins are of hosts that are named": (
-        [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *HOSTS], {"clients": "real"}, "guessing", ""),
-    "": (
-        [*answers(PERSON, 0), *said(FAILED.format("192.0.2.1"), 0, 30, 60)], {},
-        "guessing", "no failed login was met"),
+        [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *HOSTS], {"clients": "real"}, "guessing"),
+    "": ([*answers(PERSON, 0), *said(FAILED.format("192.0.2.1"), 0, 30, 60)], {}, "guessing"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("reason", UNKNOWN)
 def test_who_fails_may_be_unknown(reason: str) -> None:
     """If a proxy sends nearly all, hosts are named, or messages alone report failures: with its reason."""
-    asks, given, ids, false = UNKNOWN[reason]
+    asks, given, ids = UNKNOWN[reason]
     found = detections(asks, **given).set_index("detection")
     assert found.loc[ids.split(), "verdict"].eq("unknown").all()
     assert reason in found.loc[ids.split()[-1], "reason"]
-    assert not false or not found["reason"].str.contains(false).any()
 
 
 def test_only_what_fails_on_a_login_is_a_failed_login() -> None:
