@@ -41,10 +41,7 @@ _TEXTS = {
     **dict.fromkeys(("id", "service", "status"), (_NAME, _ODD)),
     "trigger": (rf"{_NAME}(?:, {_NAME})*", _ODD),
     "commit": (r"[0-9a-fA-F]{7,64}", "is not named by 7 to 64 hexadecimal digits"),
-    "environment": (
-        "(?i)development|staging|production|dev|prod",
-        "must be one of development, staging, production (or dev, prod)",
-    ),
+    "environment": (r"(?i)dev(elopment)?|staging|prod(uction)?", "must be development, staging, production"),
     **dict.fromkeys(("message", *_TIMES), (r"(?s).*", "")),
 }
 _NOT_JSON = object()

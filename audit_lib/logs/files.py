@@ -73,9 +73,7 @@ def log_files(project: Project) -> Iterator[tuple[LogSource, list[LogFile]]]:
 def outside_logs(project: Project) -> list[str]:
     """The logs outside the project that `--log` gives, as the report calls them."""
     return [
-        source.pattern
-        for source in project.log_sources
-        if source.file and not source.file.is_relative_to(project.root)
+        log.pattern for log in project.log_sources if log.file and not log.file.is_relative_to(project.root)
     ]
 
 

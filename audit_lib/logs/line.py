@@ -16,7 +16,7 @@ from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, 
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
 from audit_lib.logs.templates import Block, Part, expressions, parse_template
-from audit_lib.logs.times import MINUTE, REFUSED, WHOLE, Clock, parse_time
+from audit_lib.logs.times import MINUTE, REFUSED, SAME_DIGITS, WHOLE, Clock, parse_time, place_time
 from audit_lib.logs.values import (
     KEPT,
     LONGEST_KEPT,
@@ -95,7 +95,7 @@ class Layout(NamedTuple):
     """What a text is, and where its fields stand: as in all texts that differ from it in digits alone."""
 
     start: int  # of what its prefixes leave
-    times: list[slice]
+    times: list[tuple[slice, ...]]
     client: slice  # that a prefix names; empty if none does
     record: bool  # whether its prefixes begin one
     fields: Callable[..., NamedFields | None] | None  # reads what is left, if that may be structured
@@ -175,8 +175,7 @@ class LineReader:
         if state == "not understood":
             unknown = UNREAD
         elif state == "text only" and not is_statement:
-            is_refused = refuses or (b"40" in text and REFUSED_STATUS.search(text))
-            unknown = REFUSAL if is_refused else OWN_WORDS
+            unknown = REFUSAL if refuses or (b"40" in text and REFUSED_STATUS.search(text)) else OWN_WORDS
         known = (record, events, lacks, client, continues, is_statement)
         return Line(state, at, *known, unknown, shape if unknown else "", warns)
 
@@ -197,7 +196,8 @@ class LineReader:
             if match is None:
                 break
             block, found = match
-            times += [span] if (span := block.span("time", found, begin)).stop else []
+            span = block.span("time", found, begin)
+            times += [place_time(text[span].translate(SAME_DIGITS), span.start)] if span.stop else []
             if block.whole:
                 break
             client = client if client.stop else block.span("client", found, begin)
@@ -212,8 +212,8 @@ class LineReader:
     def _read(self, text: bytes, head: Head, layout: Layout) -> Line:
         """A text of this layout. The first time and client hold: others may stand in a client's text."""
         at, lacks, record, client, structures = head
-        for span in layout.times:
-            time, missing = self.clock.read(text[span])
+        for place in layout.times:
+            time, missing = self.clock.read(text, place)
             if missing & REFUSED:
                 return self._read(text, head, self.layout(text, self.clock))
             if at is None and time is not None:
@@ -243,7 +243,7 @@ class LineReader:
         return Line(state, head.at, head.record, events, head.lacks, "", continues, body is not None)
 
     def _answered(self, text: bytes, head: Head, layout: Layout, at: int | None, lacks: int) -> Line:
-        client, method, path, status = (text[span] for span in layout.request)
+        client, method, path, status = map(text.__getitem__, layout.request)
         events = self._events_of(path, layout.body.method or method, layout.body.status or status)
         if not events:
             return self._read(text, head, self.layout(text, self.clock))
@@ -412,8 +412,7 @@ def _by_columns(formats: LogFormats, columns: bytes) -> LogFormats:
     names = columns.decode("utf-8", "replace").lower().split()
     if not set(names) >= set(_NEEDED) or len(set(names)) < len(names):
         return replace(formats, bodies=tuple(body for body in formats.bodies if body.name != UNDECLARED))
-    kinds = _NEEDED | dict.fromkeys(_NUMBERS, "digits")
-    fields = [kinds.get(name, "token") for name in names]
+    fields = [(_NEEDED | dict.fromkeys(_NUMBERS, "digits")).get(name, "token") for name in names]
     if names[:2] == ["date", "time"]:
         fields[:2] = ["time"]
     rows = (" ".join(f"{{{name}}}" for name in fields) + "{end}", "#{dotted}: {text}")

@@ -116,8 +116,8 @@ class LogSums:
     def loads(cls, body: bytes) -> "LogSums":
         """The same from its JSON."""
         requests, events, facts = json.loads(body)
-        known = Facts(**facts | {"days": {*facts["days"]}})
-        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), known)
+        facts["days"] = {*facts["days"]}
+        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
@@ -267,15 +267,15 @@ class Tally:
         if unknown or warns:
             self._note(unknown, shape, warns)
         for event in events:
-            whose = event.client or client
+            kind, message, status, own, method, route, *_ = event
             # A login that was redirected is counted once it is known how it ended.
-            if event.status and event.message not in OPEN_LOGINS:
-                minute, first = -1 if at is None else at // MINUTE, self._number
+            if status and message not in OPEN_LOGINS:
+                minute = -1 if at is None else at // MINUTE
                 self._requests.append(
-                    (minute, self._day, event.kind, event.status, whose, event.method, event.route, 1, first)
+                    (minute, self._day, kind, status, own or client, method, route, 1, self._number)
                 )
-            if event.kind != "other" or event.message:
-                self._count(event, whose, at)
+            if kind != "other" or message:
+                self._count(event, own or client, at)
         if len(self._requests) > _MOST_ROWS or len(self._events) > _MOST_ROWS:
             self._pack()
 
@@ -370,7 +370,7 @@ class LogMinutes(OfLog):
     count: Series[int]
 
 
-def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]:
     """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; the counts are without notices.
 
     Events are in order of file, line and message, other rows in order of their groups. In counts and minutes
@@ -390,8 +390,7 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
     minutes = requests.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
     frames = ((LogCounts, counts), (LogEvents, events), (LogMinutes, minutes))
-    of_counts, of_events, of_minutes = (each.checked(frame[list(each.columns)]) for each, frame in frames)
-    return of_counts, of_events, of_minutes
+    return tuple(each.checked(frame[list(each.columns)]) for each, frame in frames)
 
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:

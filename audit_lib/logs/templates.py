@@ -121,19 +121,19 @@ class Block:
         """What it matches, by the names of its fields."""
         return re.compile(b"".join(expressions(self.parts, self.whole)), re.DOTALL)
 
-    def _is_made_up(self, found: re.Match[bytes]) -> bool:
-        """Whether the address of a match may be made up: the client is not known.
+    @cached_property
+    def _address(self) -> tuple[bool, re.Pattern[bytes] | None]:
+        """Whether a port always follows its address; and what is behind one that may be made up.
 
-        A client may choose a name that holds an address, and what stands around one. Here that stands once
+        A client may choose a name that holds an address, and what stands around one. Then that stands once
         more behind the address, and not all that follows it is known.
         """
         fields = [part.field for part in self.parts]
         at = next((at for at, name in enumerate(fields) if name in _ADDRESSES), 0)
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
-        if is_closed or _FREE.isdisjoint(fields[:at]) or not (before := self.parts[at - 1].literal):
-            return False
-        _, again, rest = found.string[found.end("client") :].partition(before)
-        return again != b"" and (at + 1 == len(fields) or self.parts[at + 1].literal in rest)
+        around = [re.escape(part.literal) for part in self.parts[at - 1 : at + 2 : 2]] if at else [b""]
+        is_known = is_closed or _FREE.isdisjoint(fields[:at]) or not around[0]
+        return "peer" in fields, None if is_known else re.compile(b".*?".join(around), re.DOTALL)
 
     def span(self, name: str, found: re.Match[bytes], begin: int = 0) -> slice:
         """Where a field of a match that begins at a byte stands; an address without its port. Or nowhere."""
@@ -141,7 +141,8 @@ class Block:
             return slice(0)
         first, end = found.span(name)
         if name == "client":
-            address = b"" if self._is_made_up(found) else strip_port(found[name], Part("peer") in self.parts)
+            port, again = self._address
+            address = b"" if again and again.search(found.string, end) else strip_port(found[name], port)
             first += found[name].find(address)
             end = first + len(address)
         return slice(begin + first, begin + end)

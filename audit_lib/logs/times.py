@@ -95,35 +95,40 @@ def _counted_seconds(raw: bytes) -> int | None:
 
 
 @lru_cache(maxsize=1 << 10)
-def _seconds(same: bytes) -> tuple[int, int]:
-    """Where the seconds of a time stand, with their fraction; 0, 0 if it has none."""
+def place_time(same: bytes, begin: int = 0) -> tuple[slice, ...]:
+    """Where a time stands: all of it, what is before its seconds, they, their fraction, and what is behind.
+
+    It is given with the same digits, and begins at a byte. Without seconds it has but the first.
+    """
     found = _SECONDS.fullmatch(same)
-    return found.span(1) if found else (0, 0)
+    (first, behind), end = found.span(1) if found else (0, 0), len(same)
+    parts = ((0, end), (0, first), (first, min(first + 2, behind)), (first + 3, behind), (behind, end))
+    return tuple(slice(begin + at, begin + to) for at, to in parts)
 
 
 class Clock:
     """Instants of times as logs write them, each minute read once.
 
     Times without a zone are of `zone`; `written` is when the log was last written, None if nobody knows.
-    `read` gives the instant, None where no calendar has it, and what it lacks, or REFUSED.
     """
 
     def __init__(self, zone: ZoneInfo, written: int | None = None) -> None:
         self.zone, self.written = zone, written
         self._read_minute = lru_cache(maxsize=1 << 16)(self._read_whole)
-        self.read = lru_cache(maxsize=1 << 12)(self._read)
 
-    def _read(self, raw: bytes) -> tuple[int | None, int]:
-        if len(raw) < 16 and _YEARLESS.fullmatch(raw):
-            return self._read_yearless(raw), ZONELESS | YEARLESS
-        begin, end = _seconds(raw.translate(SAME_DIGITS))
-        if not end or raw[begin] > ord("5"):
-            return self._read_whole(raw)
-        at, lacks = self._read_minute(raw[:begin] + b"00" + raw[end:])
-        seconds = raw[begin : begin + 2] + raw[begin + 3 : end] + b"000000"
-        return None if at is None else at + int(seconds[:8]), lacks
+    def read(self, text: bytes, place: tuple[slice, ...] = ()) -> tuple[int | None, int]:
+        """The instant of a time, or of one that stands in a text: None where no calendar has it. And what it
+        lacks, or REFUSED."""
+        whole, before, seconds, fraction, behind = place or place_time(text.translate(SAME_DIGITS))
+        second = text[seconds]
+        if not second or second > b"59":
+            return self._read_minute(text[whole])
+        at, lacks = self._read_minute(text[before] + b"00" + text[behind])
+        return None if at is None else at + int((second + text[fraction] + b"000000")[:8]), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
+        if _YEARLESS.fullmatch(raw):
+            return self._read_yearless(raw), ZONELESS | YEARLESS
         at = parse_time(raw, self.zone)
         return at, REFUSED if at is None else WHOLE if _ZONED.search(raw) else ZONELESS
 

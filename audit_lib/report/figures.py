@@ -178,8 +178,9 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
             axes.axvspan(episode.since, episode.until, color=INK, alpha=0.12, linewidth=0)  # type: ignore[arg-type]
         _set_lanes(axes, window, lanes)
         for height, lane in enumerate(lanes):
-            colour = GOOD if lane in HARMLESS else BAD
-            _draw_lane(axes, timeline[timeline["kind"] == lane], height, colour, window)
+            _draw_lane(
+                axes, timeline[timeline["kind"] == lane], height, GOOD if lane in HARMLESS else BAD, window
+            )
     counts = timeline.groupby("kind")["count"].sum()
     said = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
     since, until = (instant_words(at, case.as_of.year) for at in (window.since, window.until))

@@ -108,8 +108,7 @@ def _is_drawn(text: str) -> bool:
     numbers = len(part) >= SHORTEST_PIECE and len(re.findall(r"\d+", part)) > 1
     # Names hold acronyms, so fewer than other texts.
     of_no_words = is_of_no_language(text, 3 if mixed else _PAIRS_TO_TELL, share=0.3)
-    parted = mean < 3 if mixed else numbers and mean < 2.5
-    return len(text) >= SHORTEST_PIECE and (parted or of_no_words)
+    return len(text) >= SHORTEST_PIECE and ((mean < 3 if mixed else numbers and mean < 2.5) or of_no_words)
 
 
 def is_placeholder(value: str, markers: tuple[str, ...]) -> bool:
