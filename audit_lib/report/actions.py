@@ -160,7 +160,8 @@ def _row(group: list[Any], about: list[Secret], issued: set[str], tables: Tables
 
 
 def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> tuple[str, str]:
-    named, held = dict.fromkeys(name for name, _ in about), {*present["secret"]}
+    secrets = {*present.loc[present["kind"].isin(SECRET_KINDS), "secret"]}  # what is none is not rotated
+    named, held = dict.fromkeys(name for name, _ in about), secrets or {*present["secret"]}
     names = [name for name in named if name in held] or [*named]
     places = sorted({place for _, place in about} - {""}, key=ENVIRONMENTS[::-1].index)
     where = f" in {_listed(places, 3)}" if places else ""
@@ -170,7 +171,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
-    if not leaked and present["kind"].eq("setting").all():  # or none is present
+    if not leaked and not secrets:  # or none is present
         return f"Set {_listed(names)}{where}", ""
     also = ", and keep tokens out of the logs" if "value-in-log" in checks else ""
     return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}{also}", command
