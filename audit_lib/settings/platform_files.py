@@ -62,8 +62,7 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
             builds |= {*_builds(mappings, str(path.parent))}
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
-    there = set(map(str, paths))
-    env_files = [one.path for one in project.env_sources if one.path in there and not one.example]
+    env_files = [it.path for it in project.env_sources if not it.example and PurePosixPath(it.path) in paths]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
         # One that no compose file or blueprint names is built from its own folder.
         contexts = [context for dockerfile, context in sorted(builds) if dockerfile == str(path)]
@@ -104,6 +103,7 @@ def _mappings(text: str) -> list[Mapped]:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Mapped:
             return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
+    text = re.sub(r"(?<=\s)!(?:reset|override)(?=\s)", "", text)  # Compose's own tags
     try:
         values = list(yaml.load_all(text, Loader=Loader))
     except yaml.YAMLError:
