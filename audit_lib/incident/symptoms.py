@@ -39,7 +39,7 @@ def _from_lines(case: Case, key: str, kinds: tuple[str, ...]) -> tuple[str, str,
         detail = "; ".join([f"{len(events)} lines", *_details(case, key)])
         return "found", detail, few(f"{one.file}:{one.line}" for one in rows(events.head(9)))
     lost = int(case.read.logs.sources["not_understood"].sum())
-    unlimited = "" if case.rules.limits_requests else "the policy declares no limiter (limits_requests)"
+    unlimited = "" if case.rules.limits_requests else "[detections] of audit.toml lacks limits_requests"
     wording = unlimited if key == "limits" else unknown_wording(kinds, case.activity.events, case.rules)
     not_read = f"lines of the logs that were not understood: {lost:,}" if lost else wording
     reason = not_read if case.is_seen else "no log line of the window could be read"

@@ -105,9 +105,9 @@ def _of_requests(traffic: Traffic) -> Facts:
         ("clients are callers", traffic.collapsed, "{}"),
         ("clients are callers", not policy.clients and public < (policy.public_addresses or np.inf),
          f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
-         'the policy may say otherwise (clients = "real")'),
+         '[detections] of audit.toml may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
-        ("queries kept", not policy.logs_queries, "logs_queries does not say that the logs keep queries"),
+        ("queries kept", not policy.logs_queries, "[detections] of audit.toml lacks logs_queries = true"),
         ("a usual rate", mean < expected,
          f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
         ("wording", not starts and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
@@ -121,8 +121,8 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     if seen or {*policy.known_messages, *policy.failure.messages} & {*kinds}:
         return ""
     return (
-        f"no message of the kind {' or '.join(kinds).replace('_', ' ')} was ever met in these logs, and the "
-        "policy does not say that the formats know this application's wording (known_messages)"
+        f"no message of the kind {' or '.join(kinds).replace('_', ' ')} was ever met in these logs, and "
+        "[detections] of audit.toml does not say that the formats know its wording (known_messages)"
     )
 
 
