@@ -109,7 +109,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
         undecided = audit.findings.query("status == 'open' and check in ('leak-undecided', 'value-in-log')")
         rest = ", but not every leak is decided" if len(undecided) else rest
-        reasons = [f"No declared production secret was found where others can read it{rest}."]
+        reasons = [f"No production secret was found outside its place{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'").query(
