@@ -81,8 +81,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
     limits = set(unstated.itertuples(index=False, name=None))
     given = set(tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")["source"])
-    leaked = tables["leaked_secrets"]
-    issued = {*leaked.loc[leaked["providers"].ne(""), "secret"]}
+    issued = {*tables["leaked_secrets"].query("providers != ''")["secret"]}
     answered = tables["log_minutes"].query("status < 500")["minute_at"].max()
     lasting = tables["detections"].loc[lambda every: ~every["last_at"].lt(answered)]
     soon, made = {"tries to log in", *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
