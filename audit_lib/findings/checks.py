@@ -272,7 +272,7 @@ CONDITIONS = {
     "tries-not-limited": when(every, prepare=without_limit),
     "attack-on-logins": when(_found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing") & has("severity", "critical")),
+    "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own
         _found("application-failing") & ~has("subject", "database", "start")
     ),

@@ -173,7 +173,7 @@ def read_case(  # noqa: PLR0917
 
     No log is read until something asks for it. Raises `BadInput` for a file that cannot be used.
     """
-    rules = detection_policy(policy)
+    rules = detection_policy(policy, project)
     logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs

@@ -17,8 +17,7 @@ from audit_lib.logins.traffic import Traffic, message_failures
 from audit_lib.settings.models import REQUESTS, AlertRule
 
 NEEDS = (*READ_WHOLE, "zone")  # of a "quiet", beside a line of the time; logins and requests need more
-NEEDS_OF_LOGINS = ("a failed login declared",)
-NEEDS_OF_REQUESTS = ("an answer",)
+NEEDS_OF_LOGINS, NEEDS_OF_REQUESTS = ("a failed login declared",), ("an answer",)
 # A failed login as logs show it: only where the application's policy declares one is its absence quiet.
 LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
 

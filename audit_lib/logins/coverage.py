@@ -1,7 +1,4 @@
-"""What logs would have shown: the facts that earn a *none*, *quiet*, *unlikely* or *pass*, found once.
-
-`NEEDS` says which facts each verdict rests on. The first that is missing is the reason that is said.
-"""
+"""What logs would have shown: the facts that earn a *none*, *quiet*, *unlikely* or *pass*, found once."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,7 +29,7 @@ READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "inst
 _ALWAYS = {*READ_WHOLE, "an answer", "times", "days", "whole logs"}
 _WHO = {"clients named", "clients are callers"}
 _LOGINS = {"a failed login declared", "a login seen", "a failed login seen", "certain messages", *_ALWAYS}
-NEEDS: Mapping[str, set[str]] = {
+NEEDS: Mapping[str, set[str]] = {  # the facts on which each verdict rests
     "guessing": {*_LOGINS, *_WHO},
     "spraying": {*_LOGINS, *_WHO, "routes"},
     "let-in": {*_LOGINS, *_WHO, "routes", "a success seen"},

@@ -21,6 +21,8 @@ from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
+# Folders that servers serve, and files that only tell a server what to do.
+PUBLISHED, CONFIGURING = ("public", "static", "web", "www", "html"), ("/.htaccess", "/web.config")
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # one that is served holds many files
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
@@ -49,7 +51,7 @@ class Detections(Contract):
     subject: Series[str]
     network: Series[str]  # of whoever is seen first; "" if it is about no address
     classification: Series[str]
-    cause: Series[str]  # of known clients that fail: rotation | deploy | start; "" if nothing is on record
+    cause: Series[str]  # of known clients that fail: rotation | deploy | start; of a served file: own file
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     count: Series[int]
@@ -67,7 +69,7 @@ class Incident:
     subject: str = ""
     client: str = ""
     network: str = ""  # of its first event
-    cause: str = ""  # of known clients failing: rotation, deploy, start; "" for nothing on record
+    cause: str = ""  # as `Detections` has it; "" for nothing on record
     clients: frozenset[str] = frozenset()  # all that took part
     first_at: datetime | None = None
     last_at: datetime | None = None
@@ -188,8 +190,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
     counting = {"label": "network", "most": rule.most_per_network}
     for spray in find_episodes(strangers, "route", rule.ladder, 2 * PAUSE, build, **counting)[0]:
         # In a busy application some always give up: beside those who are let in they must be many.
-        there = good[good["route"].eq(spray.subject)]
-        meanwhile = there[spray.during(there["at"])]["client"].nunique() if spray.clients else 0
+        meanwhile = good[good["route"].eq(spray.subject) & spray.during(good["at"])]["client"].nunique()
         if len(spray.clients) >= rule.share * meanwhile:
             yield spray
 
@@ -267,7 +268,7 @@ def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule = traffic.requests, traffic.rule("probing")
+    requests, rule, root = traffic.requests, traffic.rule("probing"), traffic.policy.root
     sensitive = requests[requests["sensitive"]]
     answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
     if _answers_any_path(sensitive):
@@ -283,9 +284,11 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def served(run: pd.DataFrame) -> Incident:
-        callers = counted(run["client"].nunique(), "address", "addresses")
-        text = f"{run['route'].iloc[0]} was requested by {callers} and answered, {how}"
-        return incident(run, text, severity, client=run["client"].iloc[0])
+        route, callers = run["route"].iloc[0], counted(run["client"].nunique(), "address", "addresses")
+        own = route.endswith(CONFIGURING) and any((root / it / route[1:]).is_file() for it in PUBLISHED)
+        text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
+        grade, cause = ("low", "own file") if own else (severity, "")
+        return incident(run, text, grade, client=run["client"].iloc[0], cause=cause)
 
     probed, many = requests[requests["status"].isin((400, 403, 404))], [(1, rule.routes + 1, rule.minutes)]
     return [

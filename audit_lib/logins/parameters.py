@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
@@ -87,6 +88,7 @@ class DetectionPolicy(_Table):
     own_logins: tuple[Login, ...]  # that the policy itself declares
     added_logins: tuple[Login, ...]  # that audit.toml adds
     no_logins: tuple[str, ...]  # what looks like one and is none, such as "POST /api/tokens"
+    root: Path  # of the project
 
     @property
     def logins(self) -> tuple[Login, ...]:
@@ -116,17 +118,19 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
     return own != "" and any(ipaddress.ip_address(address) in network for network in networks)
 
 
-def detection_policy(policy: Policy) -> DetectionPolicy:
-    """The policy's detections; raises BadInput with every fault of them."""
+def detection_policy(policy: Policy, project: Project | None = None) -> DetectionPolicy:
+    """The policy's detections, of a project whose folder shows what it serves itself; raises BadInput with
+    every fault of them."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
-    # What audit.toml adds makes no route less protected.
     stated |= {
         "thresholds": {name: stated.pop(name) for name in DETECTIONS},
+        # What audit.toml adds makes no route less protected.
         "access": {**policy.access, "login": (*policy.access.get("login", ()), *(one.route for one in own))},
         "own_logins": own,
         "added_logins": added,
         "no_logins": policy.no_logins,
+        "root": project.root if project else "/dev/null",
     }
     try:
         found = DetectionPolicy.model_validate(stated)

@@ -169,10 +169,8 @@ def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
 
 
 def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
-    """One row for each client with requests that may be in the window, the most refused first.
-
-    Its columns: client, network, requests, failures, successes (logins; 2xx if protected), classification.
-    """
+    """One row for each client with requests that may be in the window, the most refused first: client,
+    network, requests, failures, successes (logins; 2xx if protected), classification."""
     before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
     parts: Any = {"requests": True, "failures": requests["refused"], "successes": requests["let_in"]}
     sums = {name: requests["count"] * part for name, part in parts.items()}

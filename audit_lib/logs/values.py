@@ -125,8 +125,9 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text, `?` behind it leaves out plain words; no value is a switch,
-    or what OAuth passes back: of `callback_parameters` where the URL has `state` beside `code` or `error`.
+    before a name, in small letters, is any text; `?` behind it leaves out plain words, as `key=invoice` only
+    names a thing. No value is a switch (true, 0), or what OAuth passes back: a parameter of
+    `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
     names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
     known = "|".join(
