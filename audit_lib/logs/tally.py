@@ -135,12 +135,15 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of all frames: texts as categories in their order."""
+    """The rows of all frames: texts as categories in their order, each used (to sort for that takes long)."""
     whole = pd.concat(frames, ignore_index=True)
     for name in whole.columns.intersection(TEXTS):
-        known = (frame[name] for frame in frames)
-        texts = [each if each.dtype == "category" else categories(each) for each in known]
-        whole[name] = union_categoricals(texts, sort_categories=True).remove_unused_categories()
+        texts = [
+            each if each.dtype == "category" else categories(each) for each in (one[name] for one in frames)
+        ]
+        every = union_categoricals(texts, sort_categories=True)
+        is_whole = np.bincount(every.codes, minlength=len(every.categories)).all()
+        whole[name] = every if is_whole else every.remove_unused_categories()
     return whole
 
 

@@ -96,12 +96,9 @@ def _counted_seconds(raw: bytes) -> int | None:
 
 @lru_cache(maxsize=1 << 10)
 def place_time(same: bytes, begin: int = 0) -> tuple[slice, ...]:
-    """Where a time stands: all of it, what is before its seconds, they, their fraction, and what is behind.
-
-    It is given with the same digits, and begins at a byte. Without seconds it has but the first.
-    """
-    found = _SECONDS.fullmatch(same)
-    (first, behind), end = found.span(1) if found else (0, 0), len(same)
+    """Where a time of these digits stands from a byte on: all of it, what is before its seconds, they, their
+    fraction, and what is behind. Without seconds it has but the first."""
+    (first, behind), end = found.span(1) if (found := _SECONDS.fullmatch(same)) else (0, 0), len(same)
     parts = ((0, end), (0, first), (first, min(first + 2, behind)), (first + 3, behind), (behind, end))
     return tuple(slice(begin + at, begin + to) for at, to in parts)
 
