@@ -18,7 +18,7 @@ from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.declared import WRITING
-from audit_lib.logins.detect import Incident
+from audit_lib.logins.detect import Incident, seldom_read
 from audit_lib.logs.formats import SECRET_IN_URL
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
@@ -68,10 +68,8 @@ class Explanation:
 
 
 def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
-    """The five, the best supported first; of one rating those that name somebody.
-
-    Of a secret that callers do not send, what failed at the login says nothing.
-    """
+    """The five, the best supported first; of one rating those that name somebody. Of a secret that callers do
+    not send, what failed at the login says nothing."""
     found = [_used(case, exposure), _guessed(case), _outage(case), _cut_off(case), _exposed(case, exposure)]
     if not _callers_send(case):
         text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
@@ -201,7 +199,8 @@ def _senders(case: Case) -> dict[str, str]:
         one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, and "
         f"{'others sent it before' if one.stranger else 'no other network does'}; "
         f"{answered.get(one.client, 0)} of its requests were answered, and changed "
-        f"{changed.get(one.client, 'nothing that is seen')}"
+        f"{changed.get(one.client, 'nothing that is seen')}; what few others ask for: "
+        f"{few(seldom_read(case.traffic, good[good['client'].eq(one.client)])) or 'nothing'}"
         for one in rows(found[asked & (found["stranger"] | alone)])
     }
 

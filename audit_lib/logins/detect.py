@@ -240,7 +240,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & behind]
     soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
-    changed, read = dict.fromkeys(sent["method"] + " " + sent["route"]), _seldom_read(traffic, soon)
+    changed, read = dict.fromkeys(sent["method"] + " " + sent["route"]), seldom_read(traffic, soon)
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         "in the same minute: which came first is not known": not sure,
@@ -256,7 +256,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), evidence=evidence)
 
 
-def _seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
+def seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
     """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
     others = traffic.requests[~traffic.requests["client"].isin(("", *own["client"]))]
     asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()

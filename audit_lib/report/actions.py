@@ -206,11 +206,11 @@ def _first_step(finding: Any) -> str:
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
-    names = detections["detection"] + " " + detections["subject"]
-    seen = detections[detections["verdict"].eq("found") & names.isin(subjects)]
-    spans = seen.dropna(subset=["first_at", "last_at"])
+    seen = detections[detections["verdict"].eq("found") & detections["cause"].ne("own file")]
+    names = (seen["detection"] + " " + seen["subject"]).replace("^secret-in.*", "secret in a url", regex=True)
+    spans = seen[names.isin(subjects)].dropna(subset=["first_at", "last_at"])
     if spans.empty:
-        return "audit-lib investigate --project ." if len(seen) else ""
+        return "audit-lib investigate --project ." if names.isin(subjects).any() else ""
     # A day more shows what who got in did next, an hour whether it is over.
     until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].eq("let-in").any() else 1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"

@@ -156,8 +156,8 @@ def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Itera
     asked, refused, failed = (int(part["count"].sum()) for part in parts)
     requests = counted(asked, "request") + (f" of {few(addresses)}" if addresses else "")
     yield f"Of {requests} in the window {refused:,} were refused, {failed:,} met errors."
-    if outage:
-        yield f"{outage}."
+    got = [f"{it.client}: {it.classification}" for it in case.found("probing") if it.severity == "critical"]
+    yield from (f"{text}." for text in (outage, *got) if text)
     if case.address and not case.activity.requests["client"].eq(case.address).any():
         yield f"{case.address} is in no request that was read."
 

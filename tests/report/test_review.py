@@ -188,15 +188,15 @@ def test_a_command_is_about_what_its_action_names(
     found: list[Any], held: list[dict[str, Any]], command: str
 ) -> None:
     """An investigation is of the window of what was detected, a snapshot sees the values of production."""
-    check, subject, *more = found
-    findings = [finding(check, subject, **(more[0] if more else {}))]
+    findings = [finding(*found[:2], **(found[2] if found[2:] else {}))]
     seen = {"detection": "application-failing", "subject": "answers", "verdict": "found"}
     days = [("2026-08-20T02:00:00.9Z", "2026-08-20T02:05Z"), ("2026-08-20T02:01Z", "2026-08-20T02:10:00.2Z")]
     spans = [{"first_at": pd.Timestamp(first), "last_at": pd.Timestamp(last)} for first, last in days]
     timeless = {"subject": "database", "first_at": None, "last_at": None}
-    detections = rows_of("detections", *(seen | span for span in (*spans, timeless)))
-    blank: dict[str, Any] = {"fingerprint": None}
-    inventory = rows_of("inventory", *(one | (blank if "state" in one else {}) for one in held))
+    url = spans[0] | {"detection": "secret-in-url", "subject": "/reset/{id}"}
+    own = spans[0] | {"detection": "probing", "subject": "192.0.2.0/24", "cause": "own file"}
+    detections = rows_of("detections", *(seen | span for span in (*spans, timeless, url, own)))
+    inventory = rows_of("inventory", *(({"fingerprint": None} if "state" in it else {}) | it for it in held))
     assert tabulated(findings, detections=detections, inventory=inventory)["command"].tolist() == [command]
 
 
