@@ -69,8 +69,9 @@ def find_leaks(
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
-    nameless = {one for one in shapes if not one.provider}
-    declared = {one for one in nameless if getattr(policy.rule(one.name), "kind", "") == "identifier"}
+    declared = {
+        it for it in shapes if not it.provider and getattr(policy.rule(it.name), "kind", "") == "identifier"
+    }
     shapes, search.idle = shapes - declared, search.idle + len(declared)
     targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
@@ -88,9 +89,10 @@ def find_leaks(
     used = sightings["path"].map(candidates.use_of).eq(candidates.IN_USE)
     how = sightings["fingerprint"].map(aside)
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
-    keyed = keeper.key.origin != "throw-away"
-    leaks, places = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
-    # Where another is in force, one that was held or issued is earlier, and one of an example alone a sample.
+    leaks, places = tabulate_leaks(
+        seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
+    )
+    # Where another is in force, one that was held or issued is earlier, one that an example shows a sample.
     earlier = {
         *entries.loc[entries["kind"].ne("example"), "fingerprint"],
         *sightings.loc[sightings["path"].isin(search.homes), "fingerprint"],
@@ -98,8 +100,13 @@ def find_leaks(
         *[shape.fingerprint for shape in shapes if shape.provider],
     }
     given = inventory[inventory["environment"].eq(PRODUCTION)].groupby("variable")["fingerprint"]
-    sample = leaks["variable"].map(given.count().eq(given.size())).eq(True) & leaks["kind"].eq("leak")
-    other = leaks["force"].eq(NOT_IN_FORCE) | (leaks["in_force"].eq("") & sample)
+    shown = sightings["path"].isin({source.path for source in project.env_sources} - search.homes)
+    other = leaks["force"].eq(NOT_IN_FORCE) | (
+        leaks["variable"].map(given.count().eq(given.size())).eq(True)
+        & leaks["in_force"].eq("")
+        & leaks["fingerprint"].isin(sightings.loc[shown, "fingerprint"])
+        & ~leaks["kind"].isin(NO_SECRETS)
+    )
     aside |= dict.fromkeys({*leaks.loc[other, "fingerprint"]} - earlier, OTHERS)
     return LeakAudit(leaks, places, coverage, aside)
 
@@ -196,15 +203,8 @@ def target(
     value: str, names: Collection[str], kind: str, weak: str, provider: str = "", *, used: Iterable[str] = ()
 ) -> dict[str, str]:
     """A row of LeakTargets, `used` in environments; a `weak` value is searched for beside its names alone."""
-    return {
-        "fingerprint": value,
-        "variable": min(names),
-        "names": ",".join(sorted(names)),
-        "in_force": ",".join(sorted(used)),
-        "kind": kind,
-        "reason": weak,
-        "provider": provider,
-    }
+    row = (value, min(names), ",".join(sorted(names)), ",".join(sorted(used)), kind, weak, provider)
+    return dict(zip(LeakTargets.columns, row, strict=True))
 
 
 def with_found(

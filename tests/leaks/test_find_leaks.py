@@ -40,19 +40,24 @@ def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[Le
     """The leaks of a project whose values nobody knows."""
     keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=tmp_path / "cache", **given)
     known = bundled_policy("paiid"), EnvEntries.of([]), rows_of("inventory", {"fingerprint": "in force"})
-    project = Project(name, root, env_sources=(EnvSource("production", "backend", ".env"),))
+    example = EnvSource("", "backend", ".env.example", example=True)
+    project = Project(name, root, env_sources=(EnvSource("production", "backend", ".env"), example))
     return find_leaks(project, keeper, *known, options=options), keeper
 
 
 def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
-    """Of a secret of which another is in force; what else stood under its name was perhaps never in use."""
-    plot, (old, other) = new_plot(tmp_path / "repo"), (fake_value(name) for name in ("old", "other"))
+    """Of a secret of which another is in force; what else stood under its name was perhaps never in use, nor
+    what an example shows, be it in a comment, and code names."""
+    plot, (old, other, shown, own) = new_plot(tmp_path / "repo"), map(fake_value, ("a", "b", "c", "d"))
     for path, value in ((".env", old), (".ci.env", other)):
         plot.commit(path, f"API_TOKEN={value}\n")
         plot.commit(path, "API_TOKEN=\n")
+    plot.commit(".env.example", f"# API_TOKEN={shown}\n")
+    plot.commit("settings.py", f'if API_TOKEN == "{shown}":\n    raise ValueError\nAPI_TOKEN = "{own}"\n')
     found, keeper = audit(plot.root, tmp_path)
-    assert list(found.leaks["force"]) == ["not in force", "not in force"]
-    assert found.aside == {keeper.fingerprint(old): "", keeper.fingerprint(other): OTHERS}
+    assert list(found.leaks["force"]) == [*["not known"] * 2, *["not in force"] * 2]
+    asides = [found.aside[keeper.fingerprint(value)] for value in (old, other, shown, own)]
+    assert asides == ["", OTHERS, OTHERS, ""]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
