@@ -1,7 +1,6 @@
 """What logs would have shown: the facts that earn a *none*, *quiet*, *unlikely* or *pass*, found once."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -40,20 +39,17 @@ NEEDS: Mapping[str, set[str]] = {  # the facts on which each verdict rests
 }
 
 
-@dataclass(frozen=True)
-class Coverage:
+class Coverage(dict[str, str]):
     """Why facts do not hold of some logs, in the order in which one is said."""
-
-    missing: Mapping[str, str]
 
     def reason(self, facts: Collection[str]) -> str:
         """The one reason why finding nothing proves nothing; "" if all these facts hold."""
-        return next((text for fact, text in self.missing.items() if fact in facts), "")
+        return next((text for fact, text in self.items() if fact in facts), "")
 
 
 def cover(traffic: Traffic) -> Coverage:
     """The facts of the logs of a window."""
-    missing: dict[str, str] = {}
+    missing = Coverage()
     is_empty = traffic.activity.counts.empty and traffic.events.empty
     for facts in (_of_reading,) if is_empty else (_of_reading, _of_logins, _of_requests, _of_times):
         for fact, what, text in facts(traffic):
@@ -61,8 +57,8 @@ def cover(traffic: Traffic) -> Coverage:
                 missing.setdefault(fact, text.format(what if isinstance(what, str) else int(what)))
     if is_empty:
         text = missing.get("every log read", "no log line of the period was read")
-        missing = dict.fromkeys(set().union(*NEEDS.values()), text)
-    return Coverage(missing)
+        return Coverage(dict.fromkeys(set().union(*NEEDS.values()), text))
+    return missing
 
 
 def _of_reading(traffic: Traffic) -> Facts:

@@ -23,7 +23,6 @@ MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
 # Folders that servers serve, and files that only tell a server what to do.
 PUBLISHED, CONFIGURING = ("public", "static", "web", "www", "html"), ("/.htaccess", "/web.config")
-_FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # one that is served holds many files
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -98,7 +97,11 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
-    unmistaken = strange[~strange["mistype"] & ~strange["route"].isin(probed)]
+    # Who is refused by 403 what many read is unwanted, unless the policy says that this is a failed login.
+    read = traffic.requests[traffic.requests["status"].between(200, 299)].groupby("route")["client"].nunique()
+    away = strange["method"].isin(READING) & strange["status"].eq(403)
+    away &= strange["route"].map(read).ge(np.inf if traffic.policy.failure_declared else 10)
+    unmistaken = strange[~(strange["mistype"] | away | strange["route"].isin(probed))]
     guesses, part = find_guessing(traffic, unmistaken)
     incidents: dict[str, Iterable[Incident]] = {
         "guessing": guesses,
@@ -284,7 +287,8 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def served(run: pd.DataFrame) -> Incident:
-        route, callers = run["route"].iloc[0], counted(run["client"].nunique(), "address", "addresses")
+        route, clients = run["route"].iloc[0], {*run["client"]} - {""}
+        callers = counted(len(clients), "address", "addresses") if clients else "addresses that are not known"
         own = route.endswith(CONFIGURING) and any((root / it / route[1:]).is_file() for it in PUBLISHED)
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         grade, cause = ("low", "own file") if own else (severity, "")
@@ -301,8 +305,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 def _answers_any_path(sensitive: pd.DataFrame) -> bool:
     """Whether the application answers any path: three or more such files, and more than are missing."""
     read = sensitive[sensitive["method"].isin(READING)]
-    names = read["route"].str.extract(_FOLDER, expand=False)
-    good, missing = ({*names[read["status"].between(low, low + 99)]} for low in (200, 400))
+    good, missing = ({*read.loc[read["status"].between(low, low + 99), "folder"]} for low in (200, 400))
     return 3 <= len(good) > len(missing - good)
 
 
@@ -410,7 +413,7 @@ def _server_errors(traffic: Traffic) -> list[Incident]:
         meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
         share = run["count"].sum() / meanwhile["count"].sum()
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
-        return incident(run, text if share >= rule.share and run["client"].nunique() > 1 else "", "high")
+        return incident(run, {text: share >= rule.share and len({*run["client"]} - {""}) != 1}, "high")
 
     of_client = partial(incident, text="server errors", severity=rule.severity)
     ladder = [(rule.errors + 1, rule.minutes)]

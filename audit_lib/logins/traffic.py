@@ -32,6 +32,7 @@ _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
 _DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
+_FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
 _MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
@@ -103,10 +104,12 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     route. let_in: that, or a login that succeeds. added: only by what audit.toml declares, which excuses no
     failure of another route. doubtful: let in, but not by that. begins: a login below which a step is
     declared. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
-    sensitive: for a file that none serves, by the policy, or whose name or folder begins with a dot.
+    sensitive: for a file that none serves, by the policy, or whose name or folder begins with a dot, unless
+    ten visitors, and a twentieth of all, read that folder. A visitor was refused nothing like it.
     """
     status, route, access = requests["status"], requests["route"], policy.access
-    protected = are_protected(route, set(route[status.isin(REFUSED)]), policy)
+    free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
+    protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
     refused = status.isin((*REQUEST_KINDS, *policy.failure.statuses)) | requests["kind"].eq(DECLARED)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
@@ -117,10 +120,15 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     steps = [bare_route(login.route) for login in policy.logins]
     begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))
     is_named = by_own | route.isin([name for name in (*access.login, *access.protected) if "*" not in name])
-    hidden = route.str.contains(_DOTFILE) & ~fits(route, access.open)
+    hidden, listed = route.str.contains(_DOTFILE), fits(route, policy.sensitive_routes)
+    client, odd, folder = requests["client"], hidden | listed, route.str.extract(_FOLDER, expand=False)
+    visitors = {*client[answered & ~odd]} - {"", *client[odd & status.between(400, 499)]}
+    readers = client[answered & client.isin(visitors)].groupby(folder).nunique()
+    published = readers.index[readers.ge(max(10, len(visitors) / 20))]
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
     return requests.assign(
-        network=mapped(requests["client"], network_of).astype("str"),
+        network=mapped(client, network_of).astype("str"),
+        folder=folder,
         refused=refused,
         unanswered=refused | status.ge(500),
         protected=protected,
@@ -131,7 +139,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
         doubtful=usual & by_added & ~added,
         begins=(on_login | by_added) & begins.astype(bool),
         there=route.isin(set(route[is_shown]) - {OTHER_ROUTES}),
-        sensitive=fits(route, policy.sensitive_routes) | hidden,
+        sensitive=listed | (hidden & ~(folder.isin(published) | fits(route, access.open))),
     )
 
 
@@ -143,12 +151,6 @@ def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[A
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case aside; of many under one name nothing is said."""
     return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
-
-
-def are_protected(routes: "pd.Series[str]", refusing: set[str], policy: DetectionPolicy) -> "pd.Series[bool]":
-    """Which routes ask for a secret: the policy says so, or they are among those that have refused."""
-    free = fits(routes, (*policy.access.open, *policy.access.login)) | routes.eq(OTHER_ROUTES)
-    return (routes.isin(refusing) | fits(routes, policy.access.protected)) & ~free
 
 
 def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -281,12 +283,11 @@ class Traffic:
             failed = failed.drop(own.index[_is_near(own, answers, key)])
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
-        routes = pd.concat([part.loc[part["status"].isin(REFUSED), "route"] for part in (requests, frame)])
         begun = tuple(bare_route(name) + b"/" for name in requests.loc[requests["begins"], "route"].unique())
         frame = frame.assign(
             is_step=mapped(frame["route"], lambda name: bare_route(name).startswith(begun)).astype(bool),
             network=mapped(frame["client"], network_of).astype("str"),
-            protected=are_protected(frame["route"], set(routes), policy),
+            protected=frame["route"].isin(self.activity.requests.query("protected")["route"]),
             on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
         )
         good = self.let_in[~self.let_in["added"] | self.let_in["route"].isin(frame["route"])]
