@@ -234,8 +234,12 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
         "compose": _is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
         "systemd": _is_named(root, path, "*.service"),
     }
-    quoted = re.search(rb"=(['\"])\d+\1", content)  # a number that docker would not take for one
-    return tuple(filter(speaks.get, speaks)) or tuple(x for x in UNDECLARED if x != "docker" or not quoted)
+    # Docker hands quotes on: they are not meant around a number, or in what compose beside the file fills in.
+    composed = [one for one in names if path.name == ".env" and re.match(r"(docker-)?compose.*\.ya?ml$", one)]
+    texts = "".join(_text(root, f"{path.parent}/{name}") for name in composed[:_MAX_NEIGHBOURS])
+    quoted = {*re.findall(r"(?m)^(?:export )?(\w+)=['\"]", content.decode("utf-8", "replace"))}
+    unmeant = quoted & {*re.findall(r"\$\{?(\w+)", texts)} or re.search(rb"=(['\"])\d+\1", content)
+    return tuple(filter(speaks.get, speaks)) or tuple(x for x in UNDECLARED if x != "docker" or not unmeant)
 
 
 def _is_named(root: Path, path: PurePosixPath, *globs: str) -> bool:

@@ -232,10 +232,7 @@ def test_statements_name_their_lines_and_do_not_grow_without_end(loader: str) ->
     *((beside, expected, "A=1\n") for several, expected in CASES["neighbours"] for beside in several),
     ({"compose.yml": "=/" * 500_000}, [], "A=1\n"),
     ({"web/package.json": "[" * 100_000}, ["dotenv"], "A=1\n"),
-    # Nothing but Next reads NEXT_PUBLIC_ names; in a comment they say nothing.
-    ({}, ["next"], "A=1\nNEXT_PUBLIC_A=1\n"),
-    ({}, [], "# NEXT_PUBLIC_A=1\n"),
-    ({}, [one for one in UNDECLARED if one != "docker"], 'A="x"\nPORT="80"\n'),
+    *CASES["contents"],
 ])  # fmt: skip
 def test_neighbours_speak_for_a_loader(
     tmp_path: Path, neighbours: dict[str, str], expected: list[str], content: str
