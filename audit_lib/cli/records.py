@@ -55,9 +55,8 @@ def init(context: cli.Opened, folder: Path, **_: Any) -> None:
         _write_settings(context, project, [one.block for one in proposals])
         cli.say(*(f"in audit.toml, as a comment: {one.question}" for one in proposals))
     held = any(not one.example and (project.root / one.path).exists() for one in project.env_sources)
-    take = f"audit-lib snapshot --project {shlex.quote(str(folder))}"
-    if not held:
-        take += f" --env {_main_place(settings.choose_policy(settings.load_project(folder)))}=FILE"
+    give = "" if held else f" --env {_main_place(settings.choose_policy(settings.load_project(folder)))}=FILE"
+    take = f"audit-lib snapshot --project {shlex.quote(str(folder))}{give}"
     cli.say(f"next: {take}  (weekly: it is what proves ages later)")
 
 
@@ -102,20 +101,21 @@ def sample(folder: Path) -> None:
 @cli.command(*_LEDGER, cli.flag("--fewer"))
 def snapshot(context: cli.Opened, fewer: bool, **_: Any) -> None:
     """Append a snapshot to the ledger, and print what was seen and which secrets have no value."""
-    entry = take_snapshot(context, fewer)
-    seen = entry.body["secrets"]
-    absent = [f"{one['variable']} in {one['environment']}" for one in seen if one["fingerprint"] is None]
-    present, where = counted(len(seen) - len(absent), "value"), counted(len(entry.body["places"]), "place")
-    cli.say(f": {present} in {where} seen at {clock.iso(context.at)}", lead=entry.place, colour="green")
-    cli.say(
-        f" {counted(len(absent), 'secret')}: {few(absent, _MOST_NAMES)}" if absent else None,
-        lead="without a value:",
-        colour="yellow",
-    )
+    entry, read = take_snapshot(context, fewer)
+    lacking = read.inventory.query("fingerprint.isna() and kind != 'setting' and state != 'not supplied'")
+    values = counted(len(entry.body["secrets"]) - len(lacking), "value")
+    where = f"{counted(len(entry.body['places']), 'place')} seen at {clock.iso(context.at)}"
+    cli.say(f": {values} in {where}", lead=entry.place, colour="green")
+    unread = lacking["state"].eq("present") & lacking["whole"].isna()
+    for lead, part in (("without a value:", ~unread), ("not known until its loader is declared:", unread)):
+        names = [f"{one.variable} in {one.environment}" for one in frames.rows(lacking[part])]
+        shown = f" {counted(len(names), 'secret')}: {few(names, _MOST_NAMES)}" if names else None
+        cli.say(shown, lead=lead, colour="yellow")
 
 
-def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
-    """The entry that was appended; `BadInput` if no value was seen, or, unless `fewer`, a place lost some.
+def take_snapshot(context: cli.Opened, fewer: bool = False) -> tuple[Entry, read_project.ProjectRead]:
+    """The entry that was appended, and of what; `BadInput` if no value was seen or, unless `fewer`, a place
+    lost some.
 
     What a place had is what the writer's own last snapshot saw there. A key is made if there is none.
     """
@@ -139,7 +139,7 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> Entry:
     fault = f"no value of {', '.join(lost)} was seen, and {before.place if before else ''} saw some"
     cli.refuse((lost, "snapshot", f"{fault}: give them with --env, or take it with snapshot --fewer"))
     configuration = {"audit_toml": project.layout_sha256, "policy": context.policy.sha256}
-    return context.append("snapshot", {**draft.body, "configuration": configuration}, key)
+    return context.append("snapshot", {**draft.body, "configuration": configuration}, key), read
 
 
 @cli.command(

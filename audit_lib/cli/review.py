@@ -83,9 +83,8 @@ def _tried(folder: Path, named: bool, given: dict[str, Any]) -> cli.Opened:
         read_previous(given["previous"], project.name, context.key)
     if given["snapshot"]:
         has_values = context.given or any(not (one.example or one.backup) for one in held)
-        words = "none: no env file, and no --env was given"
-        if has_values:
-            words = records.take_snapshot(context).place
+        none = "none: no env file, and no --env was given"
+        words = records.take_snapshot(context)[0].place if has_values else none
         cli.say(f"snapshot: {words}", err=not has_values)
     return context
 

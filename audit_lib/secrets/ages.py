@@ -149,10 +149,12 @@ def _widened(pieces: list[Row], as_of: datetime) -> pd.DataFrame:
     table = table.astype(dict.fromkeys(("lo_at", "hi_at", "observed_at", "dated"), "datetime64[us, UTC]"))
     slack = table["kind"].isin(_BY_PROVIDERS).map({True: _PROVIDER_SLACK, False: CLOCK_SLACK})
     late = table.pop("dated").fillna(table["hi_at"]) - slack.astype("timedelta64[us]") > as_of
-    table["observed_at"] = table["observed_at"].fillna(table["hi_at"])
-    table["lo_at"] -= slack
-    table["hi_at"] += slack
-    table["role"] = table["role"].mask(late, "left out")
+    table = table.assign(
+        observed_at=table["observed_at"].fillna(table["hi_at"]),
+        lo_at=table["lo_at"] - slack,
+        hi_at=table["hi_at"] + slack,
+        role=table["role"].mask(late, "left out"),
+    )
     order = ["environment", "service", "secret", "role", "kind", "source", "hi_at", "lo_at", "text"]
     return Evidence.checked(table.sort_values(order, kind="stable"))
 
@@ -209,8 +211,7 @@ def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: s
     records = [one.at for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == place]
     current = [runs[-1] for runs in Timeline(ledger).lasting(place, source, fingerprint).values()]
     changes = [run.absent.at for run in current if run.absent and run.absent.fingerprint is not None]
-    is_recorded = all(any(at >= change for at in records) for change in changes)
-    return current[-1].last if current and is_recorded else None
+    return current[-1].last if current and all(any(at >= it for at in records) for it in changes) else None
 
 
 def _seen_before(before: Any) -> str:
@@ -256,10 +257,9 @@ def _issued(value: str) -> float:
 
 def _records(ledger: Ledger, timeline: Timeline, inventory: pd.DataFrame) -> Iterator[Row]:
     places, links = {SecretPlace.of(row): row for row in rows(inventory)}, timeline.links
-    for entry in ledger.of_kind("rotation", "creation"):
-        value, mark = places.get(SecretPlace.named_in(entry.body)), entry.body["fingerprint"]
-        if value is None:
-            continue
+    made = (one for one in ledger.of_kind("rotation", "creation") if SecretPlace.named_in(one.body) in places)
+    for entry in made:
+        value, mark = places[SecretPlace.named_in(entry.body)], entry.body["fingerprint"]
         of_value = None  # whether it is of the value in force, if that is known
         if mark is not None and value.fingerprint is not None:
             same = links.same(links.now(mark, entry.key_id), value.fingerprint)
@@ -421,6 +421,8 @@ def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: da
         sides = dict.fromkeys(piece.label for piece in (*tenure[:2], dropped[0]) if piece)
         return "conflict", f"Find out which is right: {' · '.join(sides)}"
     reason = "straddles" if pieces["bound"] else "reviewed late" if pieces["left out"] else "no evidence"
+    if item.state == "present" and item.whole is None and item.fingerprint is None:
+        return reason, f"Name the loader of {item.source} in audit.toml, or write a value that all read alike"
     if hi is None:
         return reason, "Take a snapshot now, then one each week: audit-lib snapshot"
     period = item.max_age_days * DAY
@@ -453,9 +455,8 @@ def _unrecorded(pieces: Pieces) -> bool:
         return False
     after, by = change.lo_at - CLOCK_SLACK, change.hi_at + CLOCK_SLACK
     later = [claim for claim in pieces["claim"] if claim.observed_at >= after]
-    with_value = later if pieces["return"] else pieces["claim"]
     without = [claim for claim in later if claim.kind == "E10" and (claim.lo_at or by) <= by]
-    return not without and all(claim.kind != "E8" for claim in with_value)
+    return not without and all(it.kind != "E8" for it in (later if pieces["return"] else pieces["claim"]))
 
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:

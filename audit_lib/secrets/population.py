@@ -17,7 +17,6 @@ from audit_lib.settings import Project, variables
 from audit_lib.settings.discover import service_of_variable
 from audit_lib.settings.load import PLACES
 from audit_lib.settings.platform_files import BLUEPRINTS
-from audit_lib.settings.variables import likely_kind, shape_by
 
 SIDE_OF = {"env file": "env files", "example": "examples", "export": "platform", "given values": "platform"}
 SIDES = ("code", "policy", *dict.fromkeys(SIDE_OF.values()), "ledger")
@@ -52,8 +51,7 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
     facts = facts.sort_values("side", key=lambda sides: sides.map(SIDES.index), kind="stable")
     names = sorted(set(facts["name"]))
     own = [*PLACES, *project.exports, *(source.path for source in project.env_sources)]  # no code
-    own += (source.pattern for source in project.evidence_sources)
-    own += (source.pattern for source in project.log_sources)
+    own += [*(it.pattern for it in project.evidence_sources), *(it.pattern for it in project.log_sources)]
     named_at, set_at, unread = variables.named_in(project, names, own)
     by_code = facts[facts["side"].eq("code")].groupby("name")["service"].unique()
     unread_why = {name: f"named in {at}, but not as a read that is known" for name, at in named_at.items()}
@@ -126,9 +124,9 @@ def _secrets(names: list[str], read: ProjectRead) -> set[str]:
     marks = shown.dropna(subset="fingerprint").groupby("name")["fingerprint"].agg(list)
     found = set(held.loc[held["kind"].isin(SECRET_KINDS), "secret"])
     for name in set(names) - set(held["secret"]):
-        forms = [shape_by(partial(read.keeper.ask, mark)) for mark in marks.get(name, ())]
+        forms = [variables.shape_by(partial(read.keeper.ask, mark)) for mark in marks.get(name, ())]
         rule = read.policy.rule(name)
-        kind = rule.kind if rule else likely_kind(name, forms, read.policy)[0]
+        kind = rule.kind if rule else variables.likely_kind(name, forms, read.policy)[0]
         found |= {name} if kind == "secret" else set()
     return found
 

@@ -81,8 +81,7 @@ def snapshot_draft(inventory: pd.DataFrame, sources: pd.DataFrame) -> Draft:
     """The entry that a snapshot appends: fingerprints but of settings, and which places were read whole.
     A place is `complete` if every line of it was understood. What nobody supplied is not in `secrets`; what
     is missing or empty is. `modified_at` is in ISO 8601, null without a file."""
-    whole = sources["kind"].isin(("env file", "given values")) & sources["state"].isin(("read", "empty"))
-    read = sources[whole]
+    read = sources.query("kind in ('env file', 'given values') and state in ('read', 'empty')")
     places = read[["environment", "service", "source"]].assign(complete=read["not_understood"].eq(0))
     kept = inventory[inventory["kind"].ne("setting") & inventory["state"].ne("not supplied")]
     names = ["secret", "variable", "environment", "service", "source", "loader", "state", "fingerprint"]

@@ -292,10 +292,8 @@ def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
             found = versions.get(str(current))
         case {"secrets": list(secrets)}:
             found = secrets
-    several = found if isinstance(found, list) else [found]
-    entries = [one if isinstance(one, dict) else {} for one in several]
-    first = next(filter(None, entries), {})
-    stores = [store for keys, *store in _STORES if keys <= first.keys()]
+    entries = [it if isinstance(it, dict) else {} for it in (found if isinstance(found, list) else [found])]
+    stores = [store for keys, *store in _STORES if keys <= next(filter(None, entries), {}).keys()]
     if entries and not stores:
         return None
     dates, faults = parse_each(lambda pair: _date(*pair, stores[0], secret), enumerate(entries, 1))

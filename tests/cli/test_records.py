@@ -58,6 +58,8 @@ def test_a_snapshot_and_a_rotation_record_no_value(small: SmallProject) -> None:
     text = (small.root / ".audit/ledger/ci.jsonl").read_text() + first.output
     values = [fake_value((name, n), *size) for n in (1, 2) for name, *size in (("token",), ("password", 24))]
     assert not [value for value in values if value in text]
+    small.write("project/backend/.env", f"API_TOKEN='x'\nDATABASE_URL=postgres://a:{values[2]}@h/d\n")
+    assert re.search(r"(?m)^(?!without a value).*API_TOKEN", small.run("snapshot").stdout)
 
 
 def test_two_values_in_one_place_are_told_apart(small: SmallProject) -> None:

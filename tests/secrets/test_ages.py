@@ -81,7 +81,7 @@ def history(text: str) -> tuple[list[Any], dict[str, Any]]:
     return entries, options
 
 
-def row(entries: list[Any], *, source: str = SOURCE, what: str = A, **more: Any) -> Any:
+def row(entries: list[Any], *, source: str = SOURCE, what: str | None = A, **more: Any) -> Any:
     """The one row of freshness for a value in place."""
     items = [inventory_row(PLACE, what, source, **more.pop("item", {})), *more.pop("also", ())]
     return freshness(items, entries, **more)[0].iloc[0]
@@ -216,6 +216,7 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
     assert "the dashboard" in made
     assert "snapshot" in row([]).next_evidence
     assert "--env production/backend=" in row([], item={"state": "not supplied"}).next_evidence
+    assert "snapshot" not in row([], what=None, item={"state": "present"}).next_evidence
     table, late = freshness([inventory_row(PLACE, A, SOURCE)], [seen(60, B), seen(10, A)], as_of=ago(30))
     assert (table.iloc[0].reason, list(late["role"])) == ("reviewed late", ["left out"])
     reasons = [row([], item=item).reason for item in ({"placeholder": True}, {"state": "missing"})]
