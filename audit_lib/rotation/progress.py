@@ -109,8 +109,8 @@ def rotation_progress(
 def _change(store: Store, read: RotationRead, since: datetime) -> tuple[str, str, str | None]:
     """Whether a store's value changed, and from which. A value that was in force earlier is no new one."""
     stays = [stay for stay in read.stays if stay.home == store.place]
-    held = [stay for stay in stays if stay.fingerprint == store.fingerprint and stay.gone is None]
-    current = held[-1] if held else None
+    held = (stay for stay in reversed(stays) if stay.fingerprint == store.fingerprint and stay.gone is None)
+    current = next(held, None)
     # What another writer's copy still has was not replaced by the value in place.
     earlier = [stay for stay in stays if stay is not current and not (current and stay.gone is None)]
     before = earlier[-1] if earlier else None
@@ -170,6 +170,4 @@ def tabulate_leak_lives(leaks: pd.DataFrame, read: RotationRead) -> pd.DataFrame
         "revoked": real["fingerprint"].isin(set(read.revoked)),
     }
     state = np.select([*states.values()], [*states], "replaced")
-    return LeakLives.checked(
-        pd.DataFrame({"leak_id": real["leak_id"], "secret": real["variable"], "state": state})
-    )
+    return LeakLives.checked(real.assign(secret=real["variable"], state=state)[list(LeakLives.columns)])

@@ -83,7 +83,6 @@ class Revocation:
     until: datetime  # the last instant that the claim allows
     place: str
     by: str
-    proof: str
     said: str  # who recorded it when, and with what proof
 
 
@@ -92,7 +91,7 @@ def revocations(ledger: Ledger) -> Iterator[Revocation]:
     links = Links(ledger)
     for entry in ledger.of_kind("revocation"):
         body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
-        by, proof = body["by"], body["proof"]
+        by = body["by"]
         yield Revocation(
             SecretPlace.named_in(body),
             links.now(body["fingerprint"], entry.key_id),
@@ -100,7 +99,6 @@ def revocations(ledger: Ledger) -> Iterator[Revocation]:
             until=at + timedelta(days=1, seconds=-1) if body["day_only"] else at,
             place=entry.place,
             by=by,
-            proof=proof,
             said=f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; "
-            f"proof: {proof or 'none given'}; the provider was not asked",
+            f"proof: {body['proof'] or 'none given'}; the provider was not asked",
         )

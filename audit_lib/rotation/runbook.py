@@ -1,5 +1,6 @@
 """What a rotation touches, and its steps in order: from runbook.toml, the policy and what is in place."""
 
+import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
@@ -28,7 +29,6 @@ from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 _BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
 _PARTS = ("text", "command", "verify", "breaks")
 _KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
-_REVOKE = "Revoke the old value where it was issued, once nothing uses it"
 
 
 class RunbookStep(NamedTuple):
@@ -127,8 +127,10 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
         one.fingerprint for one in read.stays if one.home in places
     }
     names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
-    own = found["fingerprint"].isin(values - {None}) | found["variable"].isin(names)
-    mine = found[found["kind"].isin(SECRETS) & own]
+    mine = found[
+        found["kind"].isin(SECRETS)
+        & (found["fingerprint"].isin(values - {None}) | found["variable"].isin(names))
+    ]
     leaked = set(mine["fingerprint"].dropna())
     held = {
         *(stay.home for stay in read.stays if stay.fingerprint in leaked),
@@ -136,7 +138,10 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     }
     near = {place.environment for place in held} or ENVIRONMENTS
     held |= {store.place for store in stores if not store.fingerprint and store.place.environment in near}
+    # Where a value is not known, any that leaked may be the one in force.
+    is_worth = None in values or not leaked.isdisjoint(values)
     purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
+    purge = purge if is_worth else replace(purge, elsewhere=(), commands=())
     return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
 
 
@@ -155,7 +160,7 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
     facts, words = _facts(plan), _words(plan, environment)
     for step, block in ((name, block) for name in names for block in _BOOK["step"][name]):
-        for item in _items(plan, block.get("each", "")):
+        for item in _items(plan, block["each"]) if "each" in block else [dict[str, Any]()]:
             if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
                 filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
                 commands = tuple(filter(None, filled.pop("command").splitlines()))
@@ -165,7 +170,7 @@ def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterat
 
 
 def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
-    """What a step is about, as words: nothing, or each item; twins of one environment are one value."""
+    """What a step is about, as words, each item; twins of one environment are one value."""
     if each == "service":
         built = {rule.service for rule in plan.rules if rule.restart == "rebuild"}
         for environment, service in dict.fromkeys(store.place[1:] for store in plan.stores):
@@ -173,7 +178,7 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
             yield {"service": service, "environment": environment, "refresh": refresh}
         return
     first: dict[object, Store] = {}
-    for store in plan.stores if each else ():
+    for store in plan.stores:
         alone = each == "platform" or store.place.secret not in plan.twins
         group = store if alone else (store.place.environment, store.platform if each == "file" else "")
         named = store.place.secret == plan.rules[0].name
@@ -185,24 +190,23 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         place = f"--environment {environment} --service {service}{given}"
         path = shlex.quote(str(plan.project.root / store.source))
         yield {"store": store, "secret": secret, "place": place, "path": path}
-    if not each:
-        yield {}
 
 
 def _facts(plan: RotationPlan) -> set[str]:
     rule, purge = plan.rules[0], plan.purge
     by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart)
     made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
-    overlap = rule.overlap if rule.kind in _KEPT else "yes"
+    encrypts = bool(re.search(_BOOK["encrypts"], rule.name)) and rule.kind in _KEPT
+    overlap = rule.overlap if rule.kind in _KEPT and not encrypts else "yes"
     return {
         {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
-        "entered" if rule.kind == "secret" and made != "unseen" else "",
-        "secret" if rule.kind in _KEPT else "",
+        "entered" if rule.kind != "unlisted" and (rule.kind, made) != ("secret", "unseen") else "",
+        "encrypts" if encrypts else "secret" if rule.kind in _KEPT else "",
         "counterpart" if rule.counterpart else "",
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
-        "not overlap" if overlap != "yes" else "",
+        "not overlap" if overlap != "yes" and plan.stores else "",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
-        "committed" if purge and purge.commands else "not committed",
+        "committed" if purge and purge.commands else "spared" if purge and purge.purged else "not committed",
         "elsewhere" if purge and purge.elsewhere else "",
     }
 
@@ -224,7 +228,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "names": ", ".join(dict.fromkeys(store.place.secret for store in plan.stores)) or plan.rules[0].name,
         "consumers": ", ".join(dict.fromkeys(readers)) or "what reads it",
         "sessions": "" if lost.startswith("None") else lost,
-        "revoke": plan.rules[0].revoke or _REVOKE,
+        "revoke": plan.rules[0].revoke or "Revoke the old value where it was issued, once nothing uses it",
         "purge": "\n".join(purge.commands) if purge else "",
         "purged": ", ".join(purge.purged) if purge else "",
         "elsewhere": ", ".join(purge.elsewhere) if purge else "",

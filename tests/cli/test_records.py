@@ -110,7 +110,7 @@ def test_a_revocation_names_the_value_that_was_revoked(small: SmallProject) -> N
     second = token_of(ledger.of_kind("snapshot")[2])
     first, again = revocations(ledger)
     assert (first.fingerprint, again.fingerprint) == (second, second)
-    assert (f"{first.claimed_at:%Y-%m-%d}", first.by, first.proof) == ("2026-09-30", "Ada", "it answers 401")
+    assert (f"{first.claimed_at:%F}", "by Ada; proof: it answers 401;" in first.said) == ("2026-09-30", True)
     assert "the provider was not asked" in first.said
 
 

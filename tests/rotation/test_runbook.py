@@ -1,6 +1,7 @@
 """`runbook`: the steps of each variable in this project, in the order that the case asks for."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from audit_lib.ledger.keys import key_of
 from audit_lib.rotation.runbook import RotationPlan, plan_rotation
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets.read_project import ProjectRead
-from audit_lib.settings import Policy, bundled_policy, load_policy, load_project
+from audit_lib.settings import Policy, SecretRule, bundled_policy, load_policy, load_project
+from tests.support.paths import rows_beside
+from tests.support.planter import new_plot
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, made_value, sliced
 
 
@@ -76,6 +79,32 @@ def test_a_leak_is_answered_where_it_is(tmp_path: Path) -> None:
     layout.write_text(layout.read_text("utf-8").replace('"staging"', '"development"'), "utf-8")
     plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")))
     assert {store.place.environment for store in plan.stores} == {"production"}
+
+
+def test_a_history_is_purged_of_what_was_in_force(tmp_path: Path) -> None:
+    """What leaked under a secret's name, but is not the value of any place, is no reason to purge."""
+    project, plot = RotatingProject(tmp_path), new_plot(tmp_path)
+    plot.commit("notes.txt", f"JWT_SECRET_KEY={made_value('JWT_SECRET_KEY', 'another')}\n")
+    for leaked, commands in (("", 0), (made_value("JWT_SECRET_KEY", "production"), 5)):
+        plot.commit("old.txt", leaked)
+        plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
+        assert len(plan.purge.commands) == commands
+        assert plan.purge.purged == ("notes.txt", "old.txt")[: 1 + bool(commands)]
+        assert {"not reached", "remove", "announce", "check"}.isdisjoint(names_of(plan)) == (not commands)
+    project.file("production", "backend").unlink()  # it may be any of them
+    plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
+    assert plan.purge.commands
+
+
+@pytest.mark.parametrize(("name", "encrypts"), rows_beside(__file__)["encrypts"])
+def test_what_encrypts_is_not_simply_replaced(name: str, encrypts: bool, app: ProjectRead) -> None:
+    """What is stored under a key is cared for before its value changes; nobody is told not to go back."""
+    rule = SecretRule(name=name, service="backend", kind="secret", required="always")
+    read = replace(app, policy=replace(app.policy, secrets=(*app.policy.secrets, rule)))
+    for compromised, other in ((False, "announce"), (True, "no way back")):
+        names = names_of(plan_rotation(name, read, compromised=compromised))
+        assert (other in names) is not encrypts
+        assert ("re-encrypt" in names[: names.index("replace")]) is encrypts
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:

@@ -14,18 +14,11 @@ from audit_lib.__main__ import main
 from audit_lib.rotation.validation import FORBIDDEN, validate
 from audit_lib.settings import bundled_policy
 from tests.support.fakes import fake_value
+from tests.support.rotating_project import made_value
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 POLICY = bundled_policy("paiid")
-GOOD = {
-    "API_TOKEN": fake_value("api"),
-    "TRADIER_API_KEY": fake_value("tradier", 28, "abcdefXYZ0123456789"),
-    "TRADIER_ACCOUNT_ID": "VA12345678",
-    "ALPACA_PAPER_API_KEY": "PK" + fake_value("alpaca", 18, "ABCDEFG0123456789"),
-    "ALPACA_PAPER_SECRET_KEY": fake_value("alpaca secret", 40, "abcdefXYZ0123456789"),
-    "DATABASE_URL": f"postgresql://paiid:{fake_value('db', 32)}1aA-@db.paiid.internal:5432/paiid",
-    "JWT_SECRET_KEY": fake_value("jwt"),
-}
+GOOD = {name: made_value(name, "good") for name in CASES["good"]}
 FAKES = {
     "{same}": fake_value("same"),
     "{live}": "AK" + fake_value("live", 18, "ABCDEFG0123456789"),
