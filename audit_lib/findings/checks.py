@@ -139,7 +139,9 @@ def senders_of(shown: Rows, requests: Rows) -> Rows:
     at = each["route"] + " " + each["subject"].fillna("")
     met = each[strange].groupby(at)[["key", "network"]].nunique().min(axis=1)
     usual = met.ge(each.groupby(at)["key"].nunique().mul(0.05).clip(lower=3))
-    each = each.assign(many=keys.transform("size"), new=new, stranger=strange & ~at.isin(usual.index[usual]))
+    many = keys.transform("size")  # without its value a line is one of all that show the name of its URL
+    many = many.mask(each["key"].eq(at) & many.gt(1), each.groupby(at)["client"].transform("nunique"))
+    each = each.assign(many=many, new=new, stranger=strange & ~at.isin(usual.index[usual]))
     return each[::-1].sort_values("stranger", ascending=False, kind="stable")
 
 
@@ -221,18 +223,10 @@ BROWSER_SECRET = yes("public") & ANY_SECRET
 DEMANDED = yes("demanded") & has("required", "always", "production")
 # What may be unset: what is optional, and what is no secret unless the policy grades it.
 ONLY_LISTED = has("required", "optional", "") | ~ANY_SECRET & has("missing_severity", "")
-
-
-def _asked(column: str) -> Predicate:
-    """Variables whose value answers a question, or may answer it: it is not known."""
-    return ~null(column) | HELD & null("placeholder")
-
-
 GUESSABLE = Predicate(lambda rows: rows["strength_bits"].lt(GUESSABLE_BITS).fillna(False))
 SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding about its file names it
 # What development is meant to have: an example shows it, and anybody would guess it or is to replace it.
 SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
-
 
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
@@ -245,6 +239,11 @@ LOG = has("kind", "log")
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
+
+
+def _asked(column: str) -> Predicate:
+    """Variables whose value answers a question, or may answer it: it is not known."""
+    return ~null(column) | HELD & null("placeholder")
 
 
 def _compared(why: str, expected: str = "different") -> Predicate:

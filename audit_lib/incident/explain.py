@@ -196,8 +196,8 @@ def _senders(case: Case) -> dict[str, str]:
         & found["at"].ge(requests["at"].min() + pd.Timedelta(days=7))  # who comes weekly was seen by then
     )
     return {
-        one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, and "
-        f"{'others sent it before' if one.stranger else 'no other network does'}; "
+        one.client: f"{one.client} sends {'what leaked' if one.leak_id else 'a secret in a URL'} since "
+        f"{instant_words(one.at, case.as_of.year)}, {'after others' if one.stranger else 'as nobody else'}; "
         f"{answered.get(one.client, 0)} of its requests were answered, and changed "
         f"{changed.get(one.client, 'nothing that is seen')}; what few others ask for: "
         f"{few(seldom_read(case.traffic, good[good['client'].eq(one.client)])) or 'nothing'}"

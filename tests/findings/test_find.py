@@ -232,11 +232,11 @@ def test_the_attack_of_most_tries_is_first() -> None:
     assert _find(detections=found)["subject"].iloc[0] == "let-in 182"
 
 
-@pytest.mark.parametrize(("who", "said"), CASES["senders"])
-def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) -> None:
+@pytest.mark.parametrize(("who", "others", "said", "url"), CASES["senders"])
+def test_the_last_of_several_senders_is_named(who: list[str], others: list[str], said: str, url: str) -> None:
     """Of a leak and of the line that shows it: the last to begin; of what one sent nobody is."""
     shown: Any = {"message": "secret in a url", "subject": "key", "status": None}
-    events = [shown | {"line": line, "client": client} for line, client in enumerate([*who, "203.0.113.9"])]
+    events = [shown | {"line": line, "client": client} for line, client in enumerate([*who, *others])]
     places = [{"line": line} for line in range(len(who))]
     leaked = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
     asked = [{"line": line, "client": client} for line, client in enumerate(who)]  # what no pattern knows
@@ -246,7 +246,7 @@ def test_who_sent_a_value_that_several_sent_is_named(who: list[str], said: str) 
     rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
     found = dict(zip(rows["subject"], rows["evidence"], strict=True))
     assert found["API_TOKEN"].endswith(f"first seen 30 Sep 2026 00:00{said}")
-    assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{said}; ")
+    assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{url}; ")
     assert found["OTHER"].endswith("30 Sep 2026 00:00")
 
 
