@@ -23,7 +23,7 @@ Secret = tuple[str, str]  # name and environment
 FIRST = 5
 ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
-_URGENT = ("critical", "high")
+_URGENT, _ENTRIES = ("critical", "high"), ("let-in", "secret-in-url")
 _MOST_NAMES, _MOST_SIGNS = 2, 240  # signs of a reason
 _AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
@@ -212,7 +212,7 @@ def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
     if spans.empty:
         return "audit-lib investigate --project ." if names.isin(subjects).any() else ""
     # A day more shows what who got in did next, an hour whether it is over.
-    until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].eq("let-in").any() else 1)
+    until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].isin(_ENTRIES).any() else 1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"
 
 
