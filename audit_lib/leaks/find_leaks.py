@@ -153,13 +153,13 @@ def leak_targets(
         used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(
             (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
         )
-        made_up = partial(
-            strength.is_placeholder, markers=policy.placeholders + (rule.placeholders if rule else ())
-        )
+        markers = policy.placeholders + (rule.placeholders if rule else ())
+        made_up = partial(strength.is_placeholder, markers=markers)
         placeholder = keeper.ask(fingerprint, made_up) or keeper.ask(fingerprint, candidates.is_published)
-        found[fingerprint].append(
-            (row.name, row.environment if used else "", row.kind == "example", placeholder, weak)
-        )
+        # In a file that is not called an example, as that of tests, a drawn value may be a service's.
+        called = candidates.is_kind("text or example", row.source)
+        example = row.kind == "example" and (called or keeper.ask(fingerprint, _is_shown))
+        found[fingerprint].append((row.name, row.environment if used else "", example, placeholder, weak))
     made = []
     for fingerprint, some in sorted(found.items()):
         names, environments, examples, placeholders, reasons = zip(*some, strict=True)

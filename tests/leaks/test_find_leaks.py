@@ -267,13 +267,15 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 @pytest.mark.parametrize(("given", "expected"), CASES["targets"])
 def test_each_value_is_searched_for_by_what_it_is(given: dict[str, Any], expected: list[list[str]]) -> None:
-    """Everywhere, or beside its name if it is weak; in force if it is, or if one of its readings may be."""
+    """Everywhere, or beside its name if it is weak; in force if it is, or if one of its readings may be. A
+    drawn value ({s}) is a template's only in a file that is called one."""
     keeper, strong = Keeper(Key(b"k" * 32, "file")), fake_value("target")
     case: dict[str, Any] = {"name": "JWT_SECRET_KEY", "several": [], "kind": "env file", "present": True}
-    case |= {"value": "" if "several" in given else "{v}"} | given
+    case |= {"value": "" if "several" in given else "{v}", "source": "", "state": "read"} | given
     readings = [keeper.take(one.replace("{v}", strong)) for one in case["several"]]
-    fingerprint = None if readings else keeper.take(case["value"].replace("{v}", strong))
-    line = {name: case[name] for name in ("name", "kind")} | {"environment": "production", "state": "read"}
+    value = case["value"].replace("{v}", strong).replace("{s}", fake_value("short", 14, "0123456789abcdef"))
+    fingerprint = None if readings else keeper.take(value)
+    line = {name: case[name] for name in ("name", "kind", "source", "state")} | {"environment": "production"}
     entries = filled(EnvEntries, [line | {"fingerprint": fingerprint, "readings": ",".join(readings)}])
     present = fingerprint is not None and case["present"]
     facts = {"variable": case["name"], "fingerprint": fingerprint, "shown_by_git": "shown" in case}
