@@ -7,7 +7,6 @@ from audit_lib.base.in_words import SEVERITIES
 
 STATUSES = ("open", "accepted", "unknown")
 CHANGES = ("worse", "new", "no longer known", "better", "ended", "same")  # as a reader wants them
-DECISIONS = ("in force", "expired", "repeat", "no finding")
 RULE_VERDICTS = ("fail", "unknown", "pass", "attested", "held", "not applicable", "not decidable")
 
 
@@ -69,7 +68,7 @@ class Decisions(Contract):
     until_at: Series[Instant] = Field(nullable=True)
     at: Series[Instant]
     place: Series[str]
-    state: Series[str] = Field(isin=DECISIONS)
+    state: Series[str] = Field(isin=("in force", "expired", "repeat", "no finding"))
     repeat_for: Series[Several]  # ids under which its finding goes on, since its check was merged
 
 

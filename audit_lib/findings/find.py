@@ -72,11 +72,15 @@ class Finding:
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
 
-    A table that is absent raises `KeyError`: its checks would else pass in silence.
+    A table that is absent raises `KeyError`: no check passes in silence. Faults of a copy are one finding.
     """
-    held = (check for check in checks if len(tables[check.table]))
-    found = [finding for check in held for finding in _apply(check, check.rows(tables), policy)]
-    return sorted(found, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
+    alike: dict[object, list[Finding]] = {}
+    for check in (one for one in checks if len(tables[one.table])):
+        for found in _apply(check, check.rows(tables), policy):
+            is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
+            alike.setdefault(found.item if is_copy else found.id, []).insert(0, found)  # deleting ends all
+    every = (_merged(some, listed=False) for some in alike.values())
+    return sorted(every, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
 
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
@@ -89,7 +93,8 @@ def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Findin
 
 def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
     subject, covers = case.subject or check.subject, () if case.subject else check.covers
-    named = _fields(subject, *([f"{{{covers}}}"] if isinstance(covers, str) else covers))
+    templates = (subject, *([f"{{{covers}}}"] if isinstance(covers, str) else covers))
+    named = {name for text in templates for _, name, _, _ in Formatter().parse(text) if name}
     picked = picked.assign(severity_=(case.severity or check.severity).of(picked))
     columns = [name for name in picked.columns if name in named | {"environment", "service"}]
     alike: dict[Any, list[int]] = {}
@@ -99,10 +104,6 @@ def _of_case(check: Check, case: Case, picked: pd.DataFrame, policy: Policy) -> 
     for places in alike.values():
         several = [_finding(check, case, row, policy) for row in islice(quoted, min(len(places), QUOTED))]
         yield replace(_merged(several, listed=False), rows=len(places))
-
-
-def _fields(*templates: str) -> set[str]:
-    return {name for text in templates for _, name, _, _ in Formatter().parse(text) if name}
 
 
 def _finding(check: Check, case: Case, row: Mapping[Hashable, Any], policy: Policy) -> Finding:

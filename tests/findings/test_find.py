@@ -96,6 +96,15 @@ def test_rows_with_one_id_are_merged_and_counted() -> None:
     assert (row["severity"], "in all" in row["evidence"]) == ("high", False)
 
 
+def test_a_copy_to_be_deleted_is_one_finding() -> None:
+    """What else is wrong with it is its evidence, and makes it grave; the original keeps its own."""
+    bad = {"ignored": False, "mode": "0644", "kind": "backup", "environment": "production"}
+    copy, *own = _find(sources=[bad | {"source": ".env.bak"}, bad | {"kind": "env file"}]).itertuples()
+    assert (copy.id, copy.severity) == ("values-on-disk:backup:production/backend:backup", "high")
+    assert [word in copy.evidence for word in ("copy", "0644", "git add")] == [True] * 3
+    assert sorted(one.check for one in own) == ["open-file-mode", "unignored-env-file"]
+
+
 def test_the_gravest_come_first() -> None:
     """Of one severity who got in, then what leaked and is in force, a broken pair, then what is not known."""
     pair = {"why": "pairing", "expected": "same"}

@@ -35,6 +35,8 @@ from tests.support.fakes import fake_value
 from tests.support.planter import PLACES, new_plot
 from tests.support.rows import filled, rows_of
 
+CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
 
 def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[LeakAudit, Keeper]:
     """The leaks of a project whose values nobody knows."""
@@ -48,16 +50,15 @@ def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[Le
 def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
     """Of a secret of which another is in force; what else stood under its name was perhaps never in use, nor
     what an example shows, be it in a comment, and code names."""
-    plot, (old, other, shown, own) = new_plot(tmp_path / "repo"), map(fake_value, ("a", "b", "c", "d"))
-    for path, value in ((".env", old), (".ci.env", other)):
+    plot, (old, more, shown, own) = new_plot(tmp_path / "repo"), map(fake_value, ("a", "b", "c", "d"))
+    for path, value in ((".env", old), (".ci.env", more)):
         plot.commit(path, f"API_TOKEN={value}\n")
         plot.commit(path, "API_TOKEN=\n")
     plot.commit(".env.example", f"# API_TOKEN={shown}\n")
     plot.commit("settings.py", f'if API_TOKEN == "{shown}":\n    raise ValueError\nAPI_TOKEN = "{own}"\n')
     found, keeper = audit(plot.root, tmp_path)
     assert list(found.leaks["force"]) == [*["not known"] * 2, *["not in force"] * 2]
-    asides = [found.aside[keeper.fingerprint(value)] for value in (old, other, shown, own)]
-    assert asides == ["", OTHERS, OTHERS, ""]
+    assert [found.aside[keeper.fingerprint(it)] for it in (old, more, shown, own)] == ["", OTHERS, OTHERS, ""]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -217,18 +218,14 @@ PIECE = "_1Uco" + "Pwd1WB"
 BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
 
 
-@pytest.mark.parametrize(("user", "password", "reason"), [
-    ("fluffy_gateway_database", "fluffy_gateway_database", "is also the value of a setting"),
-    ("shop", "fluffy_gateway_project", "is the application's own name"),
-    ("shop", "fluffy_gateway_database", ""), (GENERATED, GENERATED, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(("user", "password", "reason"), CASES["words"])
 def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
     tmp_path: Path, user: str, password: str, reason: str
 ) -> None:
     """A password that is a user's or the application's name stands in many places that are no leak."""
     root = tmp_path / "fluffy_gateway_project"
     root.mkdir()
-    (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n")
+    (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n".replace("{v}", GENERATED))
     layout = f'name = "{root.name}"\nextends = "generic"\n'
     layout += '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "backend"\n'
     for name, kind in (("DB_USER", "identifier"), ("DB_PASSWORD", "secret")):
@@ -260,9 +257,6 @@ def test_words_and_an_empty_key_in_an_example_are_no_leak(tmp_path: Path, value:
     assert targets["kind"].to_dict() == {"API_TOKEN": "leak", "AWS_SECRET_ACCESS_KEY": "template"}
     found = find_leaks(project, keeper, known.policy, known.entries, known.inventory)
     assert (found.aside.get(keeper.fingerprint(GENERATED)) == OTHERS) == bool(own)
-
-
-CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("given", "expected"), CASES["targets"])
