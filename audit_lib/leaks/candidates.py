@@ -80,7 +80,7 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
         return not _names_itself(value, name)
     if _KEY.search(name.lower()) and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)):
         return False
-    mixed = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d.*\d)[A-Za-z0-9%]{10,}={0,2}", value)
+    mixed = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d.*\d)(?![A-Z]{1,3}\d+[A-Z]?$)[A-Za-z0-9%]{10,}={0,2}", value)
     return not _names_other(name) and bool(
         (mixed and expression("token's name").search(name))
         or (expression("credential's name").search(name) and is_of_no_language(value))
