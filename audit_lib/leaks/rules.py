@@ -171,7 +171,7 @@ class Rules:
             said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             aside = "default" if default or placeholder else ""
-            found.add(Shape(self.keeper.fingerprint(value), shown, rule, self.keeper.take(said), aside))
+            found.add(Shape(self.keeper.fingerprint(password), shown, rule, self.keeper.take(said), aside))
         return found, idle
 
 
