@@ -92,9 +92,9 @@ def _of_requests(traffic: Traffic) -> Facts:
     return [
         ("an answer", not asked["status"].between(200, 299).any(),
          "no request was answered with 2xx: the log may be another application's"),
-        ("times", counts.loc[judged, "untimed"].sum(),
-         "{:,} requests or failed logins have no time of their own"),
-        ("clients named", asked.loc[unnamed, "count"].sum(), "{:,} requests have no address"),
+        ("times", counts.loc[judged, "untimed"].sum(), "{:,} requests or failed logins have no own time"),
+        ("clients named", asked.loc[unnamed, "count"].sum(),
+         "no address was read in {:,} requests: pipe one to audit-lib explain, and declare its format"),
         ("clients are callers", traffic.collapsed, "{}"),
         ("clients are callers", not policy.clients and public < (policy.public_addresses or np.inf),
          f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
@@ -132,8 +132,8 @@ def _of_logins(traffic: Traffic) -> Facts:
     refusals = counts[are_failures(counts, policy)]
     refused_there = refusals["status"].isna() | refusals["route"].isin(there["route"])
     # A redirect after a form that refused others is a login or a refusal: the policy would say which.
-    sent = requests["status"].isin(REDIRECTS) & ~requests["method"].isin(READING) & ~requests["on_login"]
-    sent &= requests["route"].isin(traffic.failures["route"])
+    sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]
+    sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
     possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
     failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
     fact, certain = "a failed login declared", "certain messages"
@@ -151,8 +151,8 @@ def _of_logins(traffic: Traffic) -> Facts:
         ("a failed login seen", not refused_there.any(),
          "no failed login on a route that the application has was seen: perhaps these logs show none"),
         ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
-        ("a success seen", requests.loc[sent, "count"].sum(),
-         "{:,} redirects on routes that refuse may be logins that succeed"),
+        ("a success seen", few(sorted({*(sent["method"] + " " + sent["route"])} - {*policy.no_logins}), 1),
+         "{} refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),
         (certain, failed["untimed"].sum(),
          "{:,} failed logins that messages report have no time of their own"),
         (certain, failed.loc[mapped(failed["client"], policy.may_be_proxy).astype(bool), "count"].sum(),

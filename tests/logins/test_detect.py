@@ -39,9 +39,9 @@ def crowd(count: int, pause: float) -> list[Ask]:
     return [(n * pause, f"198.51.{n % 250}.{n // 250 + 1}", API, 200) for n in range(count)]
 
 
-def answers(client: str, *times: float, route: str = API, status: int = 200) -> list[Ask]:
+def answers(client: str, *at: float, route: str = API, status: int = 200, method: str = "GET") -> list[Ask]:
     """Answers to one client."""
-    return [(at, client, route, status) for at in times]
+    return [(each, client, route, status, method) for each in at]
 
 
 def missing(count: int, start: float = 0) -> list[Ask]:
@@ -66,7 +66,6 @@ OUTAGE = people(6, 0, 60) + people(6, *(HOUR + 120 * n for n in range(10)), stat
 TENTHS = people(9, 0, *(HOUR + 300 * n for n in range(9)))
 CASES = rows_beside(__file__)
 MAKERS: dict[str, Any] = {one.__name__: one for one in (fails, hop, crowd, answers, missing, people)}
-MAKERS["ask"] = lambda *given: [given]
 
 
 def _asks(steps: list[list[Any]]) -> Iterator[Ask]:
@@ -91,19 +90,12 @@ SOURCES, ALONE = (  # type: ignore[var-annotated]
     for name in ("sources", "alone")
 )
 ALONE |= {
-    # known clients failing
     "a third of the known clients": (
         TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
         + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)], {(*ONSET, "medium")}),
-    "a known client alone": (TENTHS + fails(9, 100, "198.51.0.7", HOUR + 150), NOTHING),
-    # probing
     "a start page for every path": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess", "medium"),
     "as many are missing": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess /a.sql", "critical"),
     "a folder that is served": probed("/.env /.git/config /.git/HEAD /.git/index", "", "critical"),
-    # application failing
-    "eleven errors of one address": (
-        people(9, *range(0, 900, 30)) + answers(PERSON, *range(0, 550, 50), status=500),
-        {(FAILING, PERSON, "medium")}),
     "errors of most requests until the next answer, of which the server in front tells": (
         people(9, 0) + people(9, 300, 360, 420, status=502) + answers(PERSON, 1500, 2400, status=502)
         + people(9, *range(HOUR, 4500, 30)) + answers(PERSON, *range(HOUR, 4150, 50), status=500)
@@ -299,7 +291,6 @@ def test_who_fails_may_be_unknown(reason: str) -> None:
 
 def test_only_what_fails_on_a_login_is_a_failed_login() -> None:
     """A burst on routes that are no login is one of refused requests."""
-    found = found_in([*fails(20, 6, route=LOGIN), *fails(20, 6, PERSON)])
-    both = found.set_index("subject")["classification"]
+    both = found_in(fails(20, 6, route=LOGIN) + fails(20, 6, PERSON)).set_index("subject")["classification"]
     assert "20 failed logins" in both[STRANGER]
     assert "20 refused requests" in both[PERSON]

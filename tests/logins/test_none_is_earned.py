@@ -111,6 +111,15 @@ def _verdicts(*seed: int, **given: Any) -> dict[str, str]:
     return {found.detection: found.verdict for found in judge(_traffic(*seed, **given))}
 
 
+def test_a_redirect_that_refuses_may_let_in() -> None:
+    """A form that refuses some and sends others on is named as a doubt, until it is said to be no login."""
+    form = f'{iso(START)} INFO:     198.51.1.1:1 - "POST /form HTTP/1.1" '
+    traffic = _traffic(more=f"{form}401 X\n{form}302 X\n")
+    said = traffic.policy.model_copy(update={"no_logins": ("POST /form",)})
+    assert "POST /form" in cover(traffic).reason({"a success seen"})
+    assert cover(replace(traffic, policy=said)).reason({"a success seen"}) == ""
+
+
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
 
 
