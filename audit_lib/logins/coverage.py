@@ -131,9 +131,9 @@ def _of_logins(traffic: Traffic) -> Facts:
     by_status = policy.failure.statuses or not policy.failure_declared
     refusals = counts[are_failures(counts, policy)]
     refused_there = refusals["status"].isna() | refusals["route"].isin(there["route"])
-    # A redirect after a form that refused others is a login or a refusal: the policy would say which.
     sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]
     sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
+    sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
     possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
     failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
     fact, certain = "a failed login declared", "certain messages"
@@ -151,8 +151,8 @@ def _of_logins(traffic: Traffic) -> Facts:
         ("a failed login seen", not refused_there.any(),
          "no failed login on a route that the application has was seen: perhaps these logs show none"),
         ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
-        ("a success seen", few(sorted({*(sent["method"] + " " + sent["route"])} - {*policy.no_logins}), 1),
-         "{} refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),
+        ("a success seen", few(sorted({*(sent["method"] + " " + sent["folder"])}), 1),  # a code may follow
+         "{}, or below, refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),
         (certain, failed["untimed"].sum(),
          "{:,} failed logins that messages report have no time of their own"),
         (certain, failed.loc[mapped(failed["client"], policy.may_be_proxy).astype(bool), "count"].sum(),
