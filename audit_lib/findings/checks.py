@@ -140,7 +140,8 @@ def senders_of(shown: Rows, requests: Rows) -> Rows:
     met = each[strange].groupby(at)[["key", "network"]].nunique().min(axis=1)
     usual = met.ge(each.groupby(at)["key"].nunique().mul(0.05).clip(lower=3))
     many = keys.transform("size")  # without its value a line is one of all that show the name of its URL
-    many = many.mask(each["key"].eq(at) & many.gt(1), each.groupby(at)["client"].transform("nunique"))
+    wide = sent["client"].groupby(sent["route"] + " " + sent["subject"]).nunique()
+    many = many.where(many.eq(1), each["key"].map(wide).fillna(many)).astype(int)
     each = each.assign(many=many, new=new, stranger=strange & ~at.isin(usual.index[usual]))
     return each[::-1].sort_values("stranger", ascending=False, kind="stable")
 

@@ -18,7 +18,7 @@ _ASKED = {
     GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
     GOT_IN: ("Block who got in, end sessions, revoke new tokens, reset the accounts", "no session is left"),
-    USED: ("Replace what they sent, end what came of it, block strangers; keep the logs", "they are refused"),
+    USED: ("Replace what they sent, end what came of it, block who is no user; keep logs", "it is refused"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
     EXPOSED: ("Take the value out of public variables and URLs, and revoke it", "leaks finds it nowhere"),

@@ -244,15 +244,15 @@ def test_the_attack_of_most_tries_is_first() -> None:
 @pytest.mark.parametrize(("who", "others", "said", "url"), CASES["senders"])
 def test_the_last_of_several_senders_is_named(who: list[str], others: list[str], said: str, url: str) -> None:
     """Of a leak and of the line that shows it: the last to begin; of what one sent nobody is."""
-    shown: Any = {"message": "secret in a url", "subject": "key", "status": None}
-    events = [shown | {"line": line, "client": client} for line, client in enumerate([*who, *others])]
+    shown: Any = {"message": "secret in a url", "subject": "key", "at": NOW + timedelta(seconds=30)}
+    sent = [shown | {"line": line, "client": client} for line, client in enumerate([*who, *others])]
     places = [{"line": line} for line in range(len(who))]
-    leaked = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
+    held = [{"status": "emergency"}, {"status": "emergency", "secret": "OTHER", "leak_ids": "leak-2"}]
     asked = [{"line": line, "client": client} for line, client in enumerate(who)]  # what no pattern knows
     asked += [one | {"line": 9, "minute_at": NOW - timedelta(days=1)} for one in asked]
-    rows = _find(leaked_secrets=leaked, leak_places=places, log_minutes=asked)
+    rows = _find(leaked_secrets=held, leak_places=places, log_minutes=asked)
     assert rows["evidence"].iloc[0].endswith(f"first seen 30 Sep 2026 00:00{said}")
-    rows = _find(leaks=[{}], leaked_secrets=leaked, leak_places=places, log_events=events)
+    rows = _find(leaks=[{}], leaked_secrets=held, leak_places=places, log_events=sent, log_minutes=asked[:1])
     found = dict(zip(rows["subject"], rows["evidence"], strict=True))
     assert found["API_TOKEN"].endswith(f"first seen 30 Sep 2026 00:00{said}")
     assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{url}; ")
