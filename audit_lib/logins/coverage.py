@@ -92,7 +92,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     return [
         ("an answer", not asked["status"].between(200, 299).any(),
          "no request was answered with 2xx: the log may be another application's"),
-        ("times", counts.loc[judged, "untimed"].sum(), "{:,} requests or failed logins have no own time"),
+        ("times", counts.loc[judged, "untimed"].sum(), "{:,} requests or failed logins carry no time"),
         ("clients named", asked.loc[unnamed, "count"].sum(),
          "no address was read in {:,} requests: pipe one to audit-lib explain, and declare its format"),
         ("clients are callers", traffic.collapsed, "{}"),

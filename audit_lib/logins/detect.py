@@ -21,8 +21,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
-# Folders that servers serve, and files that only tell a server what to do.
-PUBLISHED, CONFIGURING = ("public", "static", "web", "www", "html"), ("/.htaccess", "/web.config")
+SERVED_FOLDERS, SERVER_FILES = ("public", "static", "web", "www", "html"), ("/.htaccess", "/web.config")
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -289,7 +288,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     def served(run: pd.DataFrame) -> Incident:
         route, clients = run["route"].iloc[0], {*run["client"]} - {""}
         callers = counted(len(clients), "address", "addresses") if clients else "addresses that are not known"
-        own = route.endswith(CONFIGURING) and any((root / it / route[1:]).is_file() for it in PUBLISHED)
+        own = route in SERVER_FILES and any((root / it / route[1:]).is_file() for it in SERVED_FOLDERS)
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         grade, cause = ("low", "own file") if own else (severity, "")
         return incident(run, text, grade, client=run["client"].iloc[0], cause=cause)

@@ -20,7 +20,7 @@ from audit_lib.sample.story import timeline
 from audit_lib.secrets.ages import FRESHNESS
 from audit_lib.settings import load_project
 from tests.support.audits import run_audit
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, rows_beside
 from tests.support.sample_copy import write_sample
 
 
@@ -101,43 +101,10 @@ def test_every_status_is_shown_and_a_reader_is_not_drowned(audit: Audit) -> None
     assert detected.query("detection == 'let-in'")["severity"].tolist() == ["critical"]
 
 
-# What was planted, by the id under which it must be found.
-PLANTED = """
-attack-on-logins:let-in-203.0.113.0/24-dribh5 open
-change-broke-logins:known-clients-failing-all-sources open
-database-failure:database open
-detection-not-applied:detections unknown
-due-secret:API_TOKEN:production/backend open
-half-done-rotation:API_TOKEN-NEXT_PUBLIC_API_TOKEN:production/backend open
-leaked-in-force:JWT_SECRET_KEY:production open
-log-gap:logs unknown
-log-not-understood:log-lines:production/backend unknown
-looked-at-values:who-looked-on-2026-08-18 open
-missing-secret:TRADIER_ACCOUNT_ID:staging/backend open
-overdue-secret:JWT_SECRET_KEY:production/backend open
-pairing-mismatch:API_TOKEN=NEXT_PUBLIC_API_TOKEN:production/backend open
-placeholder-value:API_TOKEN:staging/backend open
-public-exposure:NEXT_PUBLIC_ANTHROPIC_API_KEY:production/frontend open
-public-exposure:NEXT_PUBLIC_API_TOKEN:production/frontend accepted
-reused-across-environments:JWT_SECRET_KEY-as-in-production:staging/backend open
-rotation-not-done:ANTHROPIC_API_KEY:production/backend open
-rule-not-met:rule-145 unknown
-secret-in-blueprint:JWT_SECRET_KEY-of-backend:backend open
-start-up-failed:TRADIER_ACCOUNT_ID open
-unknown-age:straddles unknown
-unlisted-secret:BILLING_API_SECRET:production/backend open
-unrecorded-rotation:DATABASE_URL:production/backend open
-value-in-log:secret-in-a-url open
-value-in-log:value-in-a-validation-error open
-values-on-disk:export:production/backend:export open
-weak-value:JWT_SECRET_KEY:development/backend:short open
-"""
-
-
 def test_what_was_planted_is_found(audit: Audit) -> None:
     """Each planted fault is found under its stable id, with its status."""
     status = dict(zip(audit.findings["id"], audit.findings["status"], strict=True))
-    planted = dict(line.rsplit(" ", 1) for line in PLANTED.split("\n") if line)
+    planted = rows_beside(__file__)["planted"]
     assert {id_: status.get(id_) for id_ in planted} == planted
 
 
