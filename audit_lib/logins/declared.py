@@ -90,7 +90,7 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         often = [status for status, count in answers.items() if count >= _LEAST]
         good = [status for status in answers if status // 100 == 2]
         moved = [status for status in answers if status in REDIRECTS]
-        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 429)]
+        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 419, 429)]
         bad = bad or [status for status in often if reported and status == 500]
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
         leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
