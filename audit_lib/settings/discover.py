@@ -6,7 +6,6 @@ import tomllib
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -19,7 +18,6 @@ from audit_lib.settings.models import ENVIRONMENTS, EnvSource, LogSource, Policy
 MAX_SOURCES = 200
 _DATA = tomllib.loads(Path(__file__).with_name("discover.toml").read_text("utf-8"))
 _PATTERNS: dict[str, str] = _DATA.pop("patterns")
-_SAYS_ENVIRONMENT = re.compile(_PATTERNS.pop("says")).search
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA.items()}
 _IN_FOLDERS = {"production": _WORDS["production"], "staging": _WORDS["staging"]}
 _IN_NAMES = _IN_FOLDERS | {name: _WORDS[f"{name}_in_names"] for name in ("production", "development")}
@@ -30,16 +28,19 @@ def discover(project: Project, generic: Policy) -> Project:
     """The project with the env-like files and log folders that were found beside its layout.
 
     What was found replaces a layout of which nothing is there. `not_searched` names what was left out, and
-    why: links to folders, what cannot be read, and what is beyond the bounds.
+    why: links to folders, what cannot be read, and what is beyond the bounds. No link to another is listed.
     """
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     like = {str(path): path for path in found if is_env_like(path)}
+    ends = {path: os.path.relpath(os.path.realpath(project.root / path), project.root) for path in like}
+    links = {path for path, end in ends.items() if path != end in like and not env_source(like[end]).example}
+    layout = {one.path: one for one in project.env_sources if one.path not in links}
     written = dict.fromkeys(like, "") | dict(variables.texts(project, like, []))
     # Who has production's file here has its others here, too: its line speaks for those that say nothing.
     unplaced = (path for path in like if env_source(like[path], "ENV=prod") != env_source(like[path]))
-    said = "\n".join(line[0] for path in unplaced if (line := _SAYS_ENVIRONMENT(written[path])))
-    env = {path: env_source(like[path], f"{written[path]}\n{said}") for path in like}
+    said = "\n".join(line[0] for path in unplaced if (line := re.search(_PATTERNS["says"], written[path])))
+    env = {path: env_source(like[path], f"{written[path]}\n{said}") for path in like if path not in links}
     env = {
         one.path: one
         for one in _as_filled(env, written, project.root, generic)
@@ -52,7 +53,7 @@ def discover(project: Project, generic: Policy) -> Project:
     logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in patterns.items()}
     return replace(
         project,
-        env_sources=_kept("env files", {one.path: one for one in project.env_sources}, env, left_out),
+        env_sources=_kept("env files", layout, env, left_out),
         log_sources=_kept("log folders", {one.pattern: one for one in project.log_sources}, logs, left_out),
         not_searched=tuple(left_out),
     )
@@ -96,8 +97,7 @@ def is_env_like(path: PurePosixPath) -> bool:
 
 
 def _is_of_a_service(path: PurePosixPath) -> bool:
-    in_env_folder = not _WORDS["env_folders"].isdisjoint(path.parts[:-1])
-    return in_env_folder and bool(re.fullmatch(_PATTERNS["service_file"], path.name))
+    return re.fullmatch(_PATTERNS["service_file"], str(path)) is not None
 
 
 def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
@@ -112,7 +112,7 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     of_tests = _words_of(path.name) & _WORDS["tests"] and not named and (in_tests or not words)
     example = bool(of_tests or re.search(_PATTERNS["example"], path.name))
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
-    said = ENVIRONMENTS[-1 if (line := _SAYS_ENVIRONMENT(text)) and line[1] else 0]
+    said = ENVIRONMENTS[-1 if (line := re.search(_PATTERNS["says"], text)) and line[1] else 0]
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
     is_variant = backup or (example and _environment_in(words, _IN_NAMES))
     service = ("" if is_variant else words) or service_of(path)
@@ -161,8 +161,8 @@ def service_of_variable(
     if candidates := in_force or sorted(set_in) or [one for one in sources if near[one]]:
         return sources[max(candidates, key=lambda one: (near[one], sizes.get(one, 0)))].service
     # Of code that no env file serves: the nearest folder of its own build, else the whole.
-    manifests = product(path.parents, _WORDS["manifests"])
-    built = (folder for folder, name in manifests if (project.root / folder / name).is_file())
+    manifests = (folder / name for folder in path.parents for name in _WORDS["manifests"])
+    built = (manifest.parent for manifest in manifests if (project.root / manifest).is_file())
     return service_of(next(built, PurePosixPath()) / path.name)
 
 

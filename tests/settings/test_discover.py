@@ -64,14 +64,14 @@ def test_what_is_there_is_found(files: str, env: list[str], logs: list[str], tmp
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:
-    """A linked folder is named as not searched, a linked file is listed for reading to refuse."""
+    """A linked folder is named as not searched, a linked file is listed for reading to refuse; not a link, be
+    it of the layout, to another env file that is no example: that is listed."""
     write(tmp_path / "outside", {".env": "", "deep/.env": ""})
-    project = write(tmp_path / "app", {"web/.env": ""})
-    (project / "linked").symlink_to(tmp_path / "outside")
-    (project / "round").symlink_to(project)
-    (project / "web" / ".env.prod").symlink_to(tmp_path / "outside" / ".env")
+    project = write(tmp_path / "app", {"web/.env": "", "web/.env.example": "", "backend/.env.example": ""})
+    for link, end in ROWS["links"].items():
+        (project / link).symlink_to(end)
     found = load_project(project)
-    assert [source.path for source in found.env_sources] == ["web/.env", "web/.env.prod"]
+    assert [source.path for source in found.env_sources] == ROWS["listed"]
     assert [fault.place for fault in found.not_searched] == ["linked/", "round/"]
 
 
