@@ -65,7 +65,8 @@ class Audit(ProjectRead):
     detections       `Detections`: each incident that was found, and whether each detection could find one
     log_counts       `LogCounts`: requests and messages by file, day, kind, status, address and route
     requests         the requests among them; `refused`: 401, 403, 429, or as a declared login fails
-    failed_logins    failed logins as application or declared route reported them, by day and address
+    failed_logins    failed logins as application or declared route reported them, with time and address;
+                     what both reported is one
     daily            requests, refusals, failed logins by day; null, not zero, on a day without a line
     coverage         `ServiceDays`: on how many days each service with logs has lines, and how they were read
     leaks            `Leaks`: each leaked value, whatever its names and places
@@ -149,17 +150,16 @@ class Audit(ProjectRead):
     _detections = frame(lambda it: tabulate(it._detected, partial(mask_client, label=it._label)))
     detections = frame(lambda it: tabulate(it._detected) if it.identities == "full" else it._detections)
 
-    @cached_property
-    def log_counts(self) -> pd.DataFrame:
-        """`LogCounts`: requests and messages by file, day, kind, status, address and route."""
-        shown = traffic.with_addresses(self.logs.counts, self._label, self.identities, self._watch.is_known)
-        return shown.rename(columns={"client": "address"})
+    def _shown(self, logs: pd.DataFrame) -> pd.DataFrame:
+        """A frame of logs with addresses as they may be shown."""
+        return traffic.with_addresses(logs, self._label, self.identities, self._watch.is_known).rename(
+            columns={"client": "address"}
+        )
 
+    log_counts = frame(lambda it: it._shown(it.logs.counts))
     requests = frame(lambda it: tables.requests_of(it.log_counts))
-    failed_logins = frame(
-        lambda it: it.log_counts[it.log_counts["kind"].isin(tables.LOGIN_FAILURES)].reset_index(drop=True)
-    )
-    daily = frame(lambda it: tables.tabulate_days(it.log_counts, it.quarter))
+    failed_logins = frame(lambda it: it._shown(traffic.failed_logins(it.logs.events, it.policy.logins)))
+    daily = frame(lambda it: tables.tabulate_days(it.log_counts, it.failed_logins, it.quarter))
     coverage = frame(lambda it: tables.tabulate_coverage(it.sources, it.log_counts, it.quarter, it.as_of))
 
     # ---- Leaks ----

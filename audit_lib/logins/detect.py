@@ -441,8 +441,7 @@ def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str,
 
 def places(events: pd.DataFrame) -> tuple[str, ...]:
     """`file:line` of the first events and of the last; of requests in a minute that of the first."""
-    if len(events) > PLACES:
-        events = pd.concat([events.head(PLACES - 1), events.tail(1)])
+    events = events.iloc[[*range(PLACES - 1), -1]] if len(events) > PLACES else events
     return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
 
 

@@ -1,9 +1,9 @@
 """What detections look at: requests and failed logins by the policy, windows, clients, changes on record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,12 @@ from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy import identities as shown
 from audit_lib.secrecy.keeper import Key
-from audit_lib.settings import LogSource
+from audit_lib.settings import Login, LogSource
 
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed, nothing else proves one
-_SAME_LOGIN = 5  # seconds within which a server's refusal and the application's message are one login
+_SAME_LOGIN = pd.Timedelta(seconds=5)  # within it an answer and the application's message are one login
 _MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
 _PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
@@ -62,10 +62,8 @@ class Activity:
 
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     """The frames of logs as detections need them; what is named as a host has no client.
-
     A request without a time lies on or after its day, and before the end of the next that its file names;
-    before its first date a file says nothing: such a request lies before the end of that day.
-    """
+    before its first date a file says nothing: such a request lies before the end of that day."""
     counts, events, minutes = (
         frame.astype({name: "str" for name, kind in frame.dtypes.items() if kind == "category"})
         for frame in (logs.counts, logs.events, logs.minutes)
@@ -159,7 +157,6 @@ def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
     return frame[~outside.fillna(False).astype(bool)]
 
 
-@lru_cache(maxsize=1 << 17)
 def network_of(client: str) -> str:
     """The /24 or /64 of an address; a client that is none is its own network."""
     return shown.locate(client)[1] or client
@@ -269,18 +266,13 @@ class Traffic:
 
     @cached_property
     def failures(self) -> pd.DataFrame:
-        """The failed logins with a time, in its order, as events with more columns.
-
-        network, protected, on_login, is_step (of a login: what begins it lets nobody in), known (its client
-        was let in before), success (seconds of the next minute in which it is let in; null: never), mistype.
-        Of a declared message beside an answer of its client, or of any if it names none, one login is left.
-        """
+        """The failed logins with a time, in its order, as events with network, protected, on_login, is_step
+        (of a login: what begins it lets nobody in), known (its client was let in before), success (seconds of
+        the next minute in which it is let in; null: never) and mistype."""
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
-        messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()].sort_values("seconds")
-        answers, named = failed[failed["status"].notna()], messages["client"].ne("")
-        for own, key in ((messages[named], ["client"]), (messages[~named], [])) if len(messages) else ():
-            failed = failed.drop(own.index[_is_near(own, answers, key)])
+        messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
+        failed = failed.drop(_repeated(messages, failed[failed["status"].notna()]))
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
         begun = tuple(bare_route(name) + b"/" for name in requests.loc[requests["begins"], "route"].unique())
@@ -321,6 +313,15 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
     return frame["kind"].eq(DECLARED) | failed
 
 
+def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame:
+    """The events of failed logins, by a message or on a declared route, each once, as `count`."""
+    found = events[
+        events["kind"].isin((DECLARED, FAILED_LOGIN))
+        | (on_logins(events, logins) & events["status"].isin(REFUSED))
+    ].assign(count=1)
+    return found.drop(_repeated(found.query("status.isna()"), found.query("status.notna()")))
+
+
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success = next_login(failures, good, "client")
@@ -348,22 +349,23 @@ def next_login(
 
 
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    """The failed logins that messages alone report, with a time and an address: beside `refused` events.
-
-    Lines of ssh count beyond the failed logins of their address, log and minute.
-    """
+    """The failed logins that messages alone report, with a time and an address, beside `refused` events;
+    lines of ssh count beyond the failed logins of their address, log and minute."""
     failed, proven = events["kind"].eq(FAILED_LOGIN), events["message"].isin(PROVEN_BY_SSH)
     keys = [events["file"], events["client"], events["seconds"] // 60]
     number = proven.groupby([proven, *keys], dropna=False).cumcount()
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
     messages = messages[~mapped(messages["client"], policy.may_be_proxy).astype(bool)]
-    messages = messages[~messages.index.isin(refused.index)].sort_values("seconds", kind="stable")
-    return messages[~_is_near(messages, refused, ["client"])] if len(messages) else messages
+    return messages.drop(_repeated(messages, refused))
 
 
-def _is_near(messages: pd.DataFrame, refused: pd.DataFrame, key: list[str]) -> "np.ndarray[Any, Any]":
-    """Which messages, in the order of time, stand near a refusal, of the same client if that is the key."""
-    answers = refused[["seconds", *key]].assign(answered=refused["seconds"]).dropna().sort_values("seconds")
-    given: Any = {"on": "seconds", "by": key or None, "direction": "nearest", "tolerance": _SAME_LOGIN}
-    return pd.merge_asof(messages[["seconds", *key]], answers, **given)["answered"].notna().to_numpy()
+def _repeated(messages: pd.DataFrame, answers: pd.DataFrame) -> "pd.Index[Any]":
+    """Which messages stand near an answer: of their client, or of any if they name none."""
+    messages = messages[["at", "client"]].dropna().sort_values("at")
+    answers = answers[["at", "client"]].dropna().sort_values("at").assign(answered=True)
+    near = [
+        pd.merge_asof(messages, answers, on="at", by=key, tolerance=_SAME_LOGIN, direction="nearest")
+        for key in ("client", None)
+    ]
+    return messages.index[np.where(messages["client"].ne(""), *(one["answered"].notna() for one in near))]

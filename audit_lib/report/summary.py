@@ -9,9 +9,10 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import SEVERITIES, counted, day_words, few, instant_words
+from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.findings.find import next_step
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
+from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
 from audit_lib.report.render import Screen
@@ -215,7 +216,8 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     count, is_refused = audit.requests["count"], audit.requests["refused"]
     asked, refused = int(count.sum()), int(count[is_refused].sum())
     if asked:
-        said = int(audit.failed_logins.query("status.isna()")["count"].sum())
+        in_words = audit.log_counts["kind"].isin((FAILED_LOGIN, DECLARED)) & audit.log_counts["status"].isna()
+        said = int(audit.log_counts.loc[in_words, "count"].sum())
         note = f"{counted(said, 'failed login')} in the application's own words"
         note = note if said else "by 401, 403 or 429, or as a declared login fails"
         shares = ((BAD, refused), (OK, asked - refused))

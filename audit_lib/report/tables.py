@@ -15,7 +15,6 @@ from audit_lib.report import escape as inert
 
 Row = dict[str, Any]
 FAILED_REQUESTS = (*REQUEST_KINDS.values(), DECLARED)
-LOGIN_FAILURES = ("login_failed", DECLARED)
 DUE_DAYS = 30  # after its quarter a review is due: docs/review.md#the-package
 _PLACE = ["environment", "service"]
 
@@ -44,18 +43,17 @@ def requests_of(log_counts: pd.DataFrame) -> pd.DataFrame:
     return found.assign(refused=found["kind"].isin(FAILED_REQUESTS)).reset_index(drop=True)
 
 
-def tabulate_days(log_counts: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
+def tabulate_days(log_counts: pd.DataFrame, failed_logins: pd.DataFrame, quarter: Quarter) -> pd.DataFrame:
     """Counts of requests, of refusals in all and by kind, and of failed logins by day (UTC) of the quarter.
 
-    A day without a line has nulls, not zeros; `failed_logins` are as the application reported them. A day is
-    `unusual` if its refusals are far from the median, by the median absolute deviation: a few move neither.
+    A day without a line has nulls, not zeros. A day is `unusual` if its refusals are far from the median, by
+    the median absolute deviation: a few move neither.
     """
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
-    requests, logins = requests_of(log_counts), log_counts["kind"].isin(LOGIN_FAILURES)
+    requests = requests_of(log_counts)
     refusals = requests[requests["refused"]]
-    by_kind = ((kind, refusals[refusals["kind"].eq(kind)]) for kind in FAILED_REQUESTS)
-    parts = {"requests": requests, "refused": refusals} | {kind: own for kind, own in by_kind if len(own)}
-    parts |= {"failed_logins": log_counts[logins]}
+    by_kind = {kind: own for kind in FAILED_REQUESTS if len(own := refusals[refusals["kind"].eq(kind)])}
+    parts = {"requests": requests, "refused": refusals, **by_kind, "failed_logins": failed_logins}
     sums = {name: part.groupby("day")["count"].sum().reindex(days) for name, part in parts.items()}
     table = pd.DataFrame(sums).fillna(0).astype("Int64").rename_axis("day")
     table.loc[~days.isin(log_counts["day"])] = pd.NA

@@ -14,7 +14,7 @@ from audit_lib.logins.alerts import evaluate
 from audit_lib.logins.declared import propose
 from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy
-from audit_lib.logins.traffic import Window, tabulate_clients
+from audit_lib.logins.traffic import Window, failed_logins, tabulate_clients
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Policy, Project, choose_policy, load_project
 from tests.support.audits import run_audit
@@ -221,7 +221,7 @@ def test_tables_mark_known_clients(identities: str, tmp_path: Path, monkeypatch:
 
 @pytest.mark.parametrize(("status", "statuses", "named"), [
     (422, "failed_statuses = [422]\n", True), (422, "failed_statuses = [422]\n", False), (401, "", True),
-    (302, "", False),
+    (302, "", False), (401, "failed_statuses = [401]\n", True), (401, "failed_statuses = [401]\n", False),
 ])  # fmt: skip
 def test_a_login_that_an_answer_and_a_message_tell_counts_once(
     status: int, statuses: str, named: bool, tmp_path: Path
@@ -235,3 +235,7 @@ def test_a_login_that_an_answer_and_a_message_tell_counts_once(
     declared = f'method = "POST"\nroute = "/session"\n{statuses}failed_message = "Sign-in refused"\n'
     _, rules, logs = _project(tmp_path / "app", "".join(lines), _login(declared), DECLARES_401)
     assert _found(_detections(rules, logs), "guessing")["count"].tolist() == [12]
+    assert failed_logins(logs.events, rules.logins)["count"].sum() == 12
+    answers = logs.events[logs.events["status"].notna()]
+    counts = [len(failed_logins(answers, logins)) for logins in (rules.logins, ())]
+    assert counts == [12 * (status != 302), 12 * (status == 422)]

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from audit_lib.leaks.tables import NO_SECRETS
+from audit_lib.logins.traffic import failed_logins
 from audit_lib.report import actions, escape as inert
 from audit_lib.report.actions import Actions
 from audit_lib.report.render import normalise, page
@@ -126,17 +127,18 @@ def test_a_failed_login_is_counted_once() -> None:
     figure, alone = (next(other_figures(frames.audit(log_counts=one))) for one in (every, declared))
     assert (figure.count, figure.unit, "0 failed" in alone.note) == ("25", "of 65", False)
     assert figure.note.startswith("11 failed logins in the application's own words")
-    day = tabulate_days(every, frames.QUARTER).sum(numeric_only=True)
+    events = every.loc[every.index.repeat(every["count"])].assign(at=pd.Series(dtype="datetime64[us, UTC]"))
+    day = tabulate_days(every, failed_logins(events, ()), frames.QUARTER).sum(numeric_only=True)
     assert (day["requests"], day["refused"], day["failed_logins"]) == (54, 14, 14)
 
 
 def test_days_without_lines_are_not_known() -> None:
     """Without any line no day has a count, and none is unusual; a day with lines has zero refusals."""
     counts = frames.log_counts()
-    empty = tabulate_days(counts.head(0), frames.QUARTER)
+    empty = tabulate_days(counts.head(0), counts.head(0), frames.QUARTER)
     assert empty["refused"].isna().all()
     assert not empty["unusual"].any()
-    days = tabulate_days(counts.query("kind == 'other'"), frames.QUARTER)
+    days = tabulate_days(counts.query("kind == 'other'"), counts.head(0), frames.QUARTER)
     assert (days.loc["2026-07-01", "refused"], days["refused"].notna().sum()) == (0, 1)
 
 
