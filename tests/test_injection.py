@@ -66,6 +66,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, listener: ThreadingHTTPSe
     words = ["review", "--project", str(project), "--quarter", "2026Q3", "--as-of", "2026-09-30"]
     done = CliRunner().invoke(main, [*words, "--out", str(out)])
     assert done.exit_code == 0, done.output
+    assert f"--project {project}" in done.output  # wherever its reader stands
     assert not ALIVE.search(done.output.replace("\r", ""))
     assert not [form for form in stolen(TOKEN) if form in done.output]
     return out

@@ -62,7 +62,7 @@ def review(folder: Path, sample: bool, **given: Any) -> None:
     _publish(NOTEBOOK, parameters | {"project": "" if sample else str(folder)}, given, context, out)
 
     record = json.loads((out / "report.json").read_text("utf-8"))
-    _say_review(record, out)
+    _say_review(record, out, f"--project {shlex.quote(str(folder))}")
     if level := given["fail_on"]:
         count = _count_findings(record, level, new_only=given["new_only"])
         cli.say(f"{counted(count, 'open finding')} of severity {level} or worse", err=True)
@@ -113,7 +113,7 @@ def _count_findings(record: dict[str, Any], level: str, *, new_only: bool) -> in
     return sum(not new_only or one["id"] in new for one in found)
 
 
-def _say_review(record: dict[str, Any], out: Path) -> None:
+def _say_review(record: dict[str, Any], out: Path, project: str) -> None:
     screen, actions = record["summary"], {action["number"]: action for action in record["actions"]}
     verdict, colour = _VERDICTS[record["verdict"]]
     cli.say(f" {screen['sentence']}", lead=verdict, colour=colour)
@@ -123,7 +123,8 @@ def _say_review(record: dict[str, Any], out: Path) -> None:
         when = f"{'overdue since' if action['overdue'] else 'by'} {action['due_at'][:10]}"
         lead = f"{action['number']}. {action['action']}"
         cli.say(f" ({when}, owner: {action['owner']})", lead=lead, indent="  ")
-        cli.say(action["command"] or None, indent="     ")
+        # A report names no folder, so that the same inputs give the same bytes; who reads this is elsewhere.
+        cli.say(action["command"].replace("--project .", project) or None, indent="     ")
     cli.say("")
     for figure in screen["figures"]:
         cli.say(f" {figure['count']} {figure['unit']} ({figure['note']})", lead=f"{figure['title']}:")

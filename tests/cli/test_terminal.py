@@ -68,7 +68,7 @@ def _plain_lines(said: str) -> list[str]:
 
 
 def _review(_: Path) -> None:
-    review._say_review(json.loads((GOLDEN / "report.json").read_text("utf-8")), Path(LONG))
+    review._say_review(json.loads((GOLDEN / "report.json").read_text("utf-8")), Path(LONG), "--project .")
 
 
 def _failures(folder: Path) -> None:
