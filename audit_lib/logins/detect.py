@@ -21,7 +21,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
-SERVED_FOLDERS, SERVER_FILES = ("public", "static", "web", "www", "html"), ("/.htaccess", "/web.config")
+_SERVER_FILES = ("/.htaccess", "/web.config")  # they only tell a server what to do
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -270,7 +270,7 @@ def seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, root = traffic.requests, traffic.rule("probing"), traffic.policy.root
+    requests, rule, folders = traffic.requests, traffic.rule("probing"), traffic.policy.served
     sensitive = requests[requests["sensitive"]]
     answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
     if _answers_any_path(sensitive):
@@ -286,12 +286,11 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def served(run: pd.DataFrame) -> Incident:
-        route, clients = run["route"].iloc[0], {*run["client"]} - {""}
-        callers = counted(len(clients), "address", "addresses") if clients else "addresses that are not known"
-        own = route in SERVER_FILES and any((root / it / route[1:]).is_file() for it in SERVED_FOLDERS)
+        route, client, known = run["route"].iloc[0], run["client"].iloc[0], len({*run["client"]} - {""})
+        callers = counted(known, "address", "addresses") if known else "addresses that are not known"
+        own = route in _SERVER_FILES and any((folder / route[1:]).is_file() for folder in folders)
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
-        grade, cause = ("low", "own file") if own else (severity, "")
-        return incident(run, text, grade, client=run["client"].iloc[0], cause=cause)
+        return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
 
     probed, many = requests[requests["status"].isin((400, 403, 404))], [(1, rule.routes + 1, rule.minutes)]
     return [

@@ -88,7 +88,7 @@ class DetectionPolicy(_Table):
     own_logins: tuple[Login, ...]  # that the policy itself declares
     added_logins: tuple[Login, ...]  # that audit.toml adds
     no_logins: tuple[str, ...]  # what looks like one and is none, such as "POST /api/tokens"
-    root: Path  # of the project
+    served: tuple[Path, ...]  # folders of the project that a web server may serve
 
     @property
     def logins(self) -> tuple[Login, ...]:
@@ -119,8 +119,7 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
 
 
 def detection_policy(policy: Policy, project: Project | None = None) -> DetectionPolicy:
-    """The policy's detections, of a project whose folder shows what it serves itself; raises BadInput with
-    every fault of them."""
+    """The policy's detections, with what a project may serve; raises BadInput with every fault of them."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     stated |= {
@@ -130,7 +129,7 @@ def detection_policy(policy: Policy, project: Project | None = None) -> Detectio
         "own_logins": own,
         "added_logins": added,
         "no_logins": policy.no_logins,
-        "root": project.root if project else "/dev/null",
+        "served": [project.root / name for name in ("public", "static", "web", "www", "html") if project],
     }
     try:
         found = DetectionPolicy.model_validate(stated)

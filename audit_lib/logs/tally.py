@@ -135,7 +135,7 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of all frames: texts as categories in their order, each used (to sort for that takes long)."""
+    """The rows of all frames: texts as categories in their order, without those that no row uses."""
     whole = pd.concat(frames, ignore_index=True)
     for name in whole.columns.intersection(TEXTS):
         texts = [

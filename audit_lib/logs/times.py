@@ -96,8 +96,8 @@ def _counted_seconds(raw: bytes) -> int | None:
 
 @lru_cache(maxsize=1 << 10)
 def place_time(same: bytes, begin: int = 0) -> tuple[slice, ...]:
-    """Where a time of these digits stands from a byte on: all of it, what is before its seconds, they, their
-    fraction, and what is behind. Without seconds it has but the first."""
+    """Slices of a text for a time that begins at a byte: all of it, what precedes its seconds, the seconds,
+    their fraction, and the rest. For a time without seconds only the first takes anything."""
     (first, behind), end = found.span(1) if (found := _SECONDS.fullmatch(same)) else (0, 0), len(same)
     parts = ((0, end), (0, first), (first, min(first + 2, behind)), (first + 3, behind), (behind, end))
     return tuple(slice(begin + at, begin + to) for at, to in parts)
@@ -114,8 +114,8 @@ class Clock:
         self._read_minute = lru_cache(maxsize=1 << 16)(self._read_whole)
 
     def read(self, text: bytes, place: tuple[slice, ...] = ()) -> tuple[int | None, int]:
-        """The instant of a time, or of one that stands in a text: None where no calendar has it. And what it
-        lacks, or REFUSED."""
+        """The instant of a time, or of the time at a place in a text, and what it lacks; None and REFUSED for
+        what no calendar has."""
         whole, before, seconds, fraction, behind = place or place_time(text.translate(SAME_DIGITS))
         second = text[seconds]
         if not second or second > b"59":
