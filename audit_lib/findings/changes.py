@@ -105,8 +105,8 @@ class _Seen:
     def shows(self, was: Finding, subject: str, environment: str, service: str) -> bool:
         """Whether a finding that is gone would be here if its fault were; not if a check is no more."""
         check, findings = _CHECKS.get(was["check"]), self.findings
-        if check is None:
-            return False
+        if check is None or check.family == "leak":
+            return check is not None and self._leak_seen(was, subject)
         here = findings["environment"].eq(environment) & findings["service"].eq(service)
         unread, between = findings["check"].eq("source-not-read"), check.table in _BETWEEN_PLACES
         undecided = findings["check"].eq(check.id) & findings["status"].eq("unknown")
@@ -119,10 +119,8 @@ class _Seen:
             return not blind.any() and not (check.table == "detections" and mine.any())
         if between or check.table == "population":
             return not unread.any() and (between or self._variables_seen())
-        if check.family == "leak" or check.table == "settings_changes":
-            return check.family != "leak" or self._leak_seen(was, subject)
         read = check.table not in _OF_PLACES or self._place_read(environment, service)
-        return read and not (unread & here).any()
+        return check.table == "settings_changes" or (read and not (unread & here).any())
 
     def _variables_seen(self) -> bool:
         sources, code_seen = self.tables["sources"], self.tables["population"]["code_seen"]

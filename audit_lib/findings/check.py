@@ -63,7 +63,7 @@ class Case:
     evidence: str  # quotes what was seen beside what is required
     name: str = ""  # part of the finding's id: an acceptance of one case covers no other
     severity: Severity | None = None  # None: the check's
-    status: str = "open"  # or unknown
+    status: str = "open"  # or unknown; or told: a fault of which another check's finding speaks
     remedy: str = ""  # "": the check's
     subject: str = ""  # wider than the check's, if one cause leaves many rows undecided
 
@@ -144,10 +144,10 @@ class Check:
 
 def judged(check: Check, rows: Rows) -> tuple[Truths, Truths]:
     """Which rows are faults, and which of the others cannot be decided."""
-    truths = {status: np.zeros(len(rows), bool) for status in ("open", "unknown")}
+    truths = {status: np.zeros(len(rows), bool) for status in ("open", "unknown", "told")}
     for case, here in check.picked(rows):
         truths[case.status] |= here
-    return truths["open"], truths["unknown"]
+    return truths["open"] | truths["told"], truths["unknown"]
 
 
 def check_of(block: Mapping[str, Any], condition: Condition) -> Check:

@@ -148,12 +148,13 @@ def senders_of(shown: Rows, requests: Rows) -> Rows:
 
 def with_senders(table: Rows, tables: Tables) -> Rows:
     """The leaks, or log lines that show values, first what a stranger sent, then what the fewest did, as
-    `senders` says; `logged`: logs alone hold a value, in lines with their own finding."""
+    `senders` says. `logged`: logs alone hold it, in lines with a finding of their own; `told`: in such a
+    line without one, since its value is in force and the leak has one."""
     places, requests = tables["leak_places"], tables["log_minutes"].rename(columns={"minute_at": "at"})
     requests = requests.assign(network=requests["client"].str.split(" ").str[0])
     shown = lines_with_values(tables["log_events"], requests, places)
     lines, senders = shown.dropna(subset="message"), senders_of(shown, requests)
-    told = {  # the first row of each counts
+    named = {  # the first row of each counts
         one.key: (
             one.many * (not one.stranger),
             f", sent by {f'{one.many} addresses, one of them ' if one.many > 1 else ''}{one.client} since "
@@ -164,9 +165,11 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
     strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
     grade = (lines["subject"].str.startswith(BEHIND) & ~strange).map({True: "high", False: "critical"})
-    table = table if "leak_ids" in table else lines.assign(leak_ids=lines["key"], grade=grade)
+    in_force = tables["leaked_secrets"].query("status == 'emergency'")["leak_ids"].str.split(", ").explode()
+    told = lines["leak_id"].isin(in_force)
+    table = table if "leak_ids" in table else lines.assign(leak_ids=lines["key"], grade=grade, told=told)
     ids = [one.split(", ") for one in table["leak_ids"]]
-    first = [min(told.get(one, (math.inf, "")) for one in some) for some in ids]
+    first = [min(named.get(one, (math.inf, "")) for one in some) for some in ids]
     table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in first])
     return table.iloc[sorted(range(len(ids)), key=first.__getitem__)]
 
@@ -231,7 +234,7 @@ SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPM
 
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
-WHOLE = has("component", "whole", "password")
+WHOLE, PAIRED = has("component", "whole", "password"), has("why", "pairing")
 GRAVE = has("severity", "medium", "high", "critical")
 ON_DISK = has("state", "read", "empty")
 ENV_FILE = has("kind", "env file")
@@ -245,10 +248,6 @@ MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MAN
 def _asked(column: str) -> Predicate:
     """Variables whose value answers a question, or may answer it: it is not known."""
     return ~null(column) | HELD & null("placeholder")
-
-
-def _compared(why: str, expected: str = "different") -> Predicate:
-    return has("why", why) & has("expected", expected)
 
 
 def _found(*detections: str) -> Predicate:
@@ -278,6 +277,7 @@ CONDITIONS = {
     ),
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
+        has("status", "unknown") & has("secret", OTHERS) & yes("published"),
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
@@ -294,17 +294,15 @@ CONDITIONS = {
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
     # Values compared, rotations that were forced
-    "pairing-mismatch": when(
-        has("relation", "different"), UNKNOWN, about=_compared("pairing", "same"), prepare=with_lines
-    ),
+    "pairing-mismatch": when(has("relation", "different"), UNKNOWN, about=PAIRED, prepare=with_lines),
     "reused-across-environments": when(
-        WHOLE & SAME, SAME, WHOLE & UNKNOWN, about=_compared("environments"), prepare=with_lines
+        WHOLE & SAME, SAME, WHOLE & UNKNOWN, about=has("why", "environments"), prepare=with_lines
     ),
     "reused-across-names": when(
-        _compared("must differ") & SAME,
-        _compared("names") & SAME,
+        has("why", "must differ") & SAME,
+        has("why", "names") & SAME,
         has("why", "coupled") & SAME,
-        _compared("must differ") & UNKNOWN,
+        has("why", "must differ") & UNKNOWN,
         about=has("why", "names", "must differ", "coupled"),
         prepare=with_names,
     ),
@@ -421,7 +419,7 @@ CONDITIONS = {
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     # Logs
     "value-in-log": when(
-        has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES), prepare=with_senders
+        yes("told"), has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES), prepare=with_senders
     ),
     "start-up-failed": when(
         has("message", "required secret missing"),  # by its name in log_formats.toml

@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words, nearest
-from audit_lib.findings.actions import actions_of
+from audit_lib.findings.actions import UNDECIDED, actions_of
 from audit_lib.findings.changes import Fault, compare, faults_of, gravity
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import SUCCESSORS
@@ -45,7 +45,8 @@ def judge_findings(
     """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
 
     A decision closes nothing: an acceptance that has run out leaves its finding open, that of an unknown does
-    not make it known, and a finding that was recorded as closed and is still here says so.
+    not make it known, unless it is a leak that only a person can decide, and a finding that was recorded as
+    closed and is still here says so.
     """
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
@@ -87,7 +88,7 @@ class _Register:
         if accepted and accepted.until and accepted.until < self.reviews.as_of:
             until = instant_words(accepted.until)
             row["evidence"] += f"; accepted by {accepted.by} until {until}, which has passed"
-        elif accepted and row["status"] == "open":
+        elif accepted and (row["status"] == "open" or row["check"] == UNDECIDED):
             row["status"] = "accepted"
         elif accepted:
             row["evidence"] += "; accepting it does not make it known"

@@ -172,8 +172,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
     if not leaked and not secrets:  # or none is present
         return f"Set {_listed(names)}{where}", ""
-    also = ", and keep tokens out of the logs" if "value-in-log" in checks else ""
-    return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}{also}", command
+    return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}", command
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:

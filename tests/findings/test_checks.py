@@ -23,13 +23,11 @@ def _verdicts(check: Check) -> Iterator[list[tuple[str, int]]]:
         mine = {check.table: rows_of(check.table, change, *change.get(check.table, ()))}
         rows = check.rows(tables | mine)
         spoke = [(at, case, rows[here]) for at, (case, here) in enumerate(check.picked(rows)) if here.any()]
-        said = [
-            case.status
-            if case.status == "unknown"
-            else str((case.severity or check.severity).of(picked).iloc[0])
-            for _, case, picked in spoke
-        ]
-        yield [(word, at) for word, (at, *_) in zip(said, spoke, strict=True)] or [("silent", -1)]
+        grave = [str((case.severity or check.severity).of(picked).iloc[0]) for _, case, picked in spoke]
+        yield [
+            (word if case.status == "open" else case.status, at)
+            for word, (at, case, _) in zip(grave, spoke, strict=True)
+        ] or [("silent", -1)]
 
 
 def test_every_check_has_rows() -> None:

@@ -152,6 +152,9 @@ def test_an_unknown_is_not_accepted_into_a_pass() -> None:
     undecided = [{"status": "unknown", "reason": "straddles"}]
     row = _find(_decision("accept", 9, "unknown-age:straddles"), freshness=undecided).iloc[0]
     assert (row["status"], row["evidence"].endswith("does not make it known")) == ("unknown", True)
+    leaked: Any = {"leaked_secrets": [{"secret": "tests", "status": "unknown", "covers": ()}]}
+    id_ = _find(**leaked)["id"].iloc[0]  # of which a person may know
+    assert _find(_decision("accept", 9, id_), **leaked)["status"].tolist() == ["accepted"]
 
 
 @pytest.mark.parametrize(("made", "days", "owner"), CASES["due"])
@@ -255,8 +258,9 @@ def test_the_last_of_several_senders_is_named(who: list[str], others: list[str],
     rows = _find(leaks=[{}], leaked_secrets=held, leak_places=places, log_events=sent, log_minutes=asked[:1])
     found = dict(zip(rows["subject"], rows["evidence"], strict=True))
     assert found["API_TOKEN"].endswith(f"first seen 30 Sep 2026 00:00{said}")
-    assert found["secret in a url"].startswith(f"key in the URL of /api is in the log with its value{url}; ")
     assert found["OTHER"].endswith("30 Sep 2026 00:00")
+    rows = _find(leaks=[{}], leak_places=places, log_events=sent, log_minutes=asked[:1])  # of none in force
+    assert rows["evidence"].iloc[0].startswith(f"key in the URL of /api is in the log with its value{url}; ")
 
 
 @pytest.mark.parametrize(("sent", "said"), CASES["newcomers"])
