@@ -66,10 +66,9 @@ class Actions(Contract):
 def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) -> pd.DataFrame:
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
-    Who may have got in comes first, then leaks in force and broken pairs of production, then the rest, of
-    one severity limits of tries, what goes on, and what a known provider issued. What can wait comes last,
-    however grave it is. What is not known makes an action only where logs, the ledger or values of production
-    are missing. `due_at` is the first of its findings, else 90 days after `as_of`.
+    Who got in comes first, then leaks in force of production, other attacks, broken pairs, then the rest by
+    severity, as `_order` says; what can wait comes last. What is not known makes an action only where logs, a
+    ledger or values of production are missing. `due_at` is the first of its findings', else 90 days on.
     """
     inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
@@ -112,15 +111,16 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
 
 
 def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
-    """An attack comes first, then what others can use in production, then by severity, of one the subjects of
-    `soon`: an outage that goes on leads them. One that is over is the last of production."""
+    """Who got in comes first, then what others can use in production, other attacks, then by severity, of one
+    the subjects of `soon`: an outage that goes on leads them. One that is over is the last of production."""
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are
     critical = worst.severity == "critical" and (production or not any(places))
     ranks = (
-        worst.severity in _URGENT and worst.check == ATTACK,
+        worst.severity == "critical" and worst.check == ATTACK,
         critical and (LEAKED in checks or worst.id == "value-in-log:secret-in-a-url"),
+        worst.severity in _URGENT and worst.check == ATTACK,
         critical and bool(about),
         not can_wait and BY_ID[worst.check].action != "guide",
         True,

@@ -1,7 +1,4 @@
-"""What a review concludes: verdict and score, and one row for each rule of the guide.
-
-What is not known is never counted as good.
-"""
+"""What a review concludes: verdict, score, and each rule of the guide. What is not known is never good."""
 
 import re
 import tomllib
@@ -21,6 +18,7 @@ from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import SECRETS, shows_no_leak
+from audit_lib.logins.detect import EVERYONE
 from audit_lib.rotation.triggers import KINDS
 from audit_lib.settings.load import guide_rules
 from audit_lib.settings.models import GuideRule
@@ -112,6 +110,7 @@ def not_seen(audit: "Audit") -> tuple[Need, ...]:
     guided = cited or sources.loc[sources["kind"].eq("guide"), "state"].ne("missing").any()
     zones = not sources["zone_assumed"].eq(True).any()
     open_ = detections["verdict"].eq("unknown") & detections["severity"].isin(GRAVE)
+    failing = {*detections.query("verdict == 'found' and detection == 'application-failing'")["subject"]}
     seen = {
         "values": not read.isdisjoint(_VALUES),
         "code": len(code_seen) > 0 and code_seen.all(),
@@ -120,6 +119,7 @@ def not_seen(audit: "Audit") -> tuple[Need, ...]:
         "ages": audit.ages["status"].isin(("fresh", "due")).any(),
         "logs": "log" in read,
         "zones": zones and all(source.instances for source in audit.project.log_sources),
+        "causes": EVERYONE not in failing or not failing.isdisjoint(("database", "start", "process")),
         "detections": len(detections) > 0 and not open_.any(),
         "search": shows_no_leak(audit.leak_coverage),
         "answers": "ledger" not in silent,
