@@ -91,14 +91,13 @@ def revocations(ledger: Ledger) -> Iterator[Revocation]:
     links = Links(ledger)
     for entry in ledger.of_kind("revocation"):
         body, at = entry.body, parse_instant(entry.body["claimed_at"], entry.place)
-        by = body["by"]
         yield Revocation(
             SecretPlace.named_in(body),
             links.now(body["fingerprint"], entry.key_id),
             claimed_at=at,
             until=at + timedelta(days=1, seconds=-1) if body["day_only"] else at,
             place=entry.place,
-            by=by,
-            said=f"{entry.place}, recorded {iso(entry.at)} by {by or 'somebody'}; "
+            by=body["by"],
+            said=f"{entry.place}, recorded {iso(entry.at)} by {body['by'] or 'somebody'}; "
             f"proof: {body['proof'] or 'none given'}; the provider was not asked",
         )

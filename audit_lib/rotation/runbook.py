@@ -194,7 +194,8 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
 
 def _facts(plan: RotationPlan) -> set[str]:
     rule, purge = plan.rules[0], plan.purge
-    by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart)
+    database = re.search(_BOOK["database"], "\n".join(sorted(plan.twins)))
+    by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart or database)
     made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
     encrypts = bool(re.search(_BOOK["encrypts"], rule.name)) and rule.kind in _KEPT
     overlap = rule.overlap if rule.kind in _KEPT and not encrypts else "yes"
@@ -202,7 +203,7 @@ def _facts(plan: RotationPlan) -> set[str]:
         {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
         "entered" if rule.kind != "unlisted" and (rule.kind, made) != ("secret", "unseen") else "",
         "encrypts" if encrypts else "secret" if rule.kind in _KEPT else "",
-        "counterpart" if rule.counterpart else "",
+        "counterpart" if rule.counterpart else "database" if database else "",
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
         "not overlap" if overlap != "yes" and plan.stores else "",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",

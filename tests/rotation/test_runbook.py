@@ -96,15 +96,16 @@ def test_a_history_is_purged_of_what_was_in_force(tmp_path: Path) -> None:
     assert plan.purge.commands
 
 
-@pytest.mark.parametrize(("name", "encrypts"), rows_beside(__file__)["encrypts"])
-def test_what_encrypts_is_not_simply_replaced(name: str, encrypts: bool, app: ProjectRead) -> None:
-    """What is stored under a key is cared for before its value changes; nobody is told not to go back."""
+@pytest.mark.parametrize(("name", "encrypts", "stored"), rows_beside(__file__)["secrets"])
+def test_what_others_hold_is_cared_for(name: str, encrypts: bool, stored: bool, app: ProjectRead) -> None:
+    """What is stored under a key is, before its value changes, with a way back; a database gets its own."""
     rule = SecretRule(name=name, service="backend", kind="secret", required="always")
     read = replace(app, policy=replace(app.policy, secrets=(*app.policy.secrets, rule)))
     for compromised, other in ((False, "announce"), (True, "no way back")):
         names = names_of(plan_rotation(name, read, compromised=compromised))
         assert (other in names) is not encrypts
         assert ("re-encrypt" in names[: names.index("replace")]) is encrypts
+        assert ({"make", "database"} <= {*names[: names.index("replace")]}) is stored
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
@@ -127,9 +128,9 @@ def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
     text = "".join(f'[[secret]]\nname = "{name}"\nservice = "backend"\n' for name in BACKEND[:2])
     (tmp_path / "own.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
     other = _read(app.project.root, load_policy(tmp_path / "own.toml"))
-    for secret in (BACKEND[0], "JWT_SECRET_KEY"):
+    for secret, own in ((BACKEND[0], "check"), ("JWT_SECRET_KEY", "check"), ("DATABASE_URL", "database")):
         plan = plan_rotation(secret, other)
-        assert {"snapshot", "replace", "refresh", "compare", "revoke", "check"} <= set(names_of(plan))
+        assert {"snapshot", "replace", "refresh", "compare", "revoke", own} <= set(names_of(plan))
         assert {one.service for one in plan.steps if one.name == "refresh"} == {"backend"}
     with pytest.raises(BadInput, match="did you mean API_TOKEN"):
         plan_rotation("API_TOKN", other)
