@@ -51,13 +51,13 @@ def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
     text, named = path.read_text(), 'name = "LEGACY_TOKEN"'
     file = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
     corrected = re.sub(rf'({named}\n(?:.+\n)*?kind = )"secret"', r'\1"setting"', text)
-    login = '[[logins]]\nname = "i"\nroute = "/i"\nmethod = "POST"\nfailed_statuses = [401]\n'
-    for edited in (text, text.replace(file, ""), corrected, text + login, f'no_logins = ["POST /a"]\n{text}'):
+    declared = [text.replace(*edit, 1) for edit in CASES["declared"]]
+    for edited in (text, text.replace(file, ""), corrected, *declared):
         path.write_text(edited)
         changes = reviewed(project).settings_changes
         assert changes["setting"].tolist() == ["declared secrets and logins", "the place of a file"]
         assert not changes["known"].any()
-    for line in ("max_age_days = 3650", "exempt = true"):
+    for line in ("max_age_days = 366", "exempt = true"):
         path.write_text(text.replace(named, f"{named}\n{line}"))
         assert reviewed(project).settings_changes.query("known")["setting"].item().endswith(line.split()[0])
 
