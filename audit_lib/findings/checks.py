@@ -175,7 +175,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents, most tries first, without guessing that led to a success of its network on that day."""
+    """The incidents, most lines first, without guessing that led to a success of its network on that day."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"], both["last_at_in"] + MINUTE)
@@ -273,7 +273,7 @@ CONDITIONS = {
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own
-        _found("application-failing") & ~has("subject", "database", "start")
+        _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
     ),
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(

@@ -237,11 +237,12 @@ def test_what_only_tests_hold_is_another_finding_with_each_leak_more() -> None:
     assert len({_find(leaked_secrets=[row])["id"].item() for row in rows}) == 2
 
 
-def test_the_attack_of_most_tries_is_first() -> None:
-    """Somebody who mistyped a few times, days before, does not stand before it."""
-    each: Any = {"verdict": "found", "detection": "let-in", "severity": "critical"}
+@pytest.mark.parametrize("detection", ["let-in", "application-failing"])
+def test_the_incident_of_most_lines_is_first(detection: str) -> None:
+    """Who mistyped a few times, or a restart, days before, does not stand before it."""
+    each: Any = {"verdict": "found", "detection": detection, "severity": "critical"}
     found = [each | {"count": tries, "subject": f"{tries}", "network": f"{tries}"} for tries in (6, 182)]
-    assert _find(detections=found)["subject"].iloc[0] == "let-in 182"
+    assert _find(detections=found)["subject"].iloc[0] == f"{detection} 182"
 
 
 @pytest.mark.parametrize(("who", "others", "said", "url"), CASES["senders"])
