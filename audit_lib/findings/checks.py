@@ -354,9 +354,9 @@ CONDITIONS = {
     # a second value stands under SERVICE (FILE)
     "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
-    "no-rotation-period": when(  # what is public by the policy has no age
+    "no-rotation-period": when(  # what is exempt, or public by the policy, has no age
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
-        about=HELD & SECRET & ~(yes("public") & (has("exposure_severity", "info") | null("max_age_days"))),
+        about=HELD & SECRET & ~(yes("public") & has("exposure_severity", "info") | null("max_age_days")),
     ),
     "undeclared-variable": when(UNDECLARED),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=OF_POLICY),
