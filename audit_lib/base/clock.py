@@ -8,7 +8,7 @@ from audit_lib.base.errors import BadInput
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_SECOND = timedelta(seconds=1)
+_SECOND, _LAST_SECOND = timedelta(seconds=1), time(23, 59, 59)
 # Tools write the first or last instant of the calendar if they have none: Go's zero time is of the year 1.
 _FIRST, _END = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 LAST = "8999-12-31T23:59:59Z"  # with which a decision for ever ends: 0.2.0 wrote the year 9999
@@ -57,17 +57,17 @@ class Quarter:
         return f"{self.year}Q{self.number}"
 
 
-def parse_instant(text: str, place: str, zone: tzinfo = UTC) -> datetime:
+def parse_instant(text: str, place: str, zone: tzinfo = UTC, day: time = _LAST_SECOND) -> datetime:
     """The UTC instant that an ISO 8601 text names.
 
-    A date alone is the last second of that day in UTC: what happened on the day is then known. A time
+    A date alone is that time of its `day` in UTC: at the last second what happened on it is known. A time
     without a zone is one of `zone`: the first of two where the clocks went back. Raises `BadInput` for
     anything else, such as a zero time.
     """
     text = text.strip()
     try:
         instant = datetime.fromisoformat(text)
-        instant = datetime.combine(instant, time(23, 59, 59), UTC) if _DAY.fullmatch(text) else instant
+        instant = datetime.combine(instant, day, UTC) if _DAY.fullmatch(text) else instant
         instant = (instant.replace(tzinfo=zone) if instant.tzinfo is None else instant).astimezone(UTC)
     except (ValueError, OverflowError):
         instant = _END
@@ -82,7 +82,7 @@ def since_instant(text: str, now: datetime) -> datetime:
     alone is its first instant."""
     if ago := re.fullmatch(r"(\d{1,6})([mhd])", text):
         return now - int(ago[1]) * _UNITS[ago[2]]
-    since = parse_instant(f"{text.strip()}T00:00:00" if _DAY.fullmatch(text.strip()) else text, "--since")
+    since = parse_instant(text, "--since", day=time.min)
     BadInput.unless(since <= now, "--since", "is in the future")
     return since
 

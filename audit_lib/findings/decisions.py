@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pandas as pd
 
-from audit_lib.base.clock import parse_instant
+from audit_lib.base.clock import LAST, parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import instant_words, nearest
 from audit_lib.findings.actions import UNDECIDED, actions_of
@@ -25,7 +25,7 @@ from audit_lib.settings import Policy
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
 ABOUT_FINDINGS = ("accept", "assign", "close")
 UNANSWERED = ("open", "expired")
-QUARTER = timedelta(days=92)  # CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
+QUARTER = 92  # days: CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
 Row = dict[str, Any]
 
 
@@ -203,18 +203,17 @@ def _answer(made: Decision | None, as_of: datetime) -> str:
 
 def tabulate_ownership(policy: Policy, as_of: datetime) -> pd.DataFrame:
     """`Ownership`: one row for each secret of the policy, in its order. A review counts for a quarter."""
-    dated = {rule.name: parse_instant(rule.reviewed, "policy") for rule in policy.secrets if rule.reviewed}
     return Ownership.of(
         {
             "secret": rule.name,
             **{key: getattr(rule, key) for key in ("service", "purpose", "owner", "reach", "max_age_days")},
             "period_reason": rule.reason,
-            "reviewed_at": at if at and at <= as_of else None,
-            "review": "missing" if not at or at > as_of else "current" if at + QUARTER >= as_of else "late",
+            "reviewed_at": at if at <= as_of else None,
+            "review": "missing" if at > as_of else "current" if (as_of - at).days <= QUARTER else "late",
         }
         for rule in policy.secrets
         if rule.kind == "secret"
-        for at in [dated.get(rule.name)]
+        for at in [parse_instant(rule.reviewed or LAST, "policy", day=time.min)]
     )
 
 
