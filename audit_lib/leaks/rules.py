@@ -18,7 +18,7 @@ from audit_lib.leaks.candidates import expression, is_default, is_kind, looks_ch
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import WEAKEST_BITS, is_of_no_language, looks_generated, strength_bits
 
-GENERATED, CHOSEN = (Path(__file__).with_name(name) for name in ("generated.yml", "chosen.yml"))
+GENERATED, NAMED, CHOSEN = (Path(__file__).with_name(f"{it}.yml") for it in ("generated", "named", "chosen"))
 PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want of a name the variable
 ASIDE = ("comment", "", "default", "public")  # perhaps in no use, in use, chosen by many, for browsers
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
@@ -71,11 +71,11 @@ class Rules:
         text, code = content.decode("latin-1"), bool(paths) and all(is_kind("code file", it) for it in paths)
         yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
         idle = [range(*one.span()) for one in expression("idle section").finditer(text)] if yaml else []
-        for finding in scanner(GENERATED).scan(content):
+        for finding in scanner(GENERATED, *(() if generated else (NAMED,))).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
             name = finding.captures.get("NAME", "").strip()
-            value = "" if generated and by_name else self._secret(finding.secret, name, rule)
+            value = self._secret(finding.secret, name, rule)
             provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
             # In code what is a text begins with a quote; an address stands in one.
             quoted = rule == "query" or expression("quote before a value").search(before)
@@ -294,8 +294,8 @@ def _decoded(base64: str) -> bytes:
 
 
 @cache
-def scanner(rules: Path) -> Any:
-    """The rules of a file, compiled once a user, with no policy by which comments silence a finding."""
+def scanner(*rules: Path) -> Any:
+    """The rules of files, compiled once a user, with no policy by which comments silence a finding."""
     from kingfisher_sdk import Rules as Loaded, Scanner  # noqa: PLC0415  an unchanged project needs none
 
-    return Scanner(Loaded([rules], builtins=False, confidence="medium", cache_dir=user_cache() / "rules"))
+    return Scanner(Loaded(rules, builtins=False, confidence="medium", cache_dir=user_cache() / "rules"))

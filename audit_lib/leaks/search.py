@@ -114,7 +114,7 @@ class Values:
             line = line + last.data.count(b"\n", 0, content.start - last.start) if content.start else 1
             last, places = content, self.find(content, line)
             found.update(places)
-            times = Counter((one.fingerprint, one.encoding) for one in places if len(places) >= MOST_HITS)
+            times = Counter((one.fingerprint, one.encoding) for one in places) if places else {}
             if max(times.values(), default=0) >= MOST_HITS:
                 why = f"has a value {MOST_HITS:,} times or more: not all places are listed"
                 reading.left_out.append(Fault(source.origin.name, why))
