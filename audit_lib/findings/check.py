@@ -1,7 +1,4 @@
-"""What a check is: which rows of one table it picks, and what it says of them.
-
-All texts stand in checks.toml, and by the same ids the conditions in checks.py: a check is one of each.
-"""
+"""What a check is: which rows of one table it picks, and what it says of them (checks.toml, checks.py)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

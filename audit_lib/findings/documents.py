@@ -57,7 +57,8 @@ def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
 
 
 def _git(project: Project) -> dict[str, Any]:
-    if is_repository(project.root):
-        return {"source": ".git", "kind": "git", "state": "read"}
-    remedy, reason = "review a clone with its history", "the project is not a git repository"
-    return {"source": ".git", "kind": "git", "state": "missing", "reason": reason, "remedy": remedy}
+    lacking = {"state": "missing", "reason": "the project is not a git repository"}
+    lacking["remedy"] = "review a clone with its history"
+    return {"source": ".git", "kind": "git", "state": "read"} | (
+        {} if is_repository(project.root) else lacking
+    )

@@ -21,6 +21,7 @@ EVIDENCE = 3  # pieces shown of rows that share an id
 PLACES = 5
 LISTED = 20  # subjects of a list that are named
 QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a million, made by an attacker
+_FAILING = {*(f"application-failing {one}" for one in ("all sources", "connection", "process")), "database"}
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
 _DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
@@ -72,13 +73,15 @@ class Finding:
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
 
-    A table that is absent raises `KeyError`: no check passes in silence. Faults of a copy are one finding.
+    A table that is absent raises `KeyError`. Faults of a copy, or of a failing application, are one finding.
     """
     alike: dict[object, list[Finding]] = {}
     for check in (one for one in checks if len(tables[one.table])):
         for found in _apply(check, check.rows(tables), policy):
             is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
-            alike.setdefault(found.item if is_copy else found.id, []).insert(0, found)  # deleting ends all
+            fails = found.item.subject in _FAILING and check.table in ("detections", "log_events")
+            some = alike.setdefault("outage" if fails else found.item if is_copy else found.id, [])
+            some.insert(0 if is_copy else len(some), found)  # deleting ends all
     every = (_merged(some, listed=False) for some in alike.values())
     return sorted(every, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
 
