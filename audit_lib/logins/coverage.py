@@ -204,7 +204,7 @@ def _hints(traffic: Traffic) -> list[str]:
     hints = {
         "no route that the policy names was answered with 2xx: the log may be another application's": other,
         f"the log ends {counted(round(pause / HOUR), 'hour')} before the period does: the longest pause": cut,
-        **dict.fromkeys(_thin_stretches(days.loc[days.index <= end + MINUTE - DAY, "count"]), True),
+        **dict.fromkeys(_thin_stretches(days.loc[traffic.window.since : end + MINUTE - DAY, "count"]), True),
         f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out": rare,
         f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing": holes,
     }

@@ -62,9 +62,7 @@ def test_the_first_screen_counts_the_findings(report: dict[str, Any], html: str)
     assert sum(one["closes"] for one in actions) == len(open_)
     first = actions[:5]
     assert f"they close {sum(one['closes'] for one in first)} of the {len(open_)} open findings" in html
-    for one in first:
-        assert f'href="#do-{one["number"]}"' in html
-        assert f'id="do-{one["number"]}"' in html
+    assert all(f'{part}do-{one["number"]}"' in html for one in first for part in ('href="#', 'id="'))
 
 
 def test_without_its_style_the_first_screen_keeps_words_apart(report: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ def small_traffic(
     asks: Iterable[Ask | str],
     *,
     days: int = 1,
+    since: float = 0,
     ledger: Ledger | None = None,
     policy: str = "paiid",
     deploys: pd.DataFrame = NO_DEPLOYS,
@@ -82,7 +83,7 @@ def small_traffic(
     rules = _rules(bundled_policy(policy), declared)
     read = _read(text, source, rules.failure.statuses, routes)
     project = Project("test", Path(), log_sources=(source,))
-    window = Window(START, START + timedelta(days=days))
+    window = Window(START + timedelta(days=since), START + timedelta(days=days))
     return traffic_of(read, rules, window, project, ledger=ledger, deploys=deploys)
 
 
