@@ -428,8 +428,8 @@ def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: da
     period = item.max_age_days * DAY
     overdue = f" (overdue if changed before {instant_words(as_of - period)})" if lo else ""
     return reason, (
-        f"Look up its creation date at the provider{overdue} and record it (audit-lib record {item.secret} "
-        "--created-at DATE --source TEXT), or rotate it with a snapshot just before and just after. "
+        f"Look up when it was made, at its provider or in your notes{overdue}, and record that (audit-lib "
+        "record NAME --created-at DATE --source TEXT), or rotate it with a snapshot just before and after. "
         f"Otherwise it is overdue from {instant_words(hi.hi_at + period)}"
     )
 
