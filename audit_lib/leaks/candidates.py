@@ -11,21 +11,22 @@ from urllib.parse import unquote
 from audit_lib.secrecy import strength as values
 from audit_lib.secrecy.strength import PARTS, is_of_no_language, range_of, strength_bits
 
-_LONG = 20  # characters of a value whose name says little
 _MEAN_OF_NAMES = 3.5  # characters in a word of a name; in a generated value about 1.6
 _WEAKEST_BITS = 35
 _KEY = re.compile(r"(?:^|[.])key$")  # a key of anything: an entry's, a cache's
 IN_USE = 3  # of `use_of`
-_LONGEST = 120  # characters of a password that somebody chose
+_LONG, _LONGEST = 20, 120  # characters: its name says little of a value; of a password that somebody chose
 _WORDS = tomllib.loads(Path(__file__).with_name("words.toml").read_text("utf-8"))
 
 
 def looks_secret(value: str, name: str, markers: tuple[str, ...]) -> bool:
     """Whether a value that a rule found beside a name is generated, or chosen as a password."""
-    if not value.isascii() or _names_other(name) or looks_made_up(value, markers) or reads_as_words(value):
-        return False
     other = (
-        (_KEY.search(name) and not expression("drawn").fullmatch(value))
+        not value.isascii()
+        or _names_other(name)
+        or looks_made_up(value, markers)
+        or reads_as_words(value)
+        or (_KEY.search(name) and not expression("drawn").fullmatch(value))
         or (expression("code").fullmatch(value) and not value.startswith("eyJ"))
         or (expression("path").fullmatch(value) and _mean_word(value) >= 2.3)
         or (expression("uuid").fullmatch(value) and not expression("name of a uuid").search(name))
@@ -78,10 +79,9 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
         return False
     if expression("password's name").search(name):
         return not _names_itself(value, name)
-    if _KEY.search(name.lower()) and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value)):
-        return False
+    other = _KEY.search(name.lower()) and (re.fullmatch("[0-9a-f]+", value) or reads_as_words(value))
     mixed = re.fullmatch(r"(?=.*[A-Za-z])(?=.*\d.*\d)(?![A-Z]{1,3}\d+[A-Z]?$)[A-Za-z0-9%]{10,}={0,2}", value)
-    return not _names_other(name) and bool(
+    return not (other or _names_other(name)) and bool(
         (mixed and expression("token's name").search(name))
         or (expression("credential's name").search(name) and is_of_no_language(value))
     )

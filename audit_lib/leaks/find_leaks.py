@@ -1,8 +1,9 @@
 """The search for leaks from values to tables, what other scanners found, and what is staged for a commit."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -11,17 +12,17 @@ from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
-import pydantic
-from pydantic import AliasPath, BaseModel, ValidationError
+from pydantic import AliasPath, BaseModel, Field as Given, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
+from audit_lib.base.git import GitFailed, ignored, tracked
 from audit_lib.base.in_words import counted
 from audit_lib.leaks import candidates
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
-from audit_lib.leaks.search import Found, LeakOptions, Search, Values, tabulate_sightings
-from audit_lib.leaks.sources import Origin, Reading, Source, at_head, in_index, object_sources
+from audit_lib.leaks.search import Found, LeakCoverage, LeakOptions, Search, Values, tabulate_sightings
+from audit_lib.leaks.sources import OUTSIDE, Origin, Reading, Source, at_head, in_index, object_sources
 from audit_lib.leaks.tables import NO_SECRETS, NOT_IN_FORCE, OTHERS, PRODUCTION, LeakAudit, tabulate_leaks
 from audit_lib.ledger.timeline import Tenure
 from audit_lib.secrecy import strength
@@ -32,11 +33,10 @@ from audit_lib.settings import Policy, Project
 from audit_lib.settings.variables import likely_kind, shape_by
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
-_LARGEST_REPORT = 64 << 20  # bytes
-_MOST_FAULTS = 20  # that are listed
+_LARGEST_REPORT, _MOST_FAULTS = 64 << 20, 20  # bytes; faults that are listed
 _PLACE = ("locations", 0, "physicalLocation")  # in SARIF
-_PATTERN = "looks like a secret"
-_REPORT = "scanner report"  # a place
+_PATTERN, _REPORT = "looks like a secret", "scanner report"  # what is known of a hit; a place
+_OWN = "that no other may read: git ignores the file and does not track it; no leak"
 
 
 class LeakTargets(Contract):
@@ -75,7 +75,8 @@ def find_leaks(
     shapes, search.idle = shapes - declared, search.idle + len(declared)
     targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
-    found = search.for_values(values)
+    own = _own_places(found := search.for_values(values), targets, project.root)
+    found = [one for one in found if one not in own]
     here = {one.fingerprint for one in found}
     found += [  # a value that is nowhere is where the other scanner saw it
         Found(Origin(_REPORT, path), line, line, shape.fingerprint, "as reported", "exact", _REPORT)
@@ -84,6 +85,9 @@ def find_leaks(
     ]
     sightings = tabulate_sightings(found, search, values, owners, policy)
     coverage = search.coverage(values, targets)
+    kept = Counter(values.scrub(one.origin.path) for one in own)
+    said = [("files", at, "searched", 1, f"{counted(n, 'value')} {_OWN}") for at, n in sorted(kept.items())]
+    coverage = LeakCoverage.checked(pd.concat([coverage, pd.DataFrame(said, columns=list(coverage))]))
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     aside = _aside_of(shapes, targets, sightings)
     used = sightings["path"].map(candidates.use_of).eq(candidates.IN_USE)
@@ -92,8 +96,7 @@ def find_leaks(
     leaks, places = tabulate_leaks(
         seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
     )
-    # Where another is in force, one that was held or issued is earlier, one that an example shows a sample.
-    earlier = {
+    earlier = {  # where another is in force: what was held or issued; what an example shows is a sample
         *entries.loc[entries["kind"].ne("example"), "fingerprint"],
         *sightings.loc[sightings["path"].isin(search.homes), "fingerprint"],
         *[stay.fingerprint for stay in stays],
@@ -111,16 +114,34 @@ def find_leaks(
     return LeakAudit(leaks, places, coverage, aside)
 
 
+def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> set[Found]:
+    """Places of secrets in files that a server alone has: git ignores them and does not track them, not all
+    may read them, and by their names they are no copies, of an env file or in a talk."""
+    secrets = {*targets.loc[~targets["kind"].isin(NO_SECRETS), "fingerprint"]}
+    there = {
+        one
+        for one in found
+        if one.place == "working tree" and one.line and not one.origin.opened and one.fingerprint in secrets
+        if not any(candidates.is_kind(kind, one.origin.path) for kind in ("copy", *OUTSIDE[:-1]))
+    }
+    with suppress(GitFailed, OSError):
+        hidden = ignored(root, {one.origin.path for one in there}) - tracked(root)
+        return {
+            one
+            for one in there
+            if one.origin.path in hidden and not (root / one.origin.path).lstat().st_mode & 0o004
+        }
+    return set()
+
+
 def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.DataFrame) -> dict[str, str]:
     """`Shape.aside` of each value; browsers are given what a frontend's settings hold, but for secrets."""
     aside = {one.fingerprint: one.aside for one in sorted(shapes, key=lambda one: ASIDE.index(one.aside))}
-    named = targets[
-        targets["kind"].eq("pattern")
-        & targets["provider"].isin(("", "Google"))
-        & ~targets["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
-    ]
+    found = targets.query("kind == 'pattern' and provider in ('', 'Google')")
+    secret = found["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
     given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
-    return aside | dict.fromkeys({*sightings["fingerprint"][given]} & {*named["fingerprint"]}, "public")
+    public = {*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}
+    return aside | dict.fromkeys(public, "public")
 
 
 def leak_targets(
@@ -149,15 +170,13 @@ def leak_targets(
         fingerprint = held.whole if weak and held.component != "whole" else held.part
         if not weak and held.part in settings and not keeper.ask(held.part, strength.looks_generated):
             weak = "is also the value of a setting"
-        # One reading of a line is in force: a leak of any of them is as urgent as one of it.
-        used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(
+        used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(  # of its readings
             (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
         )
         markers = policy.placeholders + (rule.placeholders if rule else ())
         made_up = partial(strength.is_placeholder, markers=markers)
         placeholder = keeper.ask(fingerprint, made_up) or keeper.ask(fingerprint, candidates.is_published)
-        # In a file that is not called an example, as that of tests, a drawn value may be a service's.
-        called = candidates.is_kind("text or example", row.source)
+        called = candidates.is_kind("text or example", row.source)  # else a drawn value may be a service's
         example = row.kind == "example" and (called or keeper.ask(fingerprint, _is_shown))
         found[fingerprint].append((row.name, row.environment if used else "", example, placeholder, weak))
     made = []
@@ -246,10 +265,10 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
 
 
 class _Result(BaseModel, defer_build=True):
-    rule: str = pydantic.Field(validation_alias="ruleId", min_length=1)
-    path: str = pydantic.Field(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
-    line: int = pydantic.Field(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
-    text: str = pydantic.Field("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
+    rule: str = Given(validation_alias="ruleId", min_length=1)
+    path: str = Given(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
+    line: int = Given(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
+    text: str = Given("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
 
 
 class _Run(BaseModel, defer_build=True):
@@ -290,8 +309,9 @@ def _value_in(text: str, rules: Rules) -> str:
     """The fingerprint of what looks like a value, else of a text that is a word; "" if none, many or weak."""
     if not text or re.search(r"(?i)redact|\*\*\*|\.\.\.$|…|^<.*>$", text):
         return ""
-    shaped = {shape.fingerprint for shape in rules.find(text.encode())}
-    found = shaped or {rules.keeper.take(word) for word in re.findall(r"\A\S{8,4096}\Z", text)}
+    found = {shape.fingerprint for shape in rules.find(text.encode())} or {
+        rules.keeper.take(word) for word in re.findall(r"\A\S{8,4096}\Z", text)
+    }
     return found.pop() if len(found) == 1 and not any(weakness(one, rules.keeper) for one in found) else ""
 
 
@@ -316,12 +336,7 @@ class StagedSearch:
 
 
 def search_staged(
-    root: Path,
-    keeper: Keeper,
-    targets: pd.DataFrame,
-    *,
-    index: Path | None = None,
-    rules: Rules | None = None,
+    root: Path, keeper: Keeper, sought: pd.DataFrame, *, index: Path | None = None, rules: Rules | None = None
 ) -> StagedSearch:
     """Every place of a known strong value in what the index holds and HEAD does not, by path and line. Strong
     are the LeakTargets of kind leak that are searched for everywhere. With `rules` what looks like a secret
@@ -337,7 +352,7 @@ def search_staged(
         old = {(path, shape.fingerprint) for path, shape in there}
         now = _shapes(sources, staged, rules, reading)
         shapes = {shape for path, shape in now if (path, shape.fingerprint) not in old}
-    real = targets[targets["kind"].eq("leak") & targets["reason"].eq("")]
+    real = sought[sought["kind"].eq("leak") & sought["reason"].eq("")]
     wanted, _ = with_found(real, shapes, keeper, held)
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
     hits: dict[tuple[str, int], set[StagedHit]] = defaultdict(set)

@@ -23,8 +23,7 @@ PRIVATE_KEY, HASH = "private-key", "hash of a password"  # rules, and for want o
 ASIDE = ("comment", "", "default", "public")  # perhaps in no use, in use, chosen by many, for browsers
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
-_BEFORE, _AFTER = 260, 400  # bytes around a chosen value in which its name, its quotes and its end are
-_NEAR = 200  # bytes around it in which its user is named
+_BEFORE, _AFTER, _NEAR = 260, 400, 200  # bytes around a chosen value: its name, its end, its user
 # A picture or a font in the place of its address (RFC 2397): no text, whatever its base64 spells.
 _EMBEDDED = re.compile(rb"data:(?:image|font|application/[\w.-]*font)[\w.+/\\;=-]*;base64,[\w+/%\\]*")
 
@@ -55,8 +54,7 @@ class Rules:
         if paths and all(is_kind("lock file", path) for path in paths):
             content = b"\n".join(re.findall(rb"https?://[^\s/@:]*:[^\s/@]+@[^\s\"'<>,)]+", content))
         found = set() if candidates.is_others(*paths) else set(self._scanned(content, paths))
-        # One rule may take a user's name, a quote or a bracket along, or less of a value than another.
-        values = {value for value, *_ in found}
+        values = {value for value, *_ in found}  # one rule may take a user or a quote along, or less
         values -= {one for one in values if one.strip("\"'`()[]{}<>,;") in values - {one}}
         values -= {one for one in values if any(one != other and other.startswith(one) for other in values)}
         return {
@@ -102,8 +100,7 @@ class Rules:
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
             value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", value)  # a line of an env file, in quotes
-        parts = url_parts(value)
-        if parts and parts.password:
+        if (parts := url_parts(value)) and parts.password:
             # A token as the user has words, such as x-oauth-basic, in the place of its password.
             as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
             secret = parts.user if as_user else parts.password
@@ -123,8 +120,9 @@ class Rules:
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
         idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
-        hashed = expression("password hash").finditer(whole)
-        found = {Shape(self.keeper.take(at[0]), "", HASH) for at in hashed}
+        found = {
+            Shape(self.keeper.take(at[0]), "", HASH) for at in expression("password hash").finditer(whole)
+        }
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
@@ -163,11 +161,10 @@ class Rules:
             if (placeholder and (unused or not in_use)) or (default and unused):
                 idle += 1
                 continue
-            # A weaker value is a word, which a report may hold by chance.
             if strength_bits(value) >= WEAKEST_BITS and not (
                 is_default(value) or candidates.reads_as_words(value)
             ):
-                self.keeper.take(value)
+                self.keeper.take(value)  # a weaker one is a word, which a report may hold by chance
             said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             aside = "default" if default or placeholder else ""

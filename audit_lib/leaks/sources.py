@@ -20,20 +20,17 @@ from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
 
 LARGEST = 4 << 20  # bytes; a larger text is data, in which known values alone are searched for
-# Kinds of places, which say who may have read a file; what is of none is the last one.
-OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # beside the project
-_INSIDE = ("git file", "bundle", "notebook", "log", "working tree")
+OUTSIDE = ("assistant", "shell history", "chat export", "outside")  # kinds of places beside the project
+_INSIDE = ("git file", "bundle", "notebook", "log", "working tree")  # what is of no other kind is the last
 _MOST_FAULTS = 20  # objects that git cannot read, before the search gives up
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/[\s\S]{0,1000}")
 _END = re.compile(  # of a document's paragraphs and cells
     rb"</(?:w:p|a:p|si|is|c|row|text:p|text:h)>|<(?:w:br|w:tab|text:tab|text:line-break)\b[^<>]*>"
 )
 UNREACHABLE = "unreachable"
-# Which refs reach a commit, the narrowest last: what a clone brings, too, before what only this copy holds.
-_REACH = {
+_REACH = {  # refs that reach a commit, the narrowest last: what a clone brings before what this copy holds
     "other ref": ("--all",),
-    # Without a wildcard git would look for refs below refs/stash, and there are none.
-    "stash": ("--glob=refs/stas[h]",),
+    "stash": ("--glob=refs/stas[h]",),  # without a wildcard git would look below refs/stash
     "note": ("--glob=refs/notes",),
     "commit": ("--branches", "--tags", "--remotes", "HEAD"),
 }
@@ -116,8 +113,8 @@ class Source(NamedTuple):
         reading.left_out += [Fault(self.origin.name, fault) for fault in faults]
 
     def texts(self, reading: Reading) -> Iterator[tuple[str, bytes]]:
-        """Pairs of a member of an archive, or "", and its text; of a large one the beginning. What nobody can
-        read, or others wrote, has none: patterns occur there by chance. Of SQLite the words are one."""
+        """Pairs of a member of an archive, or "", and its text; of a large one the beginning, of SQLite the
+        words, none of what nobody can read or others wrote: patterns occur there by chance."""
         for content in self.contents(Reading(budget=reading.budget), closed=("pdf", "png")):
             data = content.data[:LARGEST]
             if data.startswith(b"SQLite format 3\0"):
@@ -161,8 +158,7 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
             return
         except GitFailed as failed:
             reading.faults.append(str(failed))
-        # What follows the last that came is what git gave up on, or known to be missing.
-        gone = set(reading.missing)
+        gone = set(reading.missing)  # what follows the last that came is so, or what git gave up on
         left = [oid for oid in oids[oids.index(last) + 1 if last else 0 :] if oid not in gone]
         reading.missing += left[:1]
         oids = left[1:]
@@ -216,8 +212,7 @@ class History:
                             commit = text.decode("ascii", "replace").strip()
         except GitFailed as failed:
             self.faults.append(str(failed))
-        # Of a path that was taken away the object is all zeros.
-        return {oid: put for oid, put in places.items() if oid.strip("0")}
+        return {oid: put for oid, put in places.items() if oid.strip("0")}  # zeros: the path was taken away
 
     def facts_of(self, commits: Collection[str]) -> dict[str, dict[str, Any]]:
         """By commit what reaches it, and its two times in seconds since 1970, which can be forged."""

@@ -18,6 +18,7 @@ from audit_lib.leaks.sources import UNREACHABLE, at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.settings import Project
 
+Stays = Collection[Tenure]
 FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
@@ -36,17 +37,15 @@ _DO_FIRST = (
     "rotate {}, or give the values in force (--env) to show that it was replaced",
     "make sure that the old value of {} was revoked at its provider",
 )
-# Columns of Leaks: of all places of a value, and of the earliest commit or line of a log.
-_OF_ALL = {
+_OF_ALL = {  # columns of Leaks: of all places of a value; then of its earliest commit or line of a log
     **dict.fromkeys(("variable", "provider", "kind", "matched", "in_force", "path"), "first"),
     **{"at_head": "any", "reachable": "any", "occurrences": "sum"},
 }
 _FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "first_committed_at"}
 _BY_AGE = ["authored_at", "committed_at", "commit", "place", "path", "line", "encoding", "variable"]
-# Places, by what takes a value out of them; all other places are files on disk.
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")
 _IN_MESSAGES = ("commit message", "commit author", "tag")
-_IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")
+_IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")  # all else is a file on disk
 _REPLACE = Path(__file__).with_name("purge.txt").read_text("utf-8")
 
 
@@ -139,7 +138,7 @@ def tabulate_leaks(
     inventory: pd.DataFrame,
     as_of: datetime | None = None,
     *,
-    stays: Collection[Tenure] = (),
+    stays: Stays = (),
     keyed: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Leaks` and `LeakPlaces`, the most urgent first, of `tabulate_sightings` with `deploys` and no commits
@@ -181,7 +180,7 @@ def leak_id(*parts: str) -> str:
 
 
 def with_force(
-    leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = (), standing: Iterable[str] = ()
+    leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays = (), standing: Iterable[str] = ()
 ) -> pd.DataFrame:
     """`Leaks` by urgency, with whether each is in force; `standing` are fingerprints in files that deploy."""
     held, there = list(rows(inventory)), frozenset(standing)
@@ -203,9 +202,7 @@ def with_force(
     return Leaks.checked(found.loc[pd.DataFrame(ranks).sort_values(list(ranks)).index])
 
 
-def _homes_of(
-    leak: Any, inventory: Collection[Any], stays: Iterable[Tenure]
-) -> list[tuple[SecretPlace, str, str]]:
+def _homes_of(leak: Any, inventory: Collection[Any], stays: Stays) -> list[tuple[SecretPlace, str, str]]:
     """Places of secrets that have the leaked value or its name, or had it by the ledger, each with whether it
     is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
@@ -232,7 +229,7 @@ def _homes_of(
     return homes or [(SecretPlace(leak.variable, "", ""), NOT_KNOWN, "nobody gave this value")]
 
 
-def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], *, standing: bool) -> str:
+def _force_of(leak: Any, inventory: Collection[Any], stays: Stays, *, standing: bool) -> str:
     """Whether a leaked value is in force. Not in force needs another value in production of each service that
     has the secret; of a value that is `standing` in a file that deploys it needs the ledger."""
     homes = _homes_of(leak, inventory, stays)
@@ -247,9 +244,7 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Collection[Tenure], 
     return force if by_ledger and services.issuperset(place.service for place in places) else NOT_KNOWN
 
 
-def tabulate_exposure(
-    leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Collection[Tenure] = ()
-) -> pd.DataFrame:
+def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
     Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
@@ -264,9 +259,7 @@ def tabulate_exposure(
     return Exposure.of(exposed)
 
 
-def tabulate_leaked_secrets(
-    found: LeakAudit, exposure: pd.DataFrame, stays: Collection[Tenure] = ()
-) -> pd.DataFrame:
+def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. One of
     GATHERED is the secret of what nobody names, of passwords in the same places, of what was never in use."""
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]

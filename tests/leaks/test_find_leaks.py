@@ -128,6 +128,20 @@ def test_what_browsers_are_given_is_public_wherever_it_is(tmp_path: Path) -> Non
     assert len(found.leaks) == 3
 
 
+@pytest.mark.parametrize(("path", "mode", "kinds"), CASES["own"])
+def test_what_a_server_alone_has_is_no_leak(path: str, mode: int, kinds: list[str], tmp_path: Path) -> None:
+    """Git ignores the file, does not track it, not all may read it, and it is no log and no copy: counted."""
+    plot, text = new_plot(tmp_path / "repo"), f"api_token = {VALUE}\n".encode()
+    plot.commit(".gitignore", "*.*\n/site/\nlogs/\n.claude/\n!notes.ini\n")
+    put = plot.commit if path == "tracked.ini" else plot.file
+    put(path, gzip.compress(text) if path.endswith(".gz") else text)
+    (plot.root / path).chmod(mode)
+    found, _ = audit(plot.root, tmp_path)
+    own = found.coverage[found.coverage["reason"].str.contains("1 value that no other may read")]
+    assert (list(found.leaks["kind"]), list(own["place"])) == (kinds, [] if kinds else [path])
+    assert shows_no_leak(found.coverage)
+
+
 HIDDEN = ("commit message", "blob removed later", "dangling blob", "annotated tag", "newest stash")
 
 
@@ -219,9 +233,7 @@ BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
 
 
 @pytest.mark.parametrize(("user", "password", "reason"), CASES["words"])
-def test_a_word_that_the_project_is_full_of_is_searched_beside_its_name(
-    tmp_path: Path, user: str, password: str, reason: str
-) -> None:
+def test_a_word_is_searched_beside_its_name(user: str, password: str, reason: str, tmp_path: Path) -> None:
     """A password that is a user's or the application's name stands in many places that are no leak."""
     root = tmp_path / "fluffy_gateway_project"
     root.mkdir()

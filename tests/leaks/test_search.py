@@ -123,20 +123,15 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
     assert {f"plain in {kind}" for kind in ("zip", "gzip", "pdf", "png")} <= set(found.sightings["encoding"])
 
 
-@pytest.mark.parametrize(("text", "matched"), [
-    ("token {first}...", {"truncated"}), ("token ...{last}", {"truncated"}), ("token {whole}", {"exact"}),
-    ("token {whole} and {first}", {"exact", "truncated"}), ("token {short}", set()),
-    ("class AppClientSecBasic:", set()), ("{ring}", {"exact"}), (f"key {RING[-20:-4]}", {"truncated"}),
-    ('ring["current_key_id"] {{"k1": {{"k1"', set()),
-])  # fmt: skip
-def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: set[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(("text", "matched"), CASES["cut"])
+def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: list[str], tmp_path: Path) -> None:
     """Twelve characters alone are a truncated copy, but not of words and syntax, nor within a whole one."""
     value = fake_value("cut", 43)
     (tmp_path / "repo").mkdir()
-    shown = text.format(first=value[:12], last=value[-12:], whole=value, short=value[:11], ring=RING)
-    (tmp_path / "repo" / "app.log").write_text(shown)
+    parts = {"first": value[:12], "last": value[-12:], "short": value[:11], "piece": RING[-20:-4]}
+    (tmp_path / "repo" / "app.log").write_text(text.format(whole=value, ring=RING, **parts))
     found, _ = search(tmp_path / "repo", {"TOKEN": value, "SECRET": WORDS, "KEYRING": RING}, tmp_path)
-    assert set(found.sightings["matched"]) == matched
+    assert set(found.sightings["matched"]) == {*matched}
 
 
 def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
@@ -155,9 +150,7 @@ def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
     assert "commit author" not in set(search(plot.root, ids, tmp_path)[0].sightings["place"])
 
 
-@pytest.mark.parametrize(("name", "commits", "expected"), [
-    ("compose.prod.yaml", False, False), ("compose.prod.yaml", True, True), ("notes.yaml", False, True),
-])  # fmt: skip
+@pytest.mark.parametrize(("name", "commits", "expected"), CASES["compose"])
 def test_a_compose_file_may_hold_values(name: str, commits: bool, expected: bool, tmp_path: Path) -> None:
     """A value in force belongs where the deployment reads it; once it is committed it has leaked."""
     plot = new_plot(tmp_path / "repo")

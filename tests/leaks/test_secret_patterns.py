@@ -260,10 +260,7 @@ def test_base64_without_a_header_is_a_key_by_its_structure(keys: dict[str, str],
         assert bool(shapes.find(f"rsa = '{bare}'\n".encode(), ("a.php",))) == is_key
 
 
-@pytest.mark.parametrize("body", [
-    "...", "MIIE" + "o" * 8 + "\n...", "not base64 at all, " * 20, "\n".join(["aGVsbG8gd29ybGQh" * 4] * 4),
-    "MIIEpAIBAAKCAQEA" + "x7Kq" * 6 + "\n" + "x7Kq" * 10 + "\n…\n" + "x7Kq" * 10,  # it says that it is longer
-])  # fmt: skip
+@pytest.mark.parametrize("body", CASES["no_keys"])
 def test_a_header_alone_is_no_key(body: str, shapes: Rules) -> None:
     """A header with an example, or with what is no key, is none."""
     text = f"-----BEGIN RSA PRIVATE KEY-----\n{body}\n-----END RSA PRIVATE KEY-----\n"
