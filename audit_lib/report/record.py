@@ -105,19 +105,17 @@ def _freshness(audit: "Audit") -> list[Row]:
 
 def _auth_failures(audit: "Audit") -> Row:
     requests, counts = audit.requests, audit.log_counts
-    logs = audit.sources[audit.sources["kind"].eq("log")]
-    days = audit.daily.reset_index()[["day", "requests", "refused", "failed_logins"]]
     by_address = requests.assign(refused=requests["count"].where(requests["refused"], 0)).groupby("address")
     addresses = by_address[["count", "refused"]].sum().query("refused > 0").reset_index()
     return {
         "requests": int(requests["count"].sum()),
         "refused": int(requests.loc[requests["refused"], "count"].sum()),
         "failed_logins": int(audit.failed_logins["count"].sum()),
-        "unread_lines": int(logs["not_understood"].sum()),
+        "unread_lines": int(audit.sources.loc[audit.sources["kind"].eq("log"), "not_understood"].sum()),
         "untimed": int(counts["untimed"].sum()),
         "by_status": plain(requests.dropna(subset=["status"]).groupby("status")["count"].sum().to_dict()),
         "by_kind": plain(counts.groupby("kind")["count"].sum().to_dict()),
-        "by_day": records(days),
+        "by_day": records(audit.daily.reset_index()[["day", "requests", "refused", "failed_logins"]]),
         "by_address": records(addresses.rename(columns={"count": "requests"})),
         "by_service": _rows(audit, "coverage"),
     }

@@ -250,6 +250,9 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         to = f" to {day_words(last, year)}" if last and last > at else ""
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
         yield at, f"{day_words(at, year)}{to}", f"{names}, {row.environment}", ""
+    if ahead.empty and (unknown := int(audit.ages["status"].eq("unknown").sum())):
+        ages = f"{unknown} of {int(audit.ages['status'].ne('exempt').sum())} ages are not known"
+        yield pd.NaT, "Nothing", f"is known to fall due; {ages}.", ""
     held = pd.concat([
         audit.decisions.query("verdict == 'accept' and state == 'in force'").assign(kind="accepted risk"),
         audit.attestations.query("status == 'attested'").assign(kind="answer"),

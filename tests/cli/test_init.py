@@ -46,7 +46,7 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
-    """What is declared of secrets and logins, and where files are; what frees from a limit is a finding."""
+    """What is declared of secrets and logins, where files are, when ages end; what ends a limit is found."""
     path = init(project := django_vue(tmp_path / "shop")) / "audit.toml"
     text, named = path.read_text(), 'name = "LEGACY_TOKEN"'
     file = next(one for one in re.findall(r"\[\[env\]\]\n(?:.+\n)+", text) if "frontend" in one)
@@ -57,9 +57,11 @@ def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
         changes = reviewed(project).settings_changes
         assert changes["setting"].tolist() == ["declared secrets and logins", "the place of a file"]
         assert not changes["known"].any()
-    for line in ("max_age_days = 366", "exempt = true"):
+    for line, old in (("max_age_days = 366", 14), ("exempt = true", 13)):
         path.write_text(text.replace(named, f"{named}\n{line}"))
-        assert reviewed(project).settings_changes.query("known")["setting"].item().endswith(line.split()[0])
+        audit = reviewed(project)
+        assert audit.settings_changes.query("known")["setting"].item().endswith(line.split()[0])
+        assert f"Nothing is known to fall due; {old} of {old} ages are not known." in audit.summary().text()
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:
