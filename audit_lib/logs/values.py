@@ -12,7 +12,7 @@ from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
 
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER, BEHIND = b"{id}", "a token behind "
-KEPT = 1 << 16  # entries of a cache
+KEPT = 1 << 17  # entries of a cache
 LONGEST_KEPT = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
