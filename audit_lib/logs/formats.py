@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -27,7 +27,7 @@ from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, parse_template
-from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, secret_finder
+from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, possible_client, secret_finder
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -159,15 +159,17 @@ class Matchers:
         self.sought = [block for block in messages if block.anywhere]
         self.fields = FieldNames(words["json"], words["outcome"])
         possible = words["possible"]
-        self.failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
-        self.addresses = before_address(possible.get("before_address", ()))
+        failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
+        self.possible_client = partial(
+            possible_client, words=failing, before=before_address(possible.get("before_address", ()))
+        )
         self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
         self.secret_of = secret_finder(words["query"])
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
         self.telling_heads, self.telling = (
             set[bytes]().union(*(block.telling for block in group)) for group in (blocks, messages)
         )
-        if re.search(rb"\d", b"".join([*self.refusals, *chain(*self.failing)])):
+        if re.search(rb"\d", b"".join([*self.refusals, *chain(*failing)])):
             self.telling.add(b"")
 
 

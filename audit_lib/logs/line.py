@@ -26,7 +26,6 @@ from audit_lib.logs.values import (
     clean_client,
     clean_route,
     mask_email,
-    possible_client,
     remember,
     shape_of,
 )
@@ -131,8 +130,8 @@ def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
     text = raw.rstrip(b"\r\n")
     if 0 in text or 27 in text or text.startswith(BOM_UTF8):
-        text = raw.removesuffix(b"\n")
-        text = _ANSI.sub(b"", text.replace(b"\0", b"")).removeprefix(BOM_UTF8).rstrip(b"\r")
+        shown = _ANSI.sub(b"", raw.removesuffix(b"\n").replace(b"\0", b""))
+        return shown.removeprefix(BOM_UTF8).rstrip(b"\r")
     return text
 
 
@@ -268,7 +267,7 @@ class LineReader:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if possible_client(cause, self.by.failing, self.by.addresses) is None:
+        if self.by.possible_client(cause) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)
@@ -283,10 +282,7 @@ class LineReader:
         return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
 
     def _says(self, text: bytes) -> bool:
-        return (
-            self.by.message.match(text) is not None
-            or possible_client(text, self.by.failing, self.by.addresses) is not None
-        )
+        return self.by.message.match(text) is not None or self.by.possible_client(text) is not None
 
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji; else a possible
@@ -306,7 +302,7 @@ class LineReader:
             return (
                 LogEvent(block.kind, block.name, None, address, "", clean_route(path), subject, block.once),
             )
-        possible = possible_client(text, self.by.failing, self.by.addresses)
+        possible = self.by.possible_client(text)
         whose = possible or head.client or ""
         return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 
@@ -314,9 +310,7 @@ class LineReader:
         bare_path, _, query = path.partition(b"?")
         if not query or not (self.by.answers or self.by.secret_of(path)):
             path = bare_path  # the same for whatever query
-        if len(path) > LONGEST_KEPT:
-            return self.request(path, method, status)
-        return self._request_of(path, method, status)
+        return (self._request_of if len(path) <= LONGEST_KEPT else self.request)(path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         """A request as an event without its client, another if its URL has a secret, none for no status."""

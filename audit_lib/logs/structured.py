@@ -71,12 +71,9 @@ class FieldNames:
         """
         found = []
         for kind, rank in self.ranks[name]:
-            if kind == "time":
-                is_written = quoted and _TIME.fullmatch(value) is not None
-                fit, fits = None if is_written else _since_1970(value), is_written
-            else:
-                fit, fits = self._fit(kind, value, quoted), False
-            found += [(kind, rank, fit)] if fits or fit is not None else []
+            is_written = kind == "time" and quoted and _TIME.fullmatch(value) is not None
+            fit = None if is_written else self._fit(kind, value, quoted)
+            found += [(kind, rank, fit)] if is_written or fit is not None else []
         return found
 
     def _fit(self, kind: str, value: bytes, quoted: bool) -> Any:
@@ -85,7 +82,8 @@ class FieldNames:
         if kind == "client":  # of a list, the one that the nearest proxy has seen
             value = strip_port(value.rpartition(b",")[2].strip(b" "))
         fitting = kind not in _FITS or _FITS[kind].fullmatch(value)
-        return value if value and fitting and (quoted or kind in _NUMBERS) else None
+        known = value if value and fitting and (quoted or kind in _NUMBERS) else None
+        return _since_1970(value) if kind == "time" else known
 
     def judge(self, kind: str, value: bytes) -> bool | None:
         """What a value says of a login, by kind of field; None if it says nothing of it.

@@ -222,7 +222,7 @@ class Tally:
     def __init__(self) -> None:
         self._facts = Facts()
         self._frames: list[tuple[pd.DataFrame, pd.DataFrame]] = []
-        self._requests: list[tuple[Any, ...]] = []  # rows of REQUESTS, one for each request
+        self._requests: list[Any] = []  # of each in turn its minute, day, line, event and client
         self._events: list[tuple[Any, ...]] = []  # rows of EVENTS
         self._number = 0  # of the line
         self._day = 0  # of the last time
@@ -265,21 +265,22 @@ class Tally:
             self._open = "record"
         elif state != "blank":
             follows = self._open and not record and continues in ("record", self._open)
-            self._open = "continuation" if follows else ""
-            at = facts.last if follows else None
+            self._open, at = ("continuation", facts.last) if follows else ("", None)
         if unknown or warns:
             self._note(unknown, shape, warns)
         for event in events:
-            kind, message, status, own, method, route, *_ = event
             # A login that was redirected is counted once it is known how it ended.
-            if status and message not in OPEN_LOGINS:
-                minute = -1 if at is None else at // MINUTE
-                self._requests.append(
-                    (minute, self._day, kind, status, own or client, method, route, 1, self._number)
+            if event.status and event.message not in OPEN_LOGINS:
+                self._requests += (
+                    -1 if at is None else at // MINUTE,
+                    self._day,
+                    self._number,
+                    event,
+                    event.client or client,
                 )
-            if kind != "other" or message:
-                self._count(event, own or client, at)
-        if len(self._requests) > _MOST_ROWS or len(self._events) > _MOST_ROWS:
+            if event.kind != "other" or event.message:
+                self._count(event, event.client or client, at)
+        if len(self._requests) > 5 * _MOST_ROWS or len(self._events) > _MOST_ROWS:
             self._pack()
 
     def _note(self, unknown: str, shape: str, warns: bool) -> None:
@@ -305,10 +306,9 @@ class Tally:
         self._waiting.clear()
 
     def _count(self, event: LogEvent, client: str, at: int | None) -> None:
-        if event.once:
-            if event.kind in self._counted:
-                return
-            self._counted.add(event.kind)
+        if event.once and event.kind in self._counted:
+            return
+        self._counted.update([event.kind] if event.once else ())
         if at is None:
             self._waiting.append((self._number, self._facts.last, event, client))
         else:
@@ -320,9 +320,17 @@ class Tally:
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
-        self._frames.append((_grouped(frame_of(REQUESTS, self._requests)), frame_of(EVENTS, self._events)))
-        self._requests.clear()
-        self._events.clear()
+        self._frames.append((_summed(self._requests), frame_of(EVENTS, self._events)))
+        self._requests, self._events = [], []
+
+
+def _summed(requests: Sequence[Any]) -> pd.DataFrame:
+    """The rows REQUESTS of requests: of each in turn its minute, day, line, event and client."""
+    minutes, days, lines = (np.array(requests[at::5], "int64") for at in range(3))
+    events, clients = requests[3::5], categories(requests[4::5])
+    numbers = {event: at for at, event in enumerate(dict.fromkeys(events))}
+    named = frame_of(LogEvent._fields[:6], numbers).take([numbers[event] for event in events])
+    return _grouped(named.assign(minute=minutes, day=days, line=lines, client=clients, count=1))
 
 
 def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
@@ -376,8 +384,8 @@ class LogMinutes(OfLog):
 def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]:
     """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; the counts are without notices.
 
-    Events are in order of file, line and message, other rows in order of their groups. In counts and minutes
-    routes beyond the first `most` (404 and its like apart) and addresses beyond MOST_NAMES have one name.
+    Events are in order of file, line and message, other rows in order of their groups. Routes after the first
+    `most` (404 and its like, which anyone may make up, apart) and addresses beyond MOST_NAMES have one name.
     """
     if not logs:
         return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
@@ -398,11 +406,10 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
     frames = ((file, getattr(sums, name)) for file, sums in logs.items())
-    return together([frame.assign(file=categories([file] * len(frame))) for file, frame in frames])
+    return together([frame.assign(file=categories([file]).repeat(len(frame))) for file, frame in frames])
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
-    # Routes that are answered with 404 and its like, which anyone may make up, are limited apart.
     missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
     for column, others, rows, most in (
         ("route", OTHER_ROUTES, missed, routes),
@@ -420,8 +427,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
     for name in frame.columns.intersection([*_UNITS]):
         numbers = frame[name].to_numpy()
-        stamps = np.where(numbers < 0, 0, numbers * _UNITS[name]).astype("datetime64[us]")
-        stamps[numbers < 0] = np.datetime64("NaT", "us")
+        stamps = np.where(numbers < 0, pd.NaT.value, numbers * _UNITS[name]).view("datetime64[us]")
         typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
     days, known = pd.factorize(frame["day"])
     names = [str(np.datetime64(day - 1, "D")) if day else None for day in known.tolist()]
