@@ -41,8 +41,8 @@ class FieldNames:
 
     def __init__(self, words: Words, outcome: Words) -> None:
         self.outcome = dict.fromkeys(OUTCOME, ()) | dict(outcome)
-        lists = ("wrapper", "records", "labels", "foreign")
-        self.wrapper, self.records, self.labels, self.foreign = (
+        lists = ("wrapper", "records", "labels", "foreign", "time")
+        self.wrapper, self.records, self.labels, self.foreign, self.times = (
             frozenset(words.get(each, ())) for each in lists
         )
         event = self.outcome["event"]
@@ -198,7 +198,7 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
     for name, depth, raw, quoted in found:
-        fitting = names.fitting if len(raw) <= LONGEST_KEPT else names.fit
+        fitting = names.fit if name in names.times or len(raw) > LONGEST_KEPT else names.fitting
         for kind, rank, fit in fitting(raw, name, quoted):
             if kind in best and best[kind] <= (depth, rank):
                 continue
