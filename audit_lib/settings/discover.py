@@ -114,8 +114,7 @@ def env_source(path: PurePosixPath, text: str = "") -> EnvSource:
     backup = not example and bool(re.search(_PATTERNS["backup"], path.name))
     said = ENVIRONMENTS[-1 if (line := re.search(_PATTERNS["says"], text)) and line[1] else 0]
     environment = named or _environment_in(path.parent.name, _IN_FOLDERS) or said
-    is_variant = backup or (example and _environment_in(words, _IN_NAMES))
-    service = ("" if is_variant else words) or service_of(path)
+    service = ("" if backup or (example and _environment_in(words, _IN_NAMES)) else words) or service_of(path)
     return EnvSource("" if example else environment, service, str(path), example=example, backup=backup)
 
 

@@ -167,8 +167,8 @@ def is_deployment(path: PurePosixPath) -> bool:
 
 def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
     """The patterns by which a file of this name reads its environment; none of a file that is no code."""
-    is_built = path.name.endswith((".min.js", ".d.ts"))
-    kind = "deployment" if is_deployment(path) else "" if is_built else path.suffix
+    kinds = ("deployment", "configuration", "built")
+    kind = next((one for one in kinds if re.fullmatch(_PATTERNS[one], str(path))), path.suffix)
     return [language for language in _LANGUAGES if kind in language["suffixes"].split()]
 
 
@@ -213,9 +213,10 @@ def _matches_in(text: str, path: str, key: str) -> Iterator[tuple[dict[str, str]
     text = re.sub(_PATTERNS["destructured"], _spelt_out, text)
     for language in languages_of(PurePosixPath(path)):
         line, counted = 1, 0  # from match to match: a line of a megabyte may hold 100,000
-        for found in re.finditer(language[key], text) if re.search(language.get("if", ""), text) else ():
+        code = re.sub(language["comment"], "", text) if "comment" in language else text
+        for found in re.finditer(language[key], code) if re.search(language.get("if", ""), code) else ():
             at = found.start(found.lastindex or 0)
-            line, counted = line + text.count("\n", counted, at), at
+            line, counted = line + code.count("\n", counted, at), at
             yield language, found, line
 
 
@@ -299,7 +300,7 @@ def named_in(
     for path, text in texts(project, paths, unread):
         # `NAME =` is in code a variable of its own; in a script it may be exported.
         file, words = PurePosixPath(path), set(re.findall(r"\w+", text))
-        assigns = languages_of(file) and not is_deployment(file) and file.suffix != ".sh"
+        assigns = languages_of(file) and file.suffix not in (".sh", ".yaml", ".yml")
         for key, name in product(("word",) if assigns else ("word", "set"), names):
             sought = words.issuperset(name.split(".")) and name not in found[key]
             if sought and (match := re.search(_DATA["of"][key].replace("NAME", name), text)):
