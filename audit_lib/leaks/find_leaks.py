@@ -126,11 +126,8 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
     }
     with suppress(GitFailed, OSError):
         hidden = ignored(root, {one.origin.path for one in there}) - tracked(root)
-        return {
-            one
-            for one in there
-            if one.origin.path in hidden and not (root / one.origin.path).lstat().st_mode & 0o004
-        }
+        own = {path for path in hidden if not (root / path).lstat().st_mode & 0o004}
+        return {one for one in there if one.origin.path in own}
     return set()
 
 

@@ -24,8 +24,10 @@ ASIDE = ("comment", "", "default", "public")  # perhaps in no use, in use, chose
 _WEAK_PASSWORD = 28  # bits; a weaker one is a default, and in no place a discovery
 _DSA = bytes.fromhex("2a8648ce380401")  # the algorithm in PKCS #8
 _BEFORE, _AFTER, _NEAR = 260, 400, 200  # bytes around a chosen value: its name, its end, its user
-# A picture or a font in the place of its address (RFC 2397): no text, whatever its base64 spells.
-_EMBEDDED = re.compile(rb"data:(?:image|font|application/[\w.-]*font)[\w.+/\\;=-]*;base64,[\w+/%\\]*")
+_EMBEDDED = re.compile(  # a picture or a font (RFC 2397), what OpenPGP publishes: whatever its base64 spells
+    rb"data:(?:image|font|application/[\w.-]*font)[\w.+/\\;=-]*;base64,[\w+/%\\]*"
+    rb"|-----BEGIN PGP (?:PUBLIC KEY BLOCK|SIGNATURE)-----\s*+(?:\w+: .*\n)*+[A-Za-z0-9+/=\s]*+-----END"
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -64,26 +66,27 @@ class Rules:
         }
 
     def _scanned(self, content: bytes, paths: Collection[str]) -> Iterator[tuple[str, str, str, str, str]]:
-        content = _EMBEDDED.sub(b"", content) if b";base64," in content else content
+        if b";base64," in content or b"-----BEGIN PGP" in content:
+            content = _EMBEDDED.sub(b"", content)
         generated = bool(paths) and all(candidates.is_generated(path, content) for path in paths)
         text, code = content.decode("latin-1"), bool(paths) and all(is_kind("code file", it) for it in paths)
+        told = bool(paths) and all(candidates.use_of(path) < 2 for path in paths)
         yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
-        idle = [range(*one.span()) for one in expression("idle section").finditer(text)] if yaml else []
+        idle = [*expression("idle section" if yaml else "docstring").finditer(text)] if yaml or code else []
         for finding in scanner(GENERATED, *(() if generated else (NAMED,))).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
             name = finding.captures.get("NAME", "").strip()
             value = self._secret(finding.secret, name, rule)
             provider = " ".join({*finding.captures} - {"TOKEN", "NAME"}).replace("_", " ").strip()
-            # In code what is a text begins with a quote; an address stands in one.
-            quoted = rule == "query" or expression("quote before a value").search(before)
+            quoted = rule == "query" or expression("quote before a value").search(before)  # a text
             bare = code and by_name and not quoted and expression("name in code").fullmatch(value)
             label = expression("label of an example").search(before)
             provider = "" if label and label["prompt"] else provider
             shown = not provider and label
             if value and not (bare or (by_name and shown and shown["one"]) or _is_data(text, finding, rule)):
-                unused = any(start in section for section in idle) or (
-                    by_name and expression("comment").match(before.rpartition("\n")[2])
+                unused = any(one.start() <= start < one.end() for one in idle) or (
+                    by_name and (told or expression("comment").match(before.rpartition("\n")[2]))
                 )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 known = ("public", "") if public else ("comment" if shown or unused else "", provider)
@@ -101,9 +104,8 @@ class Rules:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
             value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", value)  # a line of an env file, in quotes
         if (parts := url_parts(value)) and parts.password:
-            # A token as the user has words, such as x-oauth-basic, in the place of its password.
             as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
-            secret = parts.user if as_user else parts.password
+            secret = parts.user if as_user else parts.password  # beside a token that is words: x-oauth-basic
             idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", secret)
             if strength_bits(secret) < _WEAK_PASSWORD or idle or looks_made_up(secret, self._markers):
                 return ""
