@@ -97,9 +97,8 @@ def rotation_progress(
         replaced = [StepProgress("replace", str(store), *_change(store, read, since)) for store in mine]
         old = {step.old for step in replaced if step.old}
         worst = next((state for state in (NOT_DONE, NOT_KNOWN) if state in {s.state for s in replaced}), DONE)
-        found = {"record": _recorded(mine, read, since)}
-        if revocable:
-            found = {"old value": _retired(old, worst, read), "revoke": _revoked(old, worst, read)} | found
+        found = {"old value": _retired(old, worst, read), "revoke": _revoked(old, worst, read)}
+        found = {**(found if revocable else {}), "record": _recorded(mine, read, since)}
         steps += [*replaced, *(StepProgress(step, environment, *state) for step, state in found.items())]
         done, left = ("; ".join(s.place for s in replaced if s.state == state) for state in (DONE, NOT_DONE))
         halves += [f"one half of {environment}: {done} changed, {left} did not"] if done and left else []

@@ -85,8 +85,11 @@ def plan_rotation(
     """
     leaks = None
     if compromised:
-        here = (found.project, found.keeper, found.policy, found.entries, found.inventory)
-        leaks = find_leaks(*here, stays=tenures(found.ledger), options=LeakOptions(cache=user_cache()))
+        leaks = find_leaks(
+            *(found.project, found.keeper, found.policy, found.entries, found.inventory),
+            stays=tenures(found.ledger),
+            options=LeakOptions(cache=user_cache()),
+        )
     return plan_of(secret, found, environment, leaks)
 
 
@@ -121,16 +124,16 @@ def plan_of(
 
 def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     """The part of a plan whose values leaked, past and present, by value or by name; and what to purge."""
-    read, stores, found = plan.read, plan.stores, leaks.leaks
+    read, stores, found = plan.read, plan.stores, leaks.leaks[leaks.leaks["kind"].isin(SECRETS)]
     places = {store.place for store in stores}
     values = {store.fingerprint for store in stores} | {
         one.fingerprint for one in read.stays if one.home in places
     }
     names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
-    mine = found[
-        found["kind"].isin(SECRETS)
-        & (found["fingerprint"].isin(values - {None}) | found["variable"].isin(names))
-    ]
+    own = found["fingerprint"].isin(values - {None})
+    # Where a value is not known, any that leaked under its name may be the one in force.
+    is_known = None not in values and own.any()
+    mine = found[own if is_known else own | found["variable"].isin(names)]
     leaked = set(mine["fingerprint"].dropna())
     held = {
         *(stay.home for stay in read.stays if stay.fingerprint in leaked),
@@ -138,10 +141,8 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     }
     near = {place.environment for place in held} or ENVIRONMENTS
     held |= {store.place for store in stores if not store.fingerprint and store.place.environment in near}
-    # Where a value is not known, any that leaked may be the one in force.
-    is_worth = None in values or not leaked.isdisjoint(values)
     purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
-    purge = purge if is_worth else replace(purge, elsewhere=(), commands=())
+    purge = purge if is_known or None in values else replace(purge, elsewhere=(), commands=())
     return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
 
 
