@@ -48,17 +48,18 @@ def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[Le
 
 
 def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
-    """Of a secret of which another is in force; what else stood under its name was perhaps never in use, nor
-    what an example shows, be it in a comment, and code names."""
-    plot, (old, more, shown, own) = new_plot(tmp_path / "repo"), map(fake_value, ("a", "b", "c", "d"))
+    """Another is in force; what else has its name, or an example or a comment shows, perhaps never was."""
+    plot, told = new_plot(tmp_path / "repo"), fake_value("e", 24, "123456789abcdef")
+    old, more, shown, own, _ = values = [*map(fake_value, "abcd"), told]
     for path, value in ((".env", old), (".ci.env", more)):
         plot.commit(path, f"API_TOKEN={value}\n")
         plot.commit(path, "API_TOKEN=\n")
     plot.commit(".env.example", f"# API_TOKEN={shown}\n")
+    plot.commit("code.php", f'// example: {{"token":"{told}"}}\n')
     plot.commit("settings.py", f'if API_TOKEN == "{shown}":\n    raise ValueError\nAPI_TOKEN = "{own}"\n')
     found, keeper = audit(plot.root, tmp_path)
-    assert list(found.leaks["force"]) == [*["not known"] * 2, *["not in force"] * 2]
-    assert [found.aside[keeper.fingerprint(it)] for it in (old, more, shown, own)] == ["", OTHERS, OTHERS, ""]
+    assert list(found.leaks["force"]) == [*["not known"] * 3, *["not in force"] * 2]
+    assert [found.aside[keeper.fingerprint(it)] for it in values] == ["", OTHERS, OTHERS, "", "comment"]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -73,8 +74,7 @@ def test_a_leak_in_a_log_has_the_time_of_its_line(packed: bool, tmp_path: Path) 
     targets = targets_of(keeper, {"TOKEN": value})
     found, _ = search_places(project, keeper, targets)
     leak = tabulate_leaks(found.assign(deploys=True), targets, Inventory.of([]))[0].iloc[0]
-    assert leak["first_at"].isoformat() == "2026-08-20T01:00:07+00:00"
-    assert leak["first_commit"] == ""
+    assert (leak["first_at"].isoformat(), leak["first_commit"]) == ("2026-08-20T01:00:07+00:00", "")
 
 
 @pytest.mark.parametrize(("size", "why"), [(2 << 20, ""), (5 << 20, "has more than 4,194,304 bytes")])
