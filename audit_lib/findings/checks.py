@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, OTHERS, PUBLIC, TESTS
+from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, OTHERS, PUBLIC, TESTS, UNHELD
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -239,7 +239,6 @@ GRAVE = has("severity", "medium", "high", "critical")
 ON_DISK = has("state", "read", "empty")
 ENV_FILE = has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
-LOG = has("kind", "log")
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
@@ -281,6 +280,7 @@ CONDITIONS = {
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
+        has("status", "unknown") & has("secret", UNHELD),
         has("status", "unknown") & has("reason", CHOSEN),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
@@ -430,8 +430,9 @@ CONDITIONS = {
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
     "untimed-log-lines": when(more_than("untimed", 0)),
     "log-not-understood": when(
-        LOG & more_than("not_understood", 0) & ~MANY_LOST,
-        LOG & (more_than("not_understood", 0) | TEXT_ONLY),
+        more_than("not_understood", 0) & ~MANY_LOST,
+        more_than("not_understood", 0) | TEXT_ONLY,
+        about=has("kind", "log"),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
     # What a review rests on
