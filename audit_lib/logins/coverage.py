@@ -20,8 +20,7 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 
 Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
-# So many days together are thin below this share of what is usual; with fewer requests chance makes some so.
-THIN = ((7, 0.25, 50), (1, 0.05, 20))
+THIN = ((7, 0.25, 50), (1, 0.05, 20))  # days that are thin below a share of the usual, if that is so much
 CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
 
 READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}

@@ -19,8 +19,7 @@ DETECTIONS = (
     *("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url"),
     "application-failing",
 )
-# The ranges keep a project's own policy from making a review take hours or all memory.
-Count = Annotated[float, Field(ge=1, le=10_000)]
+Count = Annotated[float, Field(ge=1, le=10_000)]  # no policy makes a review take hours, or all memory
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Rung = Annotated[tuple[Minutes, ...], Field(min_length=2, max_length=3)]  # so many, of networks, in minutes

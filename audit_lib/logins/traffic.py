@@ -114,6 +114,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     added = entered(requests, policy.added_logins) & ~refused
     usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
     usual &= answered | status.isin(REDIRECTS)
+    usual &= ~(requests["method"] + " " + route).isin(policy.no_logins) | route.isin(route[refused])
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     steps = [bare_route(login.route) for login in policy.logins]
     begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))

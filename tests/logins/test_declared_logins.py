@@ -26,7 +26,8 @@ VISITS = visits(1, failed=90, pages=300)
 WINDOW = Window(START, START + timedelta(days=14))
 # Detections that look at failed logins.
 GUESSING = {"guessing", "spraying", "let-in", "known-clients-failing"}
-POLICY = 'name = "own"\nextends = "generic"\n[detections]\nclients = "real"\n'
+NONE = 'no_logins = ["POST /x/login", "POST /api/login"]  # the second refuses: it is one\n'
+POLICY = f'name = "own"\nextends = "generic"\n{NONE}[detections]\nclients = "real"\n'
 DECLARES_401 = "[detections.failure]\nstatuses = [401, 403]\n"
 LOGS = 'time_zone = "UTC"\n[[log]]\npattern = "app.log"\nservice = "web"\ninstances = 1\n'
 PROJECT = Project("app", Path(), log_sources=(DECLARED_LOG,))
@@ -162,7 +163,7 @@ def test_audit_toml_alone_makes_nothing_known_by_what_never_happens(tmp_path: Pa
     assert "audit.toml alone declares logins" in reasons["guessing"]
 
 
-@pytest.mark.parametrize(("route", "guessed"), [("/in", False), ("/shop", True)])
+@pytest.mark.parametrize(("route", "guessed"), [("/in", False), ("/shop", True), ("/x/login", True)])
 def test_a_declared_success_excuses_failures_of_its_route(route: str, guessed: bool, tmp_path: Path) -> None:
     """Who mistypes at a declared login is no guesser, and its route is there; of another neither holds."""
     hours, log = range(0, 40 * 3600, 3600), _lines(range(0, 40 * 3600, 90), "GET /", 200, "192.0.2.9")
