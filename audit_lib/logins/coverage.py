@@ -87,7 +87,6 @@ def _of_requests(traffic: Traffic) -> Facts:
     public = sum(network_of(one) != one and not policy.may_be_proxy(one) for one in asked["client"].unique())
     expected = traffic.rule("application-failing").expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
-    starts = traffic.events["message"].isin(START_MESSAGES).any()
     return [
         ("an answer", not asked["status"].between(200, 299).any(),
          "no request was answered with 2xx: the log may be another application's"),
@@ -102,7 +101,8 @@ def _of_requests(traffic: Traffic) -> Facts:
         ("queries kept", not policy.logs_queries, "[detections] of audit.toml lacks logs_queries = true"),
         ("a usual rate", mean < expected,
          f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
-        ("wording", not starts and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
+        ("wording", not traffic.events["message"].isin(START_MESSAGES).any()
+         and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
         ("wording", unknown_wording(("database_failure",), traffic.events, policy), "{}"),
     ]  # fmt: skip
 

@@ -21,6 +21,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
+GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow success; share of one address
 _SERVER_FILES = ("/.htaccess", "/web.config")  # they only tell a server what to do
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 SILENCE = "requests"  # the subject of what was not logged, or did not happen
@@ -95,6 +96,9 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
     onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
+    # Who was let in before and is refused elsewhere, seldom, reads with a token that has ended.
+    often = in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index
+    strange = strange.drop(strange.query("known & ~on_login & method in @READING").index.difference(often))
     probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
     # Who is refused by 403 what many read is unwanted, unless the policy says that this is a failed login.
     read = traffic.requests[traffic.requests["status"].between(200, 299)].groupby("route")["client"].nunique()
@@ -120,8 +124,7 @@ def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverag
         known = any(map(policy.is_known, {found.client, *found.clients}))
         text = f"{found.classification}; a known client takes part (known_clients)"
         shown.append(replace(found, classification=text) if known else found)
-    first = pd.Timestamp.min.tz_localize("UTC")
-    shown.sort(key=lambda each: (each.first_at or first, each.subject, each.client, each.classification))
+    shown.sort(key=lambda each: (str(each.first_at or ""), each.subject, each.client, each.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
     return Verdict(name, verdict, traffic.rule(name).severity, tuple(shown), doubt)
 
@@ -131,32 +134,31 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
     return Detections.of(
         {
             **vars(found),
-            "detection": verdict.detection,
-            "verdict": verdict.verdict,
-            "reason": "" if verdict.incidents else verdict.doubt,
+            "detection": one.detection,
+            "verdict": one.verdict,
+            "reason": "" if one.incidents else one.doubt,
             "subject": name(found.client) if found.client else found.subject,
             "evidence": "; ".join(found.evidence),
         }
-        for verdict in verdicts
-        for found in verdict.incidents
-        or [Incident("", "info" if verdict.verdict == "none" else verdict.severity, 0)]
+        for one in verdicts
+        for found in one.incidents or [Incident("", "info" if one.verdict == "none" else one.severity, 0)]
     )
 
 
-def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> tuple[list[Incident], pd.Index]:
+def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
     """The incidents of one address, then of one network, then without an address; and their failures."""
     rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
     guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
-    unnamed = events[said & events["at"].notna()]
+    unnamed = events[said & events["at"].notna()].assign(all=EVERYONE, on_login=True, known=False)
     for guess in guesses:
         unnamed = unnamed[~guess.during(unnamed["at"])]
-    unnamed = unnamed.assign(all=EVERYONE, on_login=True, known=False, success=np.nan)
     more, _ = find_episodes(unnamed, "all", [rule.without_address], rule.without_address[-1], build)
     return [*guesses, *more], part
 
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
+    run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # beside its people
     rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
     unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
     clauses = {
@@ -164,7 +166,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         f"of {addresses} addresses": addresses > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
-        "then let in": run["success"].sub(run["seconds"]).le(traffic.rule("let-in").minutes * MINUTE).any(),
+        "then let in": run["client"].ne("").all() and len(_leading_up(traffic, run, "client")),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
@@ -201,13 +203,13 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """The successes of an address that its own failures lead up to, then those that its network's do."""
     rule = traffic.rule("let-in")
     own = _leading_up(traffic, failures, "client")
-    own = own[~own["known"] | own.groupby(["client", "answered"])["line"].transform("size").ge(rule.known)]
-    # An address that was let in before is a person, and no part of what another of its network does.
+    arrivals = ["client", "answered", own["seconds"].diff().gt(LONGEST * HOUR).cumsum()]
+    own = own[~own["known"] | own.groupby(arrivals)["line"].transform("size").ge(rule.known)]
+    # An address that was let in before is a person, and a network that was shortly before one of people.
     shared = _leading_up(traffic, failures[~failures["known"]], "network")
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
-    # A network that was let in shortly before is one of people.
-    before = next_login(shared.assign(seconds=first), traffic.let_in, "network", "backward")
+    before = next_login(shared.assign(seconds=first), traffic.let_in, "network", direction="backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
     arrived = shared[shared["answered"].eq(shared.groupby("network")["answered"].transform("min"))]
     own = own[own["answered"].eq(own.groupby("client")["answered"].transform("min"))]
@@ -216,23 +218,24 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
 
 
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The failures in windows that reach a rung of the ladder, and soon after which a success follows."""
+    """The failures in windows that reach a rung, soon after which a success follows, at a stranger's pace."""
     rule = traffic.rule("let-in")
-    frame = failures.assign(answered=next_login(failures, traffic.let_in, key))
+    frame = failures.assign(answered=next_login(failures, traffic.let_in, key, "door"))
     frame = frame[frame["answered"].notna() & frame["client"].ne("")]
     frame = in_windows(frame.assign(run=frame.groupby([key, "answered"]).ngroup()), "run", rule.ladder)
+    gaps = [frame.groupby(by)["seconds"].diff() for by in ("run", ["run", "client"])]
+    usual = pd.concat([gap.groupby(frame["run"]).transform("median") for gap in gaps], axis=1).max(axis=1)
+    slow = usual.mask(frame["known"]).fillna(0).mul(GAPS).clip(upper=LONGEST * HOUR)
     last = frame.groupby("run")["seconds"].transform("max")
-    return frame[(frame["answered"] - last).le(rule.minutes * MINUTE)]
+    return frame[(frame["answered"] - last).le(slow.clip(rule.minutes * MINUTE))]
 
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
-    answer = good[
-        good[key].eq(run[key].iloc[0]) & good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])
-    ].iloc[0]
+    answers = good[good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])]
+    answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
-    # Successes are known by the minute: one in the minute of the last failure may be before it.
-    sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]
+    sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]  # of what is in its minute any may be first
     # Tries of the last day belong to the same arrival. Logs that do not reach so far back show nothing.
     begun, seconds = run["seconds"].min(), traffic.requests["seconds"]
     here = seconds[traffic.requests["network"].eq(answer["network"])]
@@ -273,7 +276,8 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     requests, rule, folders = traffic.requests, traffic.rule("probing"), traffic.policy.served
     sensitive = requests[requests["sensitive"]]
     answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
-    if _answers_any_path(sensitive):
+    good, gone = ({*sensitive.query("method in @READING & status // 100 == @n")["folder"]} for n in (2, 4))
+    if 3 <= len(good) > len(gone - good):
         severity, how = rule.severity, "as any path is: whether it is served is not known"
 
     def missing(run: pd.DataFrame) -> Incident:
@@ -298,13 +302,6 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         *by_source(sensitive[~answered], [(rule.sensitive, PROBING_PAUSE)], PROBING_PAUSE, files)[0],
         *find_episodes(sensitive[answered], "route", [(1, np.inf)], np.inf, served)[0],
     ]
-
-
-def _answers_any_path(sensitive: pd.DataFrame) -> bool:
-    """Whether the application answers any path: three or more such files, and more than are missing."""
-    read = sensitive[sensitive["method"].isin(READING)]
-    good, missing = ({*read.loc[read["status"].between(low, low + 99), "folder"]} for low in (200, 400))
-    return 3 <= len(good) > len(missing - good)
 
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
@@ -445,8 +442,12 @@ def places(events: pd.DataFrame) -> tuple[str, ...]:
 
 
 def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:
-    """What is found by address, then by network of the events of its addresses that are part of none."""
-    incidents, part = find_episodes(events, "client", ladder, pause, build, label=label)
+    """What is found by address, then by network: of three that are, and of addresses that are in nothing."""
+    alone = in_windows(events, "client", ladder, label=label).sort_values(["network", "seconds"])
+    fresh = alone["network"].ne(alone["network"].shift()) | alone["seconds"].diff().gt(pause * 60)
+    runs = alone["client"].groupby(fresh.cumsum())
+    joint = runs.filter(lambda own: own.nunique() >= 3 and own.value_counts().max() <= NEARLY * len(own))
+    incidents, part = find_episodes(events.drop(joint.index), "client", ladder, pause, build, label=label)
     rest = events.drop(part)
     several = rest[rest.groupby("network")["client"].transform("nunique").gt(1)]
     networks, more = find_episodes(several, "network", ladder, pause, build, label=label)

@@ -99,11 +99,11 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says of each.
 
     refused: 401, 403, 429, or declared. unanswered: that, or a server error. granted: 2xx on a protected
-    route. let_in: that, or a login that succeeds. added: only by what audit.toml declares, which excuses no
-    failure of another route. doubtful: let in, but not by that. begins: a login below which a step is
-    declared. there: on a route that was answered, or is named; a refusal shows none, as gateways refuse any.
-    sensitive: for a file that none serves, by the policy, or whose name or folder begins with a dot, unless
-    ten visitors, and a twentieth of all, read that folder. A visitor was refused nothing like it.
+    route. let_in: that, or a login that succeeds; what refuses is one despite no_logins. added: only by what
+    audit.toml declares, which excuses no failure of another route. doubtful: let in, but not by that.
+    door: the route, "" for any login. begins: a login below which a step is declared. there: on a route that
+    was answered, or is named; gateways refuse any. sensitive: for a file that none serves, by the policy, or
+    of a dotted name or folder, unless ten visitors, refused nothing like it, and a twentieth of all read it.
     """
     status, route, access = requests["status"], requests["route"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
@@ -132,6 +132,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
         unanswered=refused | status.ge(500),
         protected=protected,
         on_login=on_login | by_added,
+        door=route.mask(on_login | by_added, ""),
         granted=answered & protected,
         let_in=let_in | added,
         added=added & ~let_in,
@@ -276,12 +277,14 @@ class Traffic:
         failed = failed.drop(_repeated(messages, failed[failed["status"].notna()]))
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
-        begun = tuple(bare_route(name) + b"/" for name in requests.loc[requests["begins"], "route"].unique())
+        logins = requests[requests["on_login"]]
+        begun = tuple(bare_route(name) + b"/" for name in logins.loc[logins["begins"], "route"].unique())
         frame = frame.assign(
             is_step=mapped(frame["route"], lambda name: bare_route(name).startswith(begun)).astype(bool),
             network=mapped(frame["client"], network_of).astype("str"),
             protected=frame["route"].isin(self.activity.requests.query("protected")["route"]),
-            on_login=fits(frame["route"], policy.access.login) | frame["kind"].isin((DECLARED, FAILED_LOGIN)),
+            on_login=frame["kind"].isin((DECLARED, FAILED_LOGIN)) | frame["route"].isin(logins["route"]),
+            door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
         good = self.let_in[~self.let_in["added"] | self.let_in["route"].isin(frame["route"])]
         return _with_successes(frame, good, policy)
@@ -325,12 +328,11 @@ def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
-    success = next_login(failures, good, "client")
-    known = next_login(failures.assign(seconds=failures["seconds"] - 60), good, "client", "backward").notna()
+    success, before = next_login(failures, good, "client"), failures.assign(seconds=failures["seconds"] - 60)
+    known = next_login(before, good, "client", direction="backward").notna()
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
-    # Who guesses succeeds, too: one that is not known before may fail less often.
-    mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))
+    mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
     most = _MOST_PER_SUCCESS * days.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
@@ -338,11 +340,11 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
 
 
 def next_login(
-    events: pd.DataFrame, good: pd.DataFrame, key: str, direction: str = "forward"
+    events: pd.DataFrame, good: pd.DataFrame, *keys: str, direction: str = "forward"
 ) -> "pd.Series[float]":
     """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
     good = pd.concat([good.assign(is_step=False), good[~good["begins"]].assign(is_step=True)])
-    by = [key, "is_step"]
+    by = [*keys, "is_step"]
     answers = good[by].assign(answered=good["seconds"]).sort_values("answered", kind="stable")
     minutes = events[by].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
     given: Any = {"left_on": "minute", "right_on": "answered", "by": by, "direction": direction}

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from string import ascii_letters
 from typing import Any
 
 import pandas as pd
@@ -137,8 +136,8 @@ def test_each_success_of_a_network_is_one_incident() -> None:
 
 
 OWN = {  # what addresses, networks and routes of each case begin with
-    case: (f"203.{number}.", f"198.{number}.", f"2001:db8:{number}:", f"/api/{ascii_letters[number]}")
-    for number, case in enumerate(SOURCES, 1)
+    case: (f"203.{n}.", f"198.{n}.", f"2001:db8:{n}:", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}")
+    for n, case in enumerate(SOURCES, 1)
 }
 USUAL = ("203.0.", "198.51.", "2001:db8:1:", API)
 
@@ -217,7 +216,7 @@ def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
 
 def test_one_client_that_misses_a_rotation_is_explained() -> None:
     """A client with the old value after a recorded rotation guesses nothing; without the record it does."""
-    asks = people(9, 0, *range(HOUR, DAY, HOUR)) + answers(PERSON, 0) + fails(30, 600, PERSON, 2 * HOUR)
+    asks = people(9, 0, *range(HOUR, DAY, HOUR)) + answers(PERSON, 0) + fails(30, 100, PERSON, 2 * HOUR)
     explained = found_in(asks, ledger=_rotated(2 * HOUR - 60))
     assert explained[["detection", "subject", "cause", "severity"]].values.tolist() == [
         ["known-clients-failing", "API_TOKEN", "rotation", "medium"]
