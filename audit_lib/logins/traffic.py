@@ -149,7 +149,7 @@ def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[A
 
 
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
-    """Which routes a glob fits, letter case and a last slash aside; of many under one name nothing is said."""
+    """Which routes a glob fits, letter case and a last slash aside; of many under one name none."""
     globs += tuple(f"{glob}/" for glob in globs)
     return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
 
