@@ -28,9 +28,8 @@ def summarise(
     outage, backed = find_outage(case), supported(case, explained)
     best = backed[0] if backed else None
     theirs = {*best.addresses} if best else set()
-    # Attacks of their own, of other addresses than the best explanation.
     likely = [one for one in backed[1:] if one.name in ATTACKS and one.rating == "likely"]
-    others = [one for one in likely if theirs.isdisjoint(one.addresses)]
+    others = [one for one in likely if theirs.isdisjoint(one.addresses)]  # attacks of their own
     shown = [best, *others] if best else []
     is_attack = any(one.name in ATTACKS for one in shown)
     ongoing, verdict = _going_on(case, best, outage), "Not known"
@@ -82,7 +81,7 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
 
 
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
-    """Whether it goes on; of who got in only when they were seen last: they may be in."""
+    """Whether it goes on; of who got in only when they were seen last, be it later: they may be in."""
     here, addresses, year = case.here[case.here["timed"]], best.addresses if best else (), case.as_of.year
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
@@ -101,7 +100,8 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
         return "Not known", "nothing of anybody who takes part was refused at a known time"
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
     if best and is_attack and (best.name == USED or theirs["let_in"].any()):
-        return f"L{last}", "they were answered: they may be in"
+        back = max(times.iloc[-1], case.activity.requests.query("timed & client in @addresses")["at"].max())
+        return f"Last seen {instant_words(back, year)}", "they were answered: they may be in"
     later = here[here["not_before_at"].gt(times.iloc[-1])]
     doubt = _shows_no_end(case, times, later)
     if not seen.loc[seen["at"].isna(), "not_after_at"].le(times.iloc[-1]).all():
