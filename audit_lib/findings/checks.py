@@ -178,7 +178,7 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
     """The incidents, most lines first, without guessing that led to a success of its network on that day."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
-    begun = both["first_at"].between(both["first_at_in"], both["last_at_in"] + MINUTE)
+    begun = both["first_at"].between(both["first_at_in"] - DAY, both["last_at_in"] + MINUTE)
     part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
     return detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
 
