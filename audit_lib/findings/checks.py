@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import CHOSEN, COMMON, GATHERED, OTHERS, PUBLIC, TESTS, UNHELD
+from audit_lib.leaks.tables import CHOSEN, COMMON, ELSEWHERE, GATHERED, OTHERS, PUBLIC, TESTS, UNHELD
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -280,7 +280,7 @@ CONDITIONS = {
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
-        has("status", "unknown") & has("secret", UNHELD),
+        has("status", "unknown") & (has("secret", UNHELD) | has("secret", ELSEWHERE) & has("providers", "")),
         has("status", "unknown") & has("reason", CHOSEN),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
@@ -428,7 +428,7 @@ CONDITIONS = {
     ),
     "database-failure": when(has("kind", "database_failure")),
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
-    "untimed-log-lines": when(more_than("untimed", 0)),
+    "untimed-log-lines": when(Predicate(lambda rows: rows["untimed"].mul(100).gt(rows["counted"]))),
     "log-not-understood": when(
         more_than("not_understood", 0) & ~MANY_LOST,
         more_than("not_understood", 0) | TEXT_ONLY,
