@@ -186,8 +186,7 @@ def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
 
 def _span(texts: Mapping[str, str]) -> tuple[datetime | None, datetime | None, list[str]]:
     """When it began, and when it ended; of our own form one instant, or a day; and the faults of both."""
-    given = list(filter(texts.get, _TIMES))
-    read, wrong = parse_each(lambda name: (name, parse_instant(texts[name], name)), given)
+    read, wrong = parse_each(lambda name: (name, parse_instant(texts[name], name)), filter(texts.get, _TIMES))
     found, faults = dict(read), [f"{fault.place} {fault.text}" for fault in wrong]
     if at := found.get("at"):
         return (at - timedelta(days=1, seconds=-1) if len(texts["at"]) == 10 else at), at, faults

@@ -76,8 +76,7 @@ class _Written(BaseModel):
     def blocks(self) -> list[Block]:
         """A block for each of its templates; raises ValueError for one that cannot be read."""
         block = Block(**self.model_dump(exclude={"template", "templates"}), whole=isinstance(self, _Body))
-        templates = self.templates or (self.template,)
-        return [replace(block, parts=parse_template(template)) for template in templates]
+        return [replace(block, parts=parse_template(each)) for each in self.templates or (self.template,)]
 
 
 class _Prefix(_Written):
@@ -133,17 +132,16 @@ class LogFormats:
     def __hash__(self) -> int:
         return hash((self.declared_statuses, self.logins, len(self.bodies)))  # all of it would take long
 
-    def declaring(self, statuses: Iterable[int], logins: Iterable[Login] = ()) -> "LogFormats":
+    def declaring(self, statuses: Iterable[int], logins: tuple[Login, ...] = ()) -> "LogFormats":
         """The same formats, with these statuses, and what these logins declare, as failed logins."""
-        declared = tuple(logins)
-        own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(declared)]
+        own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(logins)]
         others = [block for block in self.messages if block.kind != "login_failed"]
         failed = [block for block in self.messages if block.kind == "login_failed"]
         return replace(
             self,
             messages=(*others, *own, *failed) if own else self.messages,
             declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))),
-            logins=declared,
+            logins=logins,
         )
 
 

@@ -291,8 +291,6 @@ class LineReader:
         shows = self._shows(text)
         match = self.by.message.match(text, self.clock) if shows else None
         self.tried.append((text, match[0] if match else None))
-        if not shows:
-            return ()
         if match:
             block, found = match
             named = ("client", "email", "path", "variable")
@@ -302,7 +300,7 @@ class LineReader:
             return (
                 LogEvent(block.kind, block.name, None, address, "", clean_route(path), subject, block.once),
             )
-        possible = self.by.possible_client(text)
+        possible = self.by.possible_client(text) if shows else None
         whose = possible or head.client or ""
         return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
 

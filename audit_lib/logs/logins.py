@@ -76,9 +76,8 @@ def settle_logins(
     following = steps.groupby("client", observed=True)[["message", "at", "route", "subject"]].shift(-1)
     pairs = zip(steps.itertuples(), following.itertuples(), strict=True)
     kinds = pd.Series([_kind(step, after, logins) for step, after in pairs], steps.index)
-    steps = steps.assign(
-        kind=kinds, minute=(steps["at"] // MINUTE).where(steps["at"] > NONE, -1), count=1, message=""
-    )
+    minutes = (steps["at"] // MINUTE).where(steps["at"] > NONE, -1)
+    steps = steps.assign(kind=kinds, minute=minutes, count=1, message="")
     failed = steps.loc[steps["kind"].ne("other")].assign(subject="")[list(events)]
     return (
         pd.concat([requests, steps[list(requests)]], ignore_index=True),
@@ -103,5 +102,8 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
 
 def _leads_to(target: str, after: Any) -> bool:
     path, _, parameter = target.partition("?")
-    is_there = path != "" and bare_route(path) == bare_route(after.route)
-    return is_there and parameter.lower() in ("", after.subject)
+    return (
+        path != ""
+        and bare_route(path) == bare_route(after.route)
+        and parameter.lower() in ("", after.subject)
+    )

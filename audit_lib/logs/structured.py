@@ -145,15 +145,14 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
         return None
     if not isinstance(record, _Object):
         return None
-    fields = _select(_walk(record, names, 0), names, clock)
+    fields = _select(record, names, clock)
     within = [(name, value) for name, value in record if isinstance(value, list)]
     for value in (value for name, value in within if name in names.wrapper and isinstance(value, _Object)):
-        fields = fields if not fields.is_empty else _select(_walk(value, names, 0), names, clock)
+        fields = fields if not fields.is_empty else _select(value, names, clock)
     found = [each for name, value in within if name in names.records for each in _objects(value)]
     if len(found) > MOST_RECORDS:
         return None
-    own = names.within_records
-    records = tuple(_select(_walk(each, own, 0), own, clock) for each in found)
+    records = tuple(_select(each, names.within_records, clock) for each in found)
     return fields._replace(records=records) if records else fields
 
 
@@ -172,7 +171,7 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
         for each in _PAIR_OR_TOKEN.finditer(text)
         if each[1]
     )
-    return _select(_walk(pairs, names, 0), names, clock)
+    return _select(pairs, names, clock)
 
 
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
@@ -188,16 +187,15 @@ def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> I
             if not is_foreign_within:
                 yield from _walk(value, names, depth + below)
         elif isinstance(value, list) and name in names.labels:
-            labels = (dict(label) for label in _objects(value))
-            named = [(str(label.get("name")), label.get("value")) for label in labels]
+            named = [(str(label.get("name")), label.get("value")) for label in map(dict, _objects(value))]
             yield from _walk(named, names, depth + 1)
 
 
-def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFields:
+def _select(record: Iterable[tuple[str, Any]], names: FieldNames, clock: Clock) -> NamedFields:
     """Of each field the value that fits it, least deep, then by the order of names, then the first."""
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
-    for name, depth, raw, quoted in found:
+    for name, depth, raw, quoted in _walk(record, names, 0):
         fitting = names.fit if name in names.times or len(raw) > LONGEST_KEPT else names.fitting
         for kind, rank, fit in fitting(raw, name, quoted):
             if kind in best and best[kind] <= (depth, rank):
@@ -207,14 +205,13 @@ def _select(found: Iterator[_Field], names: FieldNames, clock: Clock) -> NamedFi
                 best[kind], selected[kind] = (depth, rank), value
                 if kind == "time":
                     selected["lacks"] = lacks
-    is_empty = not selected
     ended, is_login, is_failed = (selected.pop(kind, None) for kind in _JUDGED)
     if (ended and is_login) or (ended is not False and is_failed):
         selected["text"] = REFUSED_LOGIN
     if "status" in selected and "path" not in selected and "method" not in selected:
         request = _REQUEST.fullmatch(selected.get("text", b""))
         selected |= {"method": request[1], "path": request[2]} if request else {}
-    return NamedFields(is_empty, **selected)
+    return NamedFields(not best, **selected)
 
 
 def _since_1970(value: bytes) -> int | None:

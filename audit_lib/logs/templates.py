@@ -65,8 +65,7 @@ def expressions(parts: Sequence[Part], whole: bool) -> Iterator[bytes]:
     open_end: list[bytes] = []  # from the last text on the pieces are one
     for at, part in enumerate(parts):
         if part.field == "text":
-            if at == len(parts) - 1:
-                open_end.append(rb".*")
+            open_end += [rb".*"] if at == len(parts) - 1 else []
             continue
         piece = rb"(?: .*|\Z)" if part.field == "rest" else FIELDS.get(part.field) or re.escape(part.literal)
         if at and parts[at - 1].field == "text":
