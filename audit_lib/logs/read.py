@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from hashlib import file_digest
 from io import BufferedReader, BytesIO
-from itertools import islice
+from itertools import islice, pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,7 +30,7 @@ from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
-from audit_lib.logs.tally import LogSums, categories, joined, read_log, sum_lines, tabulate
+from audit_lib.logs.tally import LogSums, categories, joined, read_log, sum_lines, tabulate, tabulate_minutes
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
@@ -63,7 +63,8 @@ class LogRead:
     sources: pd.DataFrame
     counts: pd.DataFrame
     events: pd.DataFrame
-    minutes: pd.DataFrame
+    requests: pd.DataFrame  # of which the minutes are made when they are asked for: that takes long
+    minutes = cached_property(lambda logs: tabulate_minutes(logs.requests))
 
 
 class _Log(NamedTuple):
@@ -80,13 +81,10 @@ def _kept_sums(
     bodies = [cache.recall(name) for name in names]
     new = read([log.file for log, body in zip(logs, bodies, strict=True) if not body])
     for name, body in zip(names, bodies, strict=True):
-        if body:
-            yield LogSums.loads(body)
-            continue
-        sums = next(new)
-        for frame in (sums.requests, sums.events):
+        sums = LogSums.loads(body) if body else next(new)
+        for frame in () if body else (sums.requests, sums.events):
             _redact(frame, search)
-        if not (sums.broken or sums.state):
+        if not (body or sums.broken or sums.state):
             cache.keep(name, sums.dumps())
         yield sums
 
@@ -308,7 +306,7 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     are those of the log. There are none of a log that cannot be read, that declares its columns, or that has
     requests of Rails or times without a year: it must be read as a whole.
     """
-    cuts: list[tuple[int, int | None]] = [(0, None)]
+    cuts: list[tuple[Any, int | None]] = [(0, None)]
     passed, tried, reader, begins = 0, 0, LineReader(formats, file.zone), True
     with suppress(Unreadable), file.open() as (content, facts):
         least, stream = facts["size_bytes"] // count, BufferedReader(LogStream(content), LINE_LIMIT)
@@ -325,9 +323,8 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
                         cuts, tried = [*cuts, (within, line.at)], 0
                 within, begins = within + len(raw), raw.endswith(b"\n")
             passed, begins = passed + len(block), block.endswith(b"\n")
-    cuts = cuts[:: -(-len(cuts) // count)]
-    behind = [*cuts[1:], (None, None)] if cuts[1:] else []
-    return [(first, *end) for (first, _), end in zip(cuts, behind, strict=False)]
+    cuts = [*cuts[:: -(-len(cuts) // count)], (None, None)]
+    return [(first, *end) for (first, _), end in pairwise(cuts)] if cuts[2:] else []
 
 
 @contextmanager

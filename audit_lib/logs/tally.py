@@ -138,9 +138,7 @@ def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows of all frames: texts as categories in their order, without those that no row uses."""
     whole = pd.concat(frames, ignore_index=True)
     for name in whole.columns.intersection(TEXTS):
-        texts = [
-            each if each.dtype == "category" else categories(each) for each in (one[name] for one in frames)
-        ]
+        texts = [one[name] if one[name].dtype == "category" else categories(one[name]) for one in frames]
         every = union_categoricals(texts, sort_categories=True)
         is_whole = np.bincount(every.codes, minlength=len(every.categories)).all()
         whole[name] = every if is_whole else every.remove_unused_categories()
@@ -173,8 +171,8 @@ def sum_lines(
     try:
         with file.open() as (content, _):
             stream = LogStream(content)
-            part = stream if not first and end is None else PieceReader(_between(stream, first, end))
-            lines = read_lines(raw_lines(part), formats, file.zone, file.written)
+            part = raw_lines(PieceReader(_between(stream, first, end)))
+            lines = read_lines(part, formats, file.zone, file.written)
             return replace(Tally().total(lines, following), broken=stream.broken)
     except Unreadable as error:
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
@@ -382,7 +380,7 @@ class LogMinutes(OfLog):
 
 
 def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]:
-    """`LogCounts`, `LogEvents` and `LogMinutes` of logs by name; the counts are without notices.
+    """`LogCounts` and `LogEvents` of logs by name, the counts without notices; and their requests.
 
     Events are in order of file, line and message, other rows in order of their groups. Routes after the first
     `most` (404 and its like, which anyone may make up, apart) and addresses beyond MOST_NAMES have one name.
@@ -399,9 +397,14 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]
     both = both.assign(untimed=both["count"].where(untimed, 0), untimed_line=lines)
     sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
     counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
-    minutes = requests.groupby(_BY_MINUTE, observed=True, as_index=False).agg({"count": "sum", "line": "min"})
-    frames = ((LogCounts, counts), (LogEvents, events), (LogMinutes, minutes))
-    return tuple(each.checked(frame[list(each.columns)]) for each, frame in frames)
+    frames = ((LogCounts, counts), (LogEvents, events))
+    return *(each.checked(frame[list(each.columns)]) for each, frame in frames), requests
+
+
+def tabulate_minutes(requests: pd.DataFrame) -> pd.DataFrame:
+    """`LogMinutes` of the requests that `tabulate` gives, in order of their groups."""
+    groups = requests.groupby(_BY_MINUTE, observed=True, as_index=False)
+    return LogMinutes.checked(groups.agg({"count": "sum", "line": "min"})[list(LogMinutes.columns)])
 
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
