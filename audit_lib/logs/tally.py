@@ -211,7 +211,7 @@ def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
     shown = together(events)
     steps = shown["message"].eq(CLOCK_SET_BACK)
     kept = shown[~steps | steps.groupby(shown["day"]).cumsum().le(MOST_STEPS)]
-    return settled(formats, LogSums(_grouped(together(requests)), together([kept]), facts, parts[-1].broken))
+    return settled(formats, LogSums(_merged(requests), together([kept]), facts, parts[-1].broken))
 
 
 class Tally:
@@ -242,8 +242,8 @@ class Tally:
             for number, before, event, client in self._waiting:
                 self._add_event(event, client, number, NONE, before, NONE, day_of(before))
             self._pack()
-            requests, events = (together(frames) for frames in zip(*self._frames, strict=True))
-            return LogSums(_grouped(requests), events, self._facts)
+            requests, events = zip(*self._frames, strict=True)
+            return LogSums(_merged(requests), together(events), self._facts)
         finally:
             gc.enable()
 
@@ -328,12 +328,19 @@ def _summed(requests: Sequence[Any]) -> pd.DataFrame:
     events, clients = requests[3::5], categories(requests[4::5])
     numbers = {event: at for at, event in enumerate(dict.fromkeys(events))}
     named = frame_of(LogEvent._fields[:6], numbers).take([numbers[event] for event in events])
-    return _grouped(named.assign(minute=minutes, day=days, line=lines, client=clients, count=1))
-
-
-def _grouped(requests: pd.DataFrame) -> pd.DataFrame:
-    groups = requests.groupby(list(GROUP), observed=True, sort=False, as_index=False)
+    rows = named.assign(minute=minutes, day=days, line=lines, client=clients, count=1)
+    groups = rows.groupby(list(GROUP), observed=True, sort=False, as_index=False)
     return groups.agg(count=("count", "sum"), line=("line", "min"))
+
+
+def _merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The rows REQUESTS of frames in their order; what several have of a minute, or of a day, is summed."""
+    whole = together(frames)
+    places = [frame["minute"].where(frame["minute"].ge(0), -1 - frame["day"]) for frame in frames]
+    known = pd.concat([each.drop_duplicates() for each in places])
+    shared = whole[pd.concat(places, ignore_index=True).isin(known[known.duplicated()])]
+    whole.loc[shared.index, "count"] = shared.groupby(list(GROUP), observed=True)["count"].transform("sum")
+    return whole.drop(shared.index[shared.duplicated(GROUP)]).reset_index(drop=True)
 
 
 class OfLog(Contract):
