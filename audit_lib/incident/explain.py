@@ -143,7 +143,8 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     What leaked counts if it is of production, or of the secret that is asked for, and open in the window.
     """
     senders, window, leaked = _senders(case), case.window, exposure[exposure["leaked"]]
-    one = Explanation(USED, [*senders.values()], addresses=tuple(senders))
+    guessed = [f"who got in guessed before: {few(who)}" for who in [names_of(case.found(LET_IN))] if who]
+    one = Explanation(USED, [*senders.values()], [], guessed, addresses=tuple(senders), doubted=bool(guessed))
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
     mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
