@@ -310,7 +310,7 @@ def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
     passed, tried, reader, begins = 0, 0, LineReader(formats, file.zone), True
     with suppress(Unreadable), file.open() as (content, facts):
         least, stream = facts["size_bytes"] // count, BufferedReader(LogStream(content), LINE_LIMIT)
-        blocks = iter(lambda: stream.read(LINE_LIMIT) + stream.readline(LINE_LIMIT), b"")
+        blocks = iter(lambda: stream.read(LINE_LIMIT >> 3) + stream.readline(LINE_LIMIT), b"")  # in a cache
         for block in blocks if least >= _ALONE // 2 else ():
             is_rails = b"Started " in block and any(map(RAILS_BEGUN.match, BytesIO(block)))
             if is_rails or (not passed and block[:1] == b"#"):
