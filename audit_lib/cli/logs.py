@@ -77,7 +77,7 @@ def _source(path: str, zone: str) -> LogSource:
 
 def _say_failures(counts: pd.DataFrame, table: pd.DataFrame, by: Sequence[str]) -> None:
     """The answer, then a table with most failures first; what comes late is one row, and so is the total."""
-    kinds, days = counts.groupby("kind", observed=True)["count"].sum(), counts["day"].dropna()
+    kinds, days = counts.groupby("kind")["count"].sum(), counts["day"].drop_duplicates().dropna()
     reported = kinds.index.isin({*MESSAGE_KINDS} - {POSSIBLE, NOTICE})
     requests = int(kinds[~kinds.index.isin(MESSAGE_KINDS)].sum())
     refused, possible = requests - kinds.get("other", 0), kinds.get(POSSIBLE, 0)
