@@ -54,12 +54,12 @@ def test_an_empty_project_passes_nothing(project: Project) -> None:
 
 
 def test_what_a_file_that_was_read_is_called_may_be_said(project: Project) -> None:
-    """A setting that names such a file is no secret: with it in the report, nothing could be published."""
+    """A setting that names such a file, or a folder of its path, is no secret: the report says it."""
     for path, text in CASES["named"].items():
         (project.root / path).parent.mkdir(exist_ok=True)
-        (project.root / path).write_text(text)
+        (project.root / path).write_text(text.format(folder=project.root.parent.name))
     classes = guard_values(run_audit(load_project(project.root), "2026Q3", "2026-09-30"))
-    assert (len(classes.open), len(classes.whole)) == (2, 0)
+    assert (len(classes.open), len(classes.whole)) == (3, 0)
 
 
 def test_two_runs_without_a_key_give_the_same_report(tmp_path: Path) -> None:

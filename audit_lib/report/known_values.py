@@ -16,6 +16,6 @@ def guard_values(read: ProjectRead) -> Classes:
     # What a report may say anyway: the policy's texts, and names of project, environments, services.
     public = "\n".join([repr(replace(read.policy, path=Path())), read.project.name, *map(str, places)])
     files = [*read.places["source"], *(one.name for _, some in log_files(read.project) for one in some)]
-    classes = classify(read.keeper, inventory, public, "\n".join(files))
+    classes = classify(read.keeper, inventory, public, "\n".join([str(read.project.root), *files]))
     guard.install(read.keeper).classify(classes.sealed, classes.open, classes.public)
     return classes

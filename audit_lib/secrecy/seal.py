@@ -41,7 +41,7 @@ class Classes:
 
 def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = "") -> Classes:
     """The keeper's values by what they are, never by what the policy calls them: its writer could have one
-    published. What a report says, `public`, is not searched for, nor are weak values in names of `files`."""
+    published. What a report says, `public`, is not searched for, nor are weak values in paths, `files`."""
     known = inventory.dropna(subset=["fingerprint"])
     set_up = ~known["placeholder"].fillna(False) & ~known["template"].fillna(False)
     secret = known[known["kind"].isin(["secret", "unlisted"]) & set_up]
