@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from audit_lib.base.bounded import url_parts
 from audit_lib.base.cache import user_cache
@@ -102,7 +103,7 @@ class Rules:
         structured = is_kind("rule for a format", rule)
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
-            value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", value)  # a line of an env file, in quotes
+            value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", unquote(value))  # of an env file's line
         if (parts := url_parts(value)) and parts.password:
             as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
             secret = parts.user if as_user else parts.password  # beside a token that is words: x-oauth-basic
@@ -163,11 +164,11 @@ class Rules:
             if (placeholder and (unused or not in_use)) or (default and unused):
                 idle += 1
                 continue
-            if strength_bits(value) >= WEAKEST_BITS and not (
-                is_default(value) or candidates.reads_as_words(value)
-            ):
-                self.keeper.take(value)  # a weaker one is a word, which a report may hold by chance
-            said = value if is_kind("rule for a login", rule) else before + rest[: len(value) + 1]
+            word = (  # which a report may hold by chance: it is sought beside its name
+                strength_bits(value) < WEAKEST_BITS or is_default(value) or candidates.reads_as_words(value)
+            )
+            beside = word and not is_kind("rule for a login", rule)
+            said = before + rest[: len(value) + 1] if beside else value
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             aside = "default" if default or placeholder else ""
             found.add(Shape(self.keeper.fingerprint(password), shown, rule, self.keeper.take(said), aside))

@@ -322,8 +322,7 @@ def tabulate_sightings(
             "logged_at": None if origin.member else times.get((origin.path, one.line)),
             # In the history a line moves from commit to commit; in a file each is one to go to.
             "own_line": "" if row["commit"] else str(line),
-            # The same content at two commits is one occurrence.
-            "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",
+            "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",  # at two commits it is one
         })  # fmt: skip
     frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])
     frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})

@@ -40,11 +40,11 @@ def test_a_login_in_a_url_has_the_name_before_it() -> None:
 
 
 def test_a_value_in_quotes_goes_to_its_quote() -> None:
-    """Signs within quotes belong to the value."""
-    signs = fake_value("signs", 4, SMALL) + "<a'b[c]{d;,$)"
+    """Signs within quotes belong to the value, the name beside it does not."""
+    signs = fake_value("signs", 12, SMALL) + "7<A'b[c9]{d;,$)"
     keeper = Keeper(Key(b"k" * 32, "file"))
     (found,) = Rules(keeper, ()).find_chosen(f'password = "{signs}"\n'.encode(), "a.py")[0]
-    assert found.fingerprint == keeper.fingerprint(signs)
+    assert found.fingerprint == found.text == keeper.fingerprint(signs)  # beside nothing, as it is strong
 
 
 @pytest.mark.parametrize(("path", "text", "found", "idle"), CASES["defaults"])

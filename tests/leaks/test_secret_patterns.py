@@ -108,9 +108,9 @@ def test_a_value_is_found_in_its_format(path: str, text: str, other: str, shapes
     """The format says what is the value; the same format with a placeholder holds none."""
     value, digits = fake_value(path, 32, MIXED), fake_value(path, 32, "0123456789abcdef")
     long = fake_value(path, 64, MIXED + "!#%&*+-.:=?@^_~")
-    encoded = b64encode(value.encode()).decode()
     held = {shapes.keeper.fingerprint(one) for one in (value, long, digits)}
-    texts = {True: text.format(v=value, w=long, h=digits, b=encoded), False: other.format(b=encoded)}
+    sent = {"b": b64encode(value.encode()).decode(), "q": f"%{ord(value[0]):x}{value[1:]}"}
+    texts = {True: text.format(v=value, w=long, h=digits, **sent), False: other.format(**sent)}
     for is_held, content in texts.items():
         found = {one.fingerprint for one in shapes.find(content.encode(), (path,))}
         assert bool(found & held) == is_held
