@@ -175,12 +175,13 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents, most lines first, without guessing that led to a success of its network on that day."""
+    """The incidents, most lines first, those without a time last; no guessing with a success on that day."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"] - DAY, both["last_at_in"] + MINUTE)
     part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
-    return detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
+    most = detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
+    return most.sort_values("first_at", key=pd.isna, kind="stable")
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
@@ -266,7 +267,6 @@ OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"}
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {
-    # Logins
     "tries-not-limited": when(every, prepare=without_limit),
     "attack-on-logins": when(_found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),

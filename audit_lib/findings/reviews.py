@@ -27,7 +27,7 @@ NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
 # What a project declares, but for what frees a secret of a limit, or of a year's: that is a change at once.
 _OWN = re.compile(
-    r"\+ (?:(?:login|policy: (?:no_logins|detections\.known_clients)) |"
+    r"\+ (?:(?:login|policy: (?:no_logins|detections\.(?:known_)?clients)) |"
     r"secret [^:]+: (?!exempt|shared|max_age_days = (?!([1-9]?\d|[12]\d\d|3[0-5]\d|36[0-5])$))).*"
 )
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them

@@ -268,7 +268,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         yield "all days", "have no log line about requests.", "Name or export logs."
     else:
         every = audit.detections["detection"].nunique()
-        for reason, count in blind["reason"].str.partition("; ")[0].value_counts().head(4).items():
+        for reason, count in blind["reason"].str.split("; ").str[0].value_counts().head(4).items():
             yield f"{count} of {every}", f"detections could not decide: {reason}.", ""
     gaps = audit.coverage.query("days_with_lines < days").sort_values("days_with_lines", kind="stable")
     for row in rows(gaps):
