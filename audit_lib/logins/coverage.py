@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, counted, few
 from audit_lib.logins.declared import READING, REDIRECTS, on_logins, propose
 from audit_lib.logins.parameters import DetectionPolicy
-from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, mapped, network_of
+from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, network_of, repeats
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.logs.read import BROKEN_OFF, COPY, ROTATED, days_by_service
@@ -135,7 +135,8 @@ def _of_logins(traffic: Traffic) -> Facts:
     sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
     possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
     failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
-    fact, certain = "a failed login declared", "certain messages"
+    said = traffic.events.query("status.isna() and client == '' and kind in [@FAILED_LOGIN, @DECLARED]")
+    fact, sure = "a failed login declared", "certain messages"
     return [
         *((fact, one.question, "{} Declare it ([[logins]]), or say no (no_logins)")
           for one in propose(counts, requests.rename(columns={"at": "minute_at"}), policy)
@@ -150,15 +151,19 @@ def _of_logins(traffic: Traffic) -> Facts:
         ("a failed login seen", not refused_there.any(),
          "no failed login on a route that the application has was seen: perhaps these logs show none"),
         ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
+        *(("a success seen", f"{it.method} {it.route}",
+           "the answers of {} do not tell who got in: a message alone is declared ([[logins]])")
+          for it in policy.logins if it.failed_message and not (it.failed_redirect or it.succeeded_statuses)),
         ("a success seen", few(sorted({*(sent["method"] + " " + sent["folder"])}), 1),  # a code may follow
          "{}, or below, refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),
-        (certain, failed["untimed"].sum(),
-         "{:,} failed logins that messages report have no time of their own"),
-        (certain, failed.loc[mapped(failed["client"], policy.may_be_proxy).astype(bool), "count"].sum(),
+        (sure, failed["untimed"].sum(), "{:,} failed logins that messages report have no time of their own"),
+        (sure, failed.loc[[*map(policy.may_be_proxy, failed["client"])], "count"].sum(),
          "{:,} failed logins are of private addresses, perhaps a proxy's"),
-        (certain, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
+        (sure, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
          "{:,} failed logins are of hosts that are named"),
-        (certain, counts.loc[possible & reported, "count"].sum(),
+        (sure, len(said) - len(repeats(said, traffic.failures.dropna(subset="status"))),
+         "{:,} failed logins that messages report name no address"),
+        (sure, counts.loc[possible & reported, "count"].sum(),
          "{:,} possible failed logins are in unknown words"),
     ]  # fmt: skip
 
@@ -167,6 +172,7 @@ def _of_times(traffic: Traffic) -> Facts:
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     back = (steps["not_after_at"] - steps["at"]).gt(10 * MINUTE)  # below, it may be the order of two writers
+    same = sources.loc[sources["sha256"].notna() & sources["sha256"].duplicated(keep=False), "source"]
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.activity.counts)
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
@@ -177,18 +183,14 @@ def _of_times(traffic: Traffic) -> Facts:
          "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
         ("order", few(sorted({*steps.loc[back, "file"]}), 1), "times go back within {}"),
         ("days", left > 0 and f"{left} of {days} days have no line of {service}", "{}"),
-        *(("whole logs", hint, "{}") for hint in _hints(traffic)),
+        ("whole logs", " and ".join(sorted(same)), "{} hold the same bytes"),
+        *(("whole logs", hint, "{}") for hint in (_hints(traffic) if len(traffic.requests) else ())),
     ]  # fmt: skip
 
 
 def _hints(traffic: Traffic) -> list[str]:
-    """Hints at lines that are missing, thinned, copied, or of another application; none is a proof."""
+    """Hints at lines that are missing, thinned, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
-    logs = traffic.activity.sources.loc[lambda source: source["kind"].eq("log") & source["state"].eq("read")]
-    same = logs.loc[logs["sha256"].notna() & logs["sha256"].duplicated(keep=False), "source"]
-    copied = [f"{' and '.join(sorted(same))} hold the same bytes"] if len(same) else []
-    if requests.empty:
-        return copied
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     other = named and not any(matches_glob(route, named) for route in {*requests["route"][requests["there"]]})
@@ -207,7 +209,7 @@ def _hints(traffic: Traffic) -> list[str]:
         f"{longest} days in a row have no refusal, {usual:.0%} of the others do: perhaps filtered out": rare,
         f"no request for {counted(holes, 'long stretch', 'long stretches')}: lines may be missing": holes,
     }
-    return [*copied, *(text for text, holds in hints.items() if holds)]
+    return [text for text, holds in hints.items() if holds]
 
 
 def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:

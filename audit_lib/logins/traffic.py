@@ -275,7 +275,7 @@ class Traffic:
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
-        failed = failed.drop(_repeated(messages, failed[failed["status"].notna()]))
+        failed = failed.drop(repeats(messages, failed[failed["status"].notna()]))
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
         logins = requests[requests["on_login"]]
@@ -324,7 +324,7 @@ def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame
         events["kind"].isin((DECLARED, FAILED_LOGIN))
         | (on_logins(events, logins) & events["status"].isin(REFUSED))
     ].assign(count=1)
-    return found.drop(_repeated(found.query("status.isna()"), found.query("status.notna()")))
+    return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")))
 
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
@@ -361,10 +361,10 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
     messages = messages[~mapped(messages["client"], policy.may_be_proxy).astype(bool)]
-    return messages.drop(_repeated(messages, refused))
+    return messages.drop(repeats(messages, refused))
 
 
-def _repeated(messages: pd.DataFrame, answers: pd.DataFrame) -> "pd.Index[Any]":
+def repeats(messages: pd.DataFrame, answers: pd.DataFrame) -> "pd.Index[Any]":
     """Which messages stand near an answer: of their client, or of any if they name none."""
     messages = messages[["at", "client"]].dropna().sort_values("at")
     answers = answers[["at", "client"]].dropna().sort_values("at").assign(answered=True)

@@ -204,8 +204,7 @@ def _deployed(at: float) -> pd.DataFrame:
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
 def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
     """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
-    change = HOUR - 120
-    evidence = {"rotation": {"ledger": _rotated(change)}, "deploy": {"deploys": _deployed(change)}}
+    evidence = {"rotation": {"ledger": _rotated(3480)}, "deploy": {"deploys": _deployed(3480)}}
     given = evidence.get(cause, {})
     found = found_in([*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
@@ -272,7 +271,6 @@ UNKNOWN: dict[str, tuple[Sequence[Ask | str], dict[str, str], str]] = {
     "so a proxy hides the callers": (
         fails(30, 5, "10.0.0.1") + answers("10.0.0.1", *range(0, 3600, 9)), {},
         "guessing spraying let-in probing"),
-    # as sshd names them with UseDNS: nobody guesses, and it is not known who
     "6 failed logins are of hosts that are named": (
         [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *HOSTS], {"clients": "real"}, "guessing"),
     "": ([*answers(PERSON, 0), *said(FAILED.format("192.0.2.1"), 0, 30, 60)], {}, "guessing"),

@@ -26,7 +26,7 @@ from audit_lib.logins.traffic import Traffic, Window
 from audit_lib.logs.read import read_logs
 from audit_lib.settings import LogSource, Project, bundled_policy, choose_policy, load_project
 from audit_lib.settings.load import dump
-from audit_lib.settings.models import AlertRule
+from audit_lib.settings.models import AlertRule, Login
 from tests.support.small_logs import DECLARED_LOG, START, Ask, formats_of, line, small_traffic, traffic_of
 
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -112,12 +112,14 @@ def _verdicts(*seed: int, **given: Any) -> dict[str, str]:
 
 
 def test_a_redirect_that_refuses_may_let_in() -> None:
-    """A form that refuses some and sends others on is named as a doubt, until it is said to be no login."""
+    """A form that refuses some and sends others on is a doubt unless it is no login; so is a message."""
     form = f'{iso(START)} INFO:     198.51.1.1:1 - "POST /form/ABCDEFGH HTTP/1.1" '
-    traffic = _traffic(more=f"{form}401 X\n{form}302 X\n")
-    said = traffic.policy.model_copy(update={"no_logins": ("POST /form/ABCDEFGH",)})
-    assert "POST /form, " in cover(traffic).reason({"a success seen"})  # a code stays out of it
-    assert cover(replace(traffic, policy=said)).reason({"a success seen"}) == ""
+    traffic, fact = _traffic(more=f"{form}401 X\n{form}302 X\n"), {"a success seen"}
+    assert "POST /form, " in cover(traffic).reason(fact)  # a code stays out of it
+    for told in ((), (Login(name="page", method="POST", route="/in", failed_message="no"),)):
+        more = {"no_logins": ("POST /form/ABCDEFGH",), "added_logins": told}
+        said = cover(replace(traffic, policy=traffic.policy.model_copy(update=more))).reason(fact)
+        assert said.partition(":")[0] == "the answers of POST /in do not tell who got in" * len(told)
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
