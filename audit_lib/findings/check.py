@@ -120,7 +120,7 @@ class Check:
     condition: Condition
     where: tuple[str, ...] = ("{source}",)
     covers: tuple[str, ...] | str = ""  # of each Item, if it is about several; or the column that holds them
-    listed: bool = False  # one finding for all rows of one subject, with the list of what it covers
+    listed: bool = False  # one finding of all rows of a subject; a longer list is open under another id
     action: str = ""  # what is changed to close its findings; "" for its subject alone
     family: str = ""  # checks that say the same fault more or less gravely, in the order of the report
     facts: tuple[str, ...] = ()  # those of SecretRule.lines whose guide lines the finding cites

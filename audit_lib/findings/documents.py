@@ -34,8 +34,7 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
         guide = read_source(project.root, project.guide, LARGEST_GUIDE)
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}
-    # A checkout may change the ends of lines, an editor the last one.
-    plain = sha256(guide.content.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n").hexdigest()
+    plain = sha256(guide.content.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n").hexdigest()  # of any editor
     other = policy.guide_sha256 not in ("", guide.sha256, plain)
     facts = {"sha256": guide.sha256, "size_bytes": guide.facts["size_bytes"]}
     return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}

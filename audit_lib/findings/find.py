@@ -71,16 +71,17 @@ class Finding:
 
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
-    """The findings of these checks, the gravest first; of one severity faults first, as checks are ordered.
-
-    A table that is absent raises `KeyError`. Faults of a copy, or of a failing application, are one finding.
-    """
+    """The findings of these checks, the gravest first, then faults, as checks are ordered; one of a copy, of an
+    application that fails, of a value under several names of an environment. `KeyError` without a table."""
     alike: dict[object, list[Finding]] = {}
+    held = tables["inventory"].query("state == 'present'").dropna(subset="fingerprint")
+    marks = held.set_index(["secret", "environment"])["fingerprint"].to_dict()
     for check in (one for one in checks if len(tables[one.table])):
         for found in _apply(check, check.rows(tables), policy):
             is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
             fails = found.item.subject in _FAILING and check.table in ("detections", "log_events")
-            some = alike.setdefault("outage" if fails else found.item if is_copy else found.id, [])
+            value = (check.id, found.status, found.item.environment, marks.get(found.item[:2], found.id))
+            some = alike.setdefault("outage" if fails else found.item if is_copy else value, [])
             some.insert(0 if is_copy else len(some), found)  # deleting ends all
     every = (_merged(some, listed=False) for some in alike.values())
     return sorted(every, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
@@ -149,6 +150,8 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
         name: tuple(dict.fromkeys(item for one in counted for item in getattr(one, name)))
         for name in ("evidence", "where", "remedy", "covers", "guide_lines")
     }
+    if len(items := dict.fromkeys(one.item for one in counted)) > 1 and not lists["covers"]:
+        lists["covers"] = tuple(items)
     merged = replace(
         counted[0],
         severity=max((finding.severity for finding in counted), key=SEVERITIES.index),
@@ -156,7 +159,6 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
         **lists,
     )
     if listed and merged.check.listed and merged.status == "open":
-        # Whoever accepts a list accepts what is on it: a longer one has another id, and is open.
         names = sorted(f"{item.subject}@{item.environment}/{item.service}" for item in merged.covers)
         digest = sha256("; ".join(names).encode("utf-8", "surrogatepass")).hexdigest()
         return replace(merged, id=f"{merged.id}-{digest[:8]}")
