@@ -71,8 +71,8 @@ class Finding:
 
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
-    """The findings of these checks, the gravest first, then faults, as checks are ordered; one of a copy, of an
-    application that fails, of a value under several names of an environment. `KeyError` without a table."""
+    """The findings of these checks, the gravest first, then faults, as checks are ordered; one of a copy, an
+    application that fails, a value under several names of an environment. `KeyError` without a table."""
     alike: dict[object, list[Finding]] = {}
     held = tables["inventory"].query("state == 'present'").dropna(subset="fingerprint")
     marks = held.set_index(["secret", "environment"])["fingerprint"].to_dict()
