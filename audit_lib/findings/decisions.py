@@ -45,7 +45,7 @@ def judge_findings(
     """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
 
     A decision closes nothing: an acceptance that has run out leaves its finding open, that of an unknown
-    makes only a leak known, which people decide; a finding that was recorded as closed and is still here says so.
+    makes only a leak known, which people decide; a finding recorded as closed that is still here says so.
     """
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
