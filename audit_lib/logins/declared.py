@@ -44,8 +44,7 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
 
 
 def may_log_in(route: str) -> bool:
-    """Whether a route looks like one that logs people or programs in, or like the step that checks a code;
-    one that ends a session, signs up or resets a password does not."""
+    """Whether a route looks like a login or the step that checks its code, not like a sign-up or a reset."""
     return bool(
         _PATTERNS["route"].fullmatch(route)
         and _PATTERNS["logs_in"].search(route)

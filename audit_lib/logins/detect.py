@@ -159,19 +159,19 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # beside its people
-    rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
+    rule, policy, who = traffic.rule("guessing"), traffic.policy, {*run["client"]}
     unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
     clauses = {
         f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
-        f"of {addresses} addresses": addresses > 1,
+        f"of {len(who)} addresses": len(who) > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
         "then let in": run["client"].ne("").all() and len(_leading_up(traffic, run, "client")),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
-    mistyped = run["known"].all() and len(run) < traffic.rule("let-in").known  # by somebody who gave up
-    return incident(run, clauses, "low" if mistyped else "high" if is_high else rule.severity)
+    calm = all(map(policy.is_known, who)) or (run["known"].all() and len(run) < traffic.rule("let-in").known)
+    return incident(run, clauses, "low" if calm else "high" if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame) -> str:
@@ -245,14 +245,15 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & behind]
     soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
-    changed, read = dict.fromkeys(sent["method"] + " " + sent["route"]), seldom_read(traffic, soon)
+    asked = traffic.requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
+    written = map(" ".join, asked["client"].nunique().sort_values(kind="stable").index)
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
-        f"what it changed within a day after: {few(changed, 3)}": changed,
-        f"what it read then that few others ask for: {few(read, 3)}": read,
+        f"what it sent within a day after: {few([*written], 3)}": len(sent),
+        f"what it read then that few others ask for: {few(read := seldom_read(traffic, soon), 3)}": read,
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     most = "medium" if key == "client" and len(run) < rule.known else "critical" if sure else "high"
