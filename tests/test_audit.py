@@ -53,12 +53,12 @@ def test_an_empty_project_passes_nothing(project: Project) -> None:
     assert set(findings["status"]) == {"unknown"}
 
 
-def test_what_a_file_that_was_read_is_called_may_be_said(project: Project) -> None:
+def test_what_a_file_that_was_read_is_called_may_be_said(tmp_path: Path) -> None:
     """A setting that names such a file, or a folder of its path, is no secret: the report says it."""
     for path, text in CASES["named"].items():
-        (project.root / path).parent.mkdir(exist_ok=True)
-        (project.root / path).write_text(text.format(folder=project.root.parent.name))
-    classes = guard_values(run_audit(load_project(project.root), "2026Q3", "2026-09-30"))
+        (file := tmp_path / "bookshelf-of-ann" / "app" / path).parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    classes = guard_values(run_audit(load_project(tmp_path / "bookshelf-of-ann/app"), "2026Q3", "2026-09-30"))
     assert (len(classes.open), len(classes.whole)) == (3, 0)
 
 

@@ -31,7 +31,7 @@ def _audit(root: Path, changed: dict[str, str]) -> Audit:
 
 def _differences(audit: Audit) -> dict[tuple[str, str, str], str]:
     """Check, status and severity of each difference, with the variables that it lists."""
-    found = find({"population": audit.population}, audit.policy, map(BY_ID.get, CHECKS))
+    found = find(audit.checked, audit.policy, map(BY_ID.get, CHECKS))
     return {(r.check.id, r.status, r.severity): "; ".join(item.subject for item in r.covers) for r in found}
 
 
