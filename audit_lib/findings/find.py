@@ -75,12 +75,12 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
     application that fails, a value under several names of an environment. `KeyError` without a table."""
     alike: dict[object, list[Finding]] = {}
     held = tables["inventory"].query("state == 'present'").dropna(subset="fingerprint")
-    marks = held.set_index(["secret", "environment"])["fingerprint"].to_dict()
+    marks = {(it.secret, it.environment, at): it.fingerprint for it in rows(held) for at in ("", it.service)}
     for check in (one for one in checks if len(tables[one.table])):
         for found in _apply(check, check.rows(tables), policy):
             is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
             fails = found.item.subject in _FAILING and check.table in ("detections", "log_events")
-            value = (check.id, found.status, found.item.environment, marks.get(found.item[:2], found.id))
+            value = (check.id, found.status, found.item.environment, marks.get(found.item, found.id))
             some = alike.setdefault("outage" if fails else found.item if is_copy else value, [])
             some.insert(0 if is_copy else len(some), found)  # deleting ends all
     every = (_merged(some, listed=False) for some in alike.values())
