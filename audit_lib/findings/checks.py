@@ -266,7 +266,7 @@ UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
-CONDITIONS = {
+CONDITIONS = {  # logins first
     "tries-not-limited": when(every, prepare=without_limit),
     "attack-on-logins": when(_found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
@@ -428,7 +428,7 @@ CONDITIONS = {
     ),
     "database-failure": when(has("kind", "database_failure")),
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
-    "untimed-log-lines": when(Predicate(lambda rows: rows["untimed"].mul(100).gt(rows["counted"]))),
+    "untimed-log-lines": when(more_than("untimed", 0)),
     "log-not-understood": when(
         more_than("not_understood", 0) & ~MANY_LOST,
         more_than("not_understood", 0) | TEXT_ONLY,

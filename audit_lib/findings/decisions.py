@@ -212,7 +212,7 @@ def tabulate_ownership(policy: Policy, as_of: datetime) -> pd.DataFrame:
         }
         for rule in policy.secrets
         if rule.kind == "secret"
-        for at in [parse_instant(rule.reviewed or LAST, "policy", day=time.min)]
+        for at in [parse_instant(rule.reviewed or LAST, "policy", day=time.min)]  # not yet: after any review
     )
 
 

@@ -34,7 +34,8 @@ def _guide(project: Project, policy: Policy) -> dict[str, Any]:
         guide = read_source(project.root, project.guide, LARGEST_GUIDE)
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}
-    plain = sha256(guide.content.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n").hexdigest()  # of any editor
+    # A checkout may change the ends of lines, an editor the last one.
+    plain = sha256(guide.content.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n").hexdigest()
     other = policy.guide_sha256 not in ("", guide.sha256, plain)
     facts = {"sha256": guide.sha256, "size_bytes": guide.facts["size_bytes"]}
     return row | facts | {"state": "read", "remedy": "", "reason": OTHER_GUIDE if other else ""}
@@ -56,8 +57,6 @@ def _ledger(project: Project, ledger: Ledger) -> dict[str, Any]:
 
 
 def _git(project: Project) -> dict[str, Any]:
-    lacking = {"state": "missing", "reason": "the project is not a git repository"}
-    lacking["remedy"] = "review a clone with its history"
-    return {"source": ".git", "kind": "git", "state": "read"} | (
-        {} if is_repository(project.root) else lacking
-    )
+    row = {"source": ".git", "kind": "git", "state": "read"}
+    gone = {"state": "missing", "reason": "the project is not a git repository"}
+    return row if is_repository(project.root) else row | gone | {"remedy": "review a clone with its history"}

@@ -71,8 +71,9 @@ class Finding:
 
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
-    """The findings of these checks, the gravest first, then faults, as checks are ordered; one of a copy, an
-    application that fails, a value under several names of an environment. `KeyError` without a table."""
+    """The findings of these checks, the gravest first, of one severity faults first, then as checks are
+    ordered. Copies of a file, a failing application, and a value under several names of an environment have
+    one finding each. A table that is absent raises `KeyError`."""
     alike: dict[object, list[Finding]] = {}
     held = tables["inventory"].query("state == 'present'").dropna(subset="fingerprint")
     marks = {(it.secret, it.environment, at): it.fingerprint for it in rows(held) for at in ("", it.service)}

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
-from pydantic import AliasPath, BaseModel, Field as Given, ValidationError
+from pydantic import AliasPath, BaseModel, Field as PydanticField, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import read_source
@@ -263,10 +263,10 @@ def shown_names(names: Collection[str], keeper: Keeper, held: Collection[str]) -
 
 
 class _Result(BaseModel, defer_build=True):
-    rule: str = Given(validation_alias="ruleId", min_length=1)
-    path: str = Given(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
-    line: int = Given(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
-    text: str = Given("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
+    rule: str = PydanticField(validation_alias="ruleId", min_length=1)
+    path: str = PydanticField(validation_alias=AliasPath(*_PLACE, "artifactLocation", "uri"), min_length=1)
+    line: int = PydanticField(0, validation_alias=AliasPath(*_PLACE, "region", "startLine"))
+    text: str = PydanticField("", validation_alias=AliasPath(*_PLACE, "region", "snippet", "text"))
 
 
 class _Run(BaseModel, defer_build=True):

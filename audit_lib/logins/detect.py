@@ -158,20 +158,20 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
-    run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # beside its people
-    rule, policy, who = traffic.rule("guessing"), traffic.policy, {*run["client"]}
+    run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # not its people
+    rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
     unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
     clauses = {
         f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
-        f"of {len(who)} addresses": len(who) > 1,
+        f"of {addresses} addresses": addresses > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
         "then let in": run["client"].ne("").all() and len(_leading_up(traffic, run, "client")),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
-    calm = all(map(policy.is_known, who)) or (run["known"].all() and len(run) < traffic.rule("let-in").known)
-    return incident(run, clauses, "low" if calm else "high" if is_high else rule.severity)
+    mistyped = run["known"].all() and len(run) < traffic.rule("let-in").known  # by somebody who gave up
+    return incident(run, clauses, "low" if mistyped else "high" if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame) -> str:
