@@ -63,7 +63,7 @@ def test_rows_are_filtered_and_links_open_what_they_lead_to(chromium: Any) -> No
     assert all("jwt_secret_key" in row.inner_text().lower() for row in shown)
     page = _opened(chromium)
     page.locator(".screen ol .n").first.click()
-    assert page.locator("#do-1 tbody tr").first.is_visible()
+    page.locator("#do-1 tbody tr").first.wait_for()  # visible: its fold opens a moment after the click
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="npm ci of tests/loaders into .cache/npm is needed")
