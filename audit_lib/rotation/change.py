@@ -24,8 +24,7 @@ from audit_lib.secrets.loaders import READERS, loaders_of
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 
-# The password of a URL, from the colon behind the user to the @ before the host.
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")  # from the colon behind the user to the @
 SUFFIX = ".audit-lib-new"
 _ASSIGNMENT = r"(\ufeff?[ \t]*(?:export[ \t]+)?{name}[ \t]*[=:])([ \t]*)(.*)"
 # A quotation mark if there is one, the value, and the spaces or the comment behind it.

@@ -64,8 +64,7 @@ def _row(
     if entry and (at := body.get("triggered_at")):
         triggered = parse_instant(at, entry.place)
         least, most = (max(instant - triggered, timedelta(0)) / DAY for instant in (after or triggered, by))
-        # Rounded outwards to a tenth, so that no more is claimed than is known.
-        days = {
+        days = {  # rounded outwards to a tenth, so that no more is claimed than is known
             "triggered_at": triggered,
             "days_to_done_min": floor(least * 10) / 10,
             "days_to_done_max": ceil(most * 10) / 10,

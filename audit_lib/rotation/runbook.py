@@ -25,8 +25,7 @@ from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
-# Two orders, and the blocks of each step.
-_BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))
+_BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))  # two orders, and steps
 _PARTS = ("text", "command", "verify", "breaks")
 _KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
 
@@ -140,7 +139,9 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
         *(store.place for store in stores if not leaked or store.fingerprint in leaked),
     }
     near = {place.environment for place in held} or ENVIRONMENTS
-    held |= {store.place for store in stores if not store.fingerprint and store.place.environment in near}
+    # What is not known may have leaked, and a partner changes with what did.
+    beside = {None, *(store.fingerprint for store in stores if store.place.secret not in plan.twins)}
+    held |= {one.place for one in stores if one.fingerprint in beside and one.place.environment in near}
     purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
     purge = purge if is_known or None in values else replace(purge, elsewhere=(), commands=())
     return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
@@ -207,6 +208,7 @@ def _facts(plan: RotationPlan) -> set[str]:
         "counterpart" if rule.counterpart else "database" if database else "",
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
         "not overlap" if overlap != "yes" and plan.stores else "",
+        "callers" if overlap != "yes" and plan.stores and made != "issued" else "no callers",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
         "committed" if purge and purge.commands else "spared" if purge and purge.purged else "not committed",
         "elsewhere" if purge and purge.elsewhere else "",
@@ -217,7 +219,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
     platforms = {"/".join(store.place[1:]) for store in plan.stores if store.platform}
     only = f" --environment {plan.environment}" if plan.environment else ""
-    services = [store.place.service for store in plan.stores]
+    names, services = ([store.place[part] for store in plan.stores] for part in (0, 2))
     readers = [name for rule in plan.rules for name in rule.consumers or services]
     return {
         "rule": plan.rules[0],
@@ -227,7 +229,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "check": f"{only} --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
         "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",
-        "names": ", ".join(dict.fromkeys(store.place.secret for store in plan.stores)) or plan.rules[0].name,
+        "names": " together with ".join(dict.fromkeys(names)) or plan.rules[0].name,
         "consumers": ", ".join(dict.fromkeys(readers)) or "what reads it",
         "sessions": "" if lost.startswith("None") else lost,
         "revoke": plan.rules[0].revoke or "Revoke the old value where it was issued, once nothing uses it",

@@ -113,10 +113,12 @@ def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
     GitHub get the value of the file: it is made first, and entered in both."""
     steps = [step for step in plan_rotation("NEXT_PUBLIC_API_TOKEN", app).steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging", "production"]
-    steps = [step for step in plan_rotation("ALPACA_PAPER_API_KEY", app).steps if step.name == "replace"]
+    steps = plan_rotation("ALPACA_PAPER_API_KEY", app).steps
+    assert "ALPACA_PAPER_API_KEY together with ALPACA_PAPER_SECRET_KEY" in steps[1].text
+    assert not [step for step in steps if "401" in step.text or step.name == "announce"]
+    steps = [step for step in steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging"] * 2 + ["production"] * 2
     assert all("--given" in command for step in steps for command in step.commands)
-
     for secret in ("DATABASE_URL", "GITHUB_WEBHOOK_SECRET"):
         names = names_of(plan_rotation(secret, app))
         assert names.index("make") < names.index("replace")
