@@ -138,12 +138,9 @@ def service_of(path: PurePosixPath) -> str:
     its folder makes an env file the file's own name: .envs/.production/.django."""
     if _is_of_a_service(path) and not re.fullmatch(_PATTERNS["env"], path.name):
         return path.name.lstrip(".")
-    folders = (
-        part
-        for part in path.parts[:-1]
-        if part.lower() not in _WORDS["grouping_folders"] and not _environment_in(part, _IN_FOLDERS)
-    )
-    return re.sub(r"[^\w.-]", "-", next(folders, "")).lstrip(".-") or "backend"
+    own = (part for part in path.parts[:-1] if part.lower() not in _WORDS["grouping_folders"])
+    folder = next((part for part in own if not _environment_in(part, _IN_FOLDERS)), "")
+    return re.sub(r"[^\w.-]", "-", folder).lstrip(".-") or "backend"
 
 
 def service_of_variable(
@@ -181,12 +178,13 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
         forms = {place.form for place in (*places, *reads)} - {""}
         kind, component = variables.likely_kind(name, forms, generic, names)
-        others = [one for it in prefixes for one in (name.removeprefix(it), it + name) if one != name]
-        own = [place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)]
-        needed = any(own) and not any(place.optional for place in reads)
+        pairs = {one for it in prefixes for one in (name.removeprefix(it), it + name)} - {name}
+        needed = not any(place.optional for place in reads) and any(
+            place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)
+        )
         set_in = {place.path for place in places}
         by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in
-        named_at = (f"{variables.shown(place.path)}:{place.line}" for place in (*places, *reads))
+        beside = {re.sub("ACCESS_KEY(_ID)?$", end, name) for end in ("SECRET_ACCESS_KEY", "SECRET_KEY")}
         issued = kind == "secret" and variables.is_issued(name, project.name if shown else "")
         maker = "its provider's console" if variables.is_issued(name, project.name) else project.name
         if "secret" in (kind, by_name) or needed or (set_in and shown):
@@ -198,8 +196,10 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
                     "component": component,
                     "required": "always" if needed else "optional",
                     "obtain": maker if issued else "",
-                    "pair": next((other for other in others if other in names), ""),
-                    "places": few(named_at, 3),
+                    "partner": min(beside & names - {name}, default=""),
+                    "length": max((place.length for place in reads), default=(0, False)),
+                    "pair": min(pairs & names, default=""),
+                    "places": few((f"{variables.shown(it.path)}:{it.line}" for it in (*places, *reads)), 3),
                 }
             )
     return sorted(guesses, key=lambda guess: (guess["service"], guess["name"]))

@@ -51,9 +51,8 @@ def _policy(table: keys.Table, digest: str, path: Path, place: str) -> Policy:
     policy = keys.checked(Policy, _laid_over(base, table), place, beside=PLACE_KEYS)
     if faults := [*_cross_faults(policy, place)]:
         raise BadInput(faults)
-    return replace(
-        policy, path=path, sha256=digest, secrets=tuple(_with_period(rule, policy) for rule in policy.secrets)
-    )
+    rules = tuple(_with_period(rule, policy) for rule in policy.secrets)
+    return replace(policy, path=path, sha256=digest, secrets=rules)
 
 
 def _cross_faults(policy: Policy, place: str) -> Iterator[Fault]:

@@ -233,8 +233,7 @@ WholeSecret = Annotated[
 
 if TYPE_CHECKING:
     Detections = Mapping[str, Any]
-else:
-    # What the generic policy has, and what it leaves to the owner.
+else:  # what the generic policy has, and what it leaves to the owner
     Detections = keys.type_like(
         tomllib.loads((POLICIES / "generic.toml").read_text("utf-8"))["detections"]
         | keys.TEXTS["detections"]

@@ -64,9 +64,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
     env_files = [it.path for it in project.env_sources if not it.example and PurePosixPath(it.path) in paths]
     for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
-        # One that no compose file or blueprint names is built from its own folder.
         contexts = [context for dockerfile, context in sorted(builds) if dockerfile == str(path)]
-        for context in contexts or [str(path.parent)]:
+        for context in contexts or [str(path.parent)]:  # that of one that nothing names is its own folder
             with _fault_noted(found, str(path)):
                 found += list(image_rows(project, str(path), context, env_files))
 

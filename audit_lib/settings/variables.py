@@ -25,7 +25,7 @@ MAX_BYTES, MAX_BYTES_IN_ALL = 1_000_000, 128_000_000  # of a file, and of all
 _DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 # Expressions are compiled when they are first used: most commands read no code.
-_NEVER = dict.fromkeys(("demand", "default", "setting", "unnamed"), "(?!)")
+_NEVER = dict.fromkeys(("demand", "default", "setting", "length", "unnamed"), "(?!)")
 _PATTERNS, *_LANGUAGES = (
     _NEVER | {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
     for table in (_DATA["patterns"], *_DATA["language"])
@@ -39,8 +39,7 @@ _CONDITIONAL = (  # in these a read may not run, although its file does
     ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
     ast.GeneratorExp,
 )  # fmt: skip
-# What a value can be: the first that holds, else text, which may be either.
-_FORMS = {
+_FORMS = {  # what a value can be: the first that holds, else text, which may be either
     "no value": strength.is_no_value,
     "URL with password": strength.has_password,
     "generated": strength.looks_generated,
@@ -58,6 +57,7 @@ class Mention(NamedTuple):
     needed: bool
     optional: bool
     form: str = ""  # of the value that an env file gives it; `setting` if code says that it is no secret
+    length: tuple[int, bool] = (0, False)  # that code demands of it, at least or exactly
 
 
 def shape_by(ask: Callable[[Callable[[str], bool]], bool]) -> str:
@@ -206,7 +206,10 @@ def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
         demanded, optional = (bool(one.match(found.string, found.end(group))) for one in patterns)
         form = "setting" if re.compile(language["setting"]).match(found.string, found.start()) else ""
         needed = demanded and not optional and line not in conditional
-        yield Mention(found[group], path, line, needed, optional, form)
+        sized = re.compile(language["length"]).match(found.string, found.start()) or (0, 0, 0)
+        yield Mention(
+            found[group], path, line, needed, optional, form, (int(sized[1] or sized[2]), bool(sized[1]))
+        )
 
 
 def _matches_in(text: str, path: str, key: str) -> Iterator[tuple[dict[str, str], re.Match[str], int]]:

@@ -103,15 +103,16 @@ def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
     no block for a setting that only code has. The text is an audit.toml with the files that are there."""
     project = load_project(write(tmp_path / "shop", dict(ROWS["shop"])))
     guesses = guess_variables(project, bundled_policy("generic"), variables.read_code(project))
-    names = ("service", "name", "kind", "component", "required", "obtain", "pair", "places")
-    assert [[guess[name] for name in names] for guess in guesses] == ROWS["guesses"]
-    loaders = {"web/config/.env": "next"}
-    text = first_audit_toml(project, "generic", guesses=guesses, loaders=loaders, logins=["# asked"])
+    keys = ["service", "name", "kind", "component", "required", "obtain", "pair", "places", "partner"]
+    assert [[guess[key] for key in keys] for guess in guesses] == ROWS["guesses"]
+    facts = {"loaders": {"web/config/.env": "next"}, "logins": ["# asked"]}
+    text = first_audit_toml(project, "generic", guesses=guesses, **facts)
     written = tomllib.loads(text)
     assert (text[-1], "# asked" in text) == ("\n", True)
-    files = [["auth/.env.example", None], ["web/.env.example", None], ["web/config/.env", "next"]]
-    assert [[block["path"], block.get("loader")] for block in written["env"]] == files
+    assert [[block["path"], block.get("loader", "")] for block in written["env"]] == ROWS["written"]
     assert [block["name"] for block in written["secret"]] == [guess["name"] for guess in guesses]
+    made = ((block["name"], *map(block.get, ("min_length", "generate"))) for block in written["secret"])
+    assert [[*filter(None, one)] for one in made if any(one[1:])] == ROWS["lengths"]
 
 
 @pytest.mark.parametrize(("path", "text", "word", "set_at"), ROWS["named"])

@@ -11,18 +11,18 @@ from audit_lib.settings import bundled_policy, load_project, variables
 from tests.support.applications import write
 from tests.support.fakes import fake_value
 
-ROWS, NAMES = (
-    tomllib.loads(Path(__file__).with_name(name).read_text("utf-8")) for name in ("reads.toml", "names.toml")
-)
+BESIDE = Path(__file__).with_name
+ROWS, NAMES = (tomllib.loads(BESIDE(name).read_text("utf-8")) for name in ("reads.toml", "names.toml"))
 BY_NAME = [(name, [], kind) for kind, names in NAMES["kinds_by_name"] for name in names.split()]
 MADE = {"RANDOM": fake_value(1), "HEX": fake_value(4, 32, "0123456789abcdef")}
 
 
 @pytest.mark.parametrize(("path", "text", "expected"), ROWS["reads"])
 def test_code_is_read_for_names(path: str, text: str, expected: list[list[Any]]) -> None:
-    """Each way of reading the environment gives name, line, if it is needed, and what can be no secret."""
-    read = variables.in_code(text, path, [])
-    assert sorted([one.name, one.line, one.needed, *filter(None, [one.form])] for one in read) == expected
+    """Each way of reading the environment gives name, line, if it is needed, what is no secret, length."""
+    found, none = variables.in_code(text, path, []), ("", [0, False])
+    seen = ((one, [it for it in (one.form, [*one.length]) if it not in none]) for one in found)
+    assert sorted([one.name, one.line, one.needed, *more] for one, more in seen) == expected
 
 
 def test_an_example_shows_optional_variables_in_comments() -> None:
@@ -46,13 +46,10 @@ def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
 @pytest.mark.parametrize(("path", "text", "optional"), ROWS["optional"])
 def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str) -> None:
     """A default in code, no value in an example, or a line in its comments: the application runs without."""
-    text = re.sub(r"\b([A-F])\b", r"\1_KEY", text).replace(" a:", " a_key:")
-    text = text.replace(" b:", " b_key:").replace(" c:", " c_key:")
-    found = (
-        variables.in_env_text(text, path, example=True)
-        if path.startswith(".env")
-        else variables.in_code(text, path, [])
-    )
+    text = re.sub(r" ([abc]):", r" \1_key:", re.sub(r"\b([A-F])\b", r"\1_KEY", text))
+    found = variables.in_code(text, path, [])
+    if path.startswith(".env"):
+        found = variables.in_env_text(text, path, example=True)
     assert sorted(one.name for one in found if one.optional) == [f"{name}_KEY" for name in optional.split()]
 
 
