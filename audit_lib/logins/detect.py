@@ -20,7 +20,7 @@ from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
-PAUSE, PROBING_PAUSE, MESSAGE_PAUSE = 1440, 60, 60  # minutes until failures, probes, messages begin anew
+PAUSE, PROBING_PAUSE, MESSAGE_PAUSE, RESTART = 1440, 60, 60, 5  # minutes until they begin anew, or it is over
 GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow success; share of one address
 _SERVER_FILES = ("/.htaccess", "/web.config")  # they only tell a server what to do
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
@@ -33,8 +33,7 @@ REPORTED = {  # of kinds of messages their subject, what they say, how many with
 }
 # The change on record, or None; the runs of failures of clients (first, last, recovered); these failures.
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
-MOST = 200  # incidents that are described; another counts the others
-PLACES = 8  # pieces of evidence of an incident; its count says how many there are
+MOST, PLACES = 200, 8  # incidents that are described, and pieces of evidence of each; counts have the others
 EVERYONE = "all sources"
 Build = Callable[[pd.DataFrame], "Incident"]
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
@@ -94,7 +93,7 @@ class Verdict:
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
     together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
-    onsets, coverage = list(find_onsets(traffic)), coverage or cover(traffic)
+    onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     # Who was let in before and is refused elsewhere, seldom, reads with a token that has ended.
     often = in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index
@@ -110,10 +109,10 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
         "guessing": guesses,
         "spraying": find_spraying(traffic, unmistaken.drop(part)),
         "let-in": find_let_in(traffic, strange),
-        "known-clients-failing": find_known_clients_failing(traffic, onsets),
+        "known-clients-failing": find_known_clients_failing(traffic, onsets, *outages),
         "probing": find_probing(traffic),
         "secret-in-url": find_secrets_in_urls(traffic),
-        "application-failing": find_application_failing(traffic),
+        "application-failing": [*outages, *find_application_failing(traffic, outages)],
     }
     return tuple(_verdict(name, own, traffic, coverage) for name, own in incidents.items())
 
@@ -315,8 +314,7 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
 def find_onsets(traffic: Traffic) -> Iterator[Onset]:
     """Known clients that begin to fail together, by time: after a change on record, or after none."""
     rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
-    known = failures["known"] & failures["client"].ne("") & ~failures["mistype"]
-    failures = failures[known & (failures["protected"] | failures["on_login"])]
+    failures = failures.query("known & ~mistype & (protected | on_login)")
     groups = failures.groupby(["client", failures["success"].rename("recovered")], sort=False, dropna=False)
     runs = groups["seconds"].agg(first="min", last="max", count="size").reset_index()
     lasting = (runs["recovered"].fillna(runs["last"]) - runs["first"]).gt(rule.minutes * MINUTE)
@@ -352,73 +350,75 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
     return bool(runs["client"].nunique() >= least)
 
 
-def find_known_clients_failing(traffic: Traffic, onsets: list[Onset]) -> Iterator[Incident]:
+def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Incident) -> Iterator[Incident]:
     """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
-    rule, requests = traffic.rule("known-clients-failing"), traffic.requests
-    judged = requests[requests["protected"] & (requests["refused"] | requests["granted"])]
+    rule, own = traffic.rule("known-clients-failing"), traffic.requests.query("granted | protected & refused")
     for change, runs, failures in onsets:
         kind, cause = change.kind if change else "", "from about the same time on, and no change is on record"
         if change:
             what = f"rotation of {change.name}" if kind == "rotation" else kind
             in_words = day_words if change.until - change.at > pd.Timedelta(hours=12) else instant_words
             cause = f"after the {what} ({in_words(change.at)}; {change.place})"
-        meanwhile = judged[judged["seconds"].between(runs["first"].min() - 59, runs["last"].max())]
+        meanwhile = own[own["seconds"].between(runs["first"].min() - 59, runs["last"].max())]
         share = meanwhile.loc[meanwhile["refused"], "count"].sum() / max(meanwhile["count"].sum(), 1)
         stuck, back = runs["recovered"].isna().sum(), (runs["recovered"] - runs["first"]).dropna()
+        hit = kind != "rotation" and any(one.during(failures["at"]).mean() > 0.5 for one in down)
         clauses = {
             f"{counted(runs['client'].nunique(), 'known client')} failed {cause}": True,
             f"{len(back)} let in again, half of them within {back.median() / 60:.0f} minutes": len(back),
             f"{stuck} not until the last failure": stuck,
-            f"{share:.0%} of the requests failed": share >= rule.everyone,
+            f"{share:.0%} of the requests failed{', in an outage' * hit}": hit or share >= rule.everyone,
         }
         subject = change.name if change and kind == "rotation" else EVERYONE
         calm = "info" if kind == "rotation" and not stuck else rule.severity
-        severity = "high" if share >= rule.everyone else calm
+        severity = "info" if hit else "high" if share >= rule.everyone else calm
         last = pd.Timestamp(runs["recovered"].fillna(runs["last"]).max(), unit="s", tz="UTC")
         yield incident(failures, clauses, severity, subject=subject, cause=kind, last_at=last)
 
 
-def find_application_failing(traffic: Traffic) -> Iterator[Incident]:
-    """Failures that messages report, starts that recur, errors of most requests or one address, silence."""
+def find_application_failing(traffic: Traffic, outages: list[Incident]) -> Iterator[Incident]:
+    """Beside outages: failures that messages report, starts that recur, errors of one address, silence."""
     rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
-    errors = _server_errors(traffic)
-    for outage in (one for one in errors if one.subject == EVERYONE):
+    errors = requests[requests["status"].ge(500)]
+    for outage in outages:
         events = events[~(events["kind"].eq("connection_failed") & outage.during(events["at"]))]
+        errors = errors[~outage.during(errors["at"])]
     for kinds, (subject, text, least) in REPORTED.items():
         own = events[events["kind"].isin(kinds)]
+        own = own.assign(all=own["file"].where(own["at"].isna(), subject))
         build = partial(incident, text=text, severity=rule.severity, subject=subject)
-        timed = own.dropna(subset="at").assign(all=subject)
-        yield from find_episodes(timed, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
-        yield from (build(run) for _, run in own.drop(timed.index).groupby("file") if len(run) >= least)
+        yield from find_episodes(own, "all", [(least, MESSAGE_PAUSE)], MESSAGE_PAUSE, build)[0]
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
     build = partial(incident, text="starts again and again", severity=rule.severity, subject="start")
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
-    yield from errors
+    build = partial(incident, text="server errors", severity=rule.severity)
+    yield from find_episodes(errors, "client", [(rule.errors + 1, rule.minutes)], rule.minutes, build)[0]
     for first, last, fewest in unusual_silences(traffic):
         edges = requests[requests["seconds"].isin((first, last))].drop_duplicates(["seconds", "file"])
         text = f"no request for {(last - first) / HOUR:.1f} hours; each comparable day has {fewest} or more"
         yield incident(edges, text, rule.severity, subject=SILENCE, count=0)
 
 
-def _server_errors(traffic: Traffic) -> list[Incident]:
+def find_outages(traffic: Traffic) -> list[Incident]:
+    """Errors of most requests, or of most to several routes that usually answer; low if it is a RESTART."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
+    failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
+    usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)
 
-    def of_everyone(run: pd.DataFrame) -> Incident:  # what goes on until the next answer is part of it
-        later = requests[requests["at"].gt(run["at"].iloc[-1])]
-        run = pd.concat([run, later[~later["at"].ge(later.loc[later["status"].lt(500), "at"].min())]])
-        meanwhile = requests[requests["at"].between(run["at"].iloc[0], run["at"].iloc[-1])]
-        share = run["count"].sum() / meanwhile["count"].sum()
+    def build(run: pd.DataFrame) -> Incident:
+        begun, again = run["at"].iloc[0], at[at.gt(run["at"].iloc[-1]) & ~failed].min()
+        here = at.ge(begun) & ~at.ge(again)  # what goes on until the next answer is part of it
+        there = here & usable & requests["route"].isin(run["route"])
+        share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
+        run = requests[here & failed]
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
-        return incident(run, {text: share >= rule.share and len({*run["client"]} - {""}) != 1}, "high")
+        part *= requests.loc[there, "route"].nunique() > 1
+        met = max(share, part) >= rule.share and len({*run["client"]} - {""}) != 1
+        return incident(run, {text: met}, "low" if again - begun <= pd.Timedelta(minutes=RESTART) else "high")
 
-    of_client = partial(incident, text="server errors", severity=rule.severity)
-    ladder = [(rule.errors + 1, rule.minutes)]
-    errors = requests[requests["status"].ge(500)].assign(all=EVERYONE)
-    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, of_everyone)
-    outages = [*{run.last_at: run for run in runs[::-1] if run.classification}.values()]
-    for outage in outages:
-        errors = errors[~outage.during(errors["at"])]
-    return outages + find_episodes(errors, "client", ladder, rule.minutes, of_client)[0]
+    errors, ladder = requests[failed].assign(all=EVERYONE), [(rule.errors + 1, rule.minutes)]
+    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, build)
+    return [*{run.last_at: run for run in runs[::-1] if run.classification}.values()]
 
 
 def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str, **more: Any) -> Incident:
