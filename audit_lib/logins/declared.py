@@ -87,9 +87,10 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
     for (method, route), own in requests.groupby(["method", "route"]):
         answers: dict[Any, int] = own.groupby("status")["count"].sum().to_dict()
         often = [status for status, count in answers.items() if count >= _LEAST]
-        good = [status for status in answers if status // 100 == 2]
-        moved = [status for status in answers if status in REDIRECTS]
-        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 419, 429)]
+        good, moved = [it for it in answers if it // 100 == 2], [it for it in answers if it in REDIRECTS]
+        again = sum(answers[status] for status in good if moved) > answers.get(403, 0)
+        form = 403 if again or {401, 422} & {*often} else 419  # a foreign one, if others say what failed
+        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 419, 429, form)]
         bad = bad or [status for status in often if reported and status == 500]
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
         leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
@@ -105,10 +106,9 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
             words = " and ".join(f"{status} {in_words(count, 'time')}" for status, count in shown.items())
             question = f"{method} {route} was answered {words}: is that your login?"
             fails = f'failed_redirect = "{back}"' if back else f"failed_statuses = {failed}" * bool(failed)
-            lines = [question, *_declaration(str(method), str(route), fails, succeeded, names)]
             uncounted = not failed or not {*failed} <= {*policy.failure.statuses}
-            block = "\n".join(f"# {line}" for line in lines)
-            proposals.append(Proposal(question, block, uncounted, sum(shown.values())))
+            block = [f"# {question}", *_declaration(str(method), str(route), fails, succeeded, names)]
+            proposals.append(Proposal(question, "\n# ".join(block), uncounted, sum(shown.values())))
     return tuple(sorted(proposals, key=lambda each: (-each.answers, each.question))[:_MOST])
 
 
