@@ -8,14 +8,14 @@ from functools import cached_property, partial
 import pandas as pd
 
 from audit_lib.base.cache import user_cache
-from audit_lib.base.in_words import Progress, quiet
+from audit_lib.base.in_words import POSSIBLE, Progress, quiet
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import LeakAudit
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins import traffic as flow
 from audit_lib.logins.coverage import Coverage, cover
-from audit_lib.logins.detect import Incident, Verdict, judge
+from audit_lib.logins.detect import Incident, Verdict, in_windows, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
@@ -65,18 +65,14 @@ class Case:
 
     @cached_property
     def clients(self) -> pd.DataFrame:
-        """Everyone who may have sent a request in the window, as `tabulate_clients` says.
-
-        Known and new are judged by the requests before it, however long ago.
-        """
+        """Everyone who may have sent a request in the window, as `tabulate_clients` says. Known and new are
+        judged by the requests before it, however long ago."""
         return flow.tabulate_clients(self.activity.requests, self.window, self.rules)
 
     @cached_property
     def traffic(self) -> flow.Traffic:
-        """The traffic of the window and of the weeks before it, from which detections learn.
-
-        It begins 28 days earlier, more if `let-in` looks back further, but not before the first line.
-        """
+        """The traffic of the window and of the weeks before it, from which detections learn. It begins 28
+        days earlier, more if `let-in` looks back further, but not before the first line."""
         requests, events = self.activity.requests, self.activity.events
         times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
         # A network is new by the days before its first request: one more than the number, to reach them all.
@@ -122,19 +118,32 @@ class Case:
 
     @cached_property
     def new_addresses(self) -> pd.DataFrame:
-        """One row for each address of a new network that was let in within the window, the busiest first.
-
-        Its columns: client, network, successes (logins, and answers on protected routes), first_at (UTC),
-        guessed (logins of its network had failed, as the detections count it).
-        """
+        """One row for each address of a new network that was let in within the window, the busiest first. Its
+        columns: client, network, successes (logins, and answers on protected routes), first_at (UTC), guessed
+        (logins of its network had failed, or may have, as the detections count it)."""
         new = self.clients.loc[self.clients["classification"].eq("new network"), "client"]
-        here = self.here[self.here["timed"] & self.here["let_in"] & self.here["client"].isin(new)]
+        here = self.here.drop(self.undecided.index)
+        here = here[here["timed"] & here["let_in"] & here["client"].isin(new)]
         found = here.groupby(["client", "network"], as_index=False).agg(
             successes=("count", "sum"), first_at=("not_before_at", "min")
         )
-        guessed = {flow.network_of(name) for name in names_of(self.found(*GUESSING, LET_IN, accidents=False))}
-        found["guessed"] = found["network"].isin(guessed)
+        guessed = (*names_of(self.found(*GUESSING, LET_IN, accidents=False)), *self.many_tries.index)
+        found["guessed"] = found["network"].isin({*map(flow.network_of, guessed)})
         return found.sort_values(["successes", "client"], ascending=[False, True], ignore_index=True)
+
+    @cached_property
+    def undecided(self) -> pd.DataFrame:
+        """The answers of the window at logins that do not tell whether somebody got in."""
+        return self.here[self.here["kind"].eq(POSSIBLE) | self.here["doubtful"]]
+
+    @cached_property
+    def many_tries(self) -> "pd.Series[int]":
+        """So many of them as guessing takes, by address that is not known from before, the most first."""
+        known = self.clients.query("classification in ('known', 'internal')")["client"]
+        tries = self.undecided[~self.undecided["client"].isin(known)].dropna(subset="at")
+        tries = tries.assign(seconds=tries["at"].astype("datetime64[s, UTC]").astype("int64"))
+        tries = in_windows(tries, "client", self.rules.thresholds["guessing"].ladder)
+        return tries.groupby("client")["count"].sum().sort_values(ascending=False, kind="stable")
 
     @property
     def shows_who_is_new(self) -> bool:
@@ -143,10 +152,8 @@ class Case:
 
     @cached_property
     def changes_seen(self) -> tuple[Tenure, ...]:
-        """The values that changed between two snapshots, close enough together to say who failed after it.
-
-        A change that is known less exactly than callers have time to follow says nothing about them.
-        """
+        """The values that changed between two snapshots, close enough together to say who failed after it. A
+        change that is known less exactly than callers have time to follow says nothing about them."""
         found = []
         for one in self.tenures:
             if one.absent is not None and one.absent.fingerprint is not None:
@@ -169,10 +176,8 @@ def read_case(  # noqa: PLR0917
     given: tuple[GivenValues, ...] = (),
     progress: Progress = quiet,
 ) -> Case:
-    """What there is to look at, of whatever time; its window is the last week.
-
-    No log is read until something asks for it. Raises `BadInput` for a file that cannot be used.
-    """
+    """What there is to look at, of whatever time; its window is the last week. No log is read until something
+    asks for it. Raises `BadInput` for a file that cannot be used."""
     rules = detection_policy(policy, project)
     logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
     read = ProjectRead(

@@ -1,11 +1,9 @@
 """What may explain an incident: five explanations, each with what speaks for it, against it, and is missing.
-
 What happened is what the detections say, and nothing else: what they found counts for or against, what they
-did not find counts only if they say "none", and what they cannot say is missing evidence.
-"""
+did not find counts only if they say "none", and what they cannot say is missing evidence."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pandas as pd
@@ -60,43 +58,43 @@ class Explanation:
         self.ruled_out = True
 
     def lack(self, *texts: str) -> None:
-        """Evidence that would decide and is not there; "" is none.
-
-        It speaks neither for nor against: it keeps what nothing supports at *unknown*.
-        """
+        """Evidence that would decide and is not there; "" is none. It speaks neither for nor against: it
+        keeps what nothing supports at *unknown*."""
         self.missing += [text for text in texts if text and text not in self.missing]
 
 
 def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
     """The five, the best supported first; of one rating those that name somebody. Of a secret that callers do
     not send, what failed at the login says nothing."""
-    found = [_used(case, exposure), _guessed(case), _outage(case), _cut_off(case), _exposed(case, exposure)]
+    found = [_guessed(case), _outage(case), _cut_off(case), _used(case, exposure), _exposed(case, exposure)]
     if not _callers_send(case):
         text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
-        found[1:4] = [Explanation(one.name, missing=[text]) for one in found[1:4]]
+        found[:3] = [Explanation(one.name, missing=[text]) for one in found[:3]]
     if not case.is_seen:
         for one in found:
             one.missing.insert(0, "log lines of the window: none could be read")
             one.ruled_out &= one.name == EXPOSED
-    found.sort(key=lambda one: (RATINGS.index(one.rating), not one.addresses, _is_mere_leak(case, one)))
+    found.sort(
+        key=lambda one: (RATINGS.index(one.rating), not one.addresses, one.name == USED and not one.shown)
+    )
     return tuple(found)
 
 
 def supported(case: Case, explained: Iterable[Explanation]) -> list[Explanation]:
-    """Those that something speaks for in what happened, the best first."""
-    return [one for one in explained if one.points and not _is_mere_leak(case, one)]
-
-
-def _is_mere_leak(case: Case, one: Explanation) -> bool:
-    """That a value has leaked says nothing of its use, unless somebody asks about it."""
-    return one.name == USED and not one.addresses and not case.secret
+    """Those that something speaks for in what happened, the best first; of one address those that it may be
+    part of, as of it alone. That a value leaked says nothing of its use, unless somebody asks about it."""
+    about = (case.address,) if case.address else ()
+    return [
+        replace(one, addresses=about) if about and one.addresses else one
+        for one in explained
+        if one.points and (one.addresses or one.name != USED or case.secret)
+        if not one.addresses or case.address in ("", *one.addresses)
+    ]
 
 
 def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
     """A frame of the explanations, in order: name, rating, what speaks for and against, what is missing.
-
-    Points of one cell are parted by semicolons, `addresses` (those that it is about) by commas.
-    """
+    Points of one cell are parted by semicolons, `addresses` (those that it is about) by commas."""
     return pd.DataFrame(
         {
             "explanation": one.name,
@@ -123,31 +121,34 @@ def _in_words(incidents: Iterable[Incident]) -> str:
 
 
 def _guessed(case: Case) -> Explanation:
-    """Grave guessing shows it, and so does a success after many tries; anything less hints at it."""
-    one, guesses, entered = Explanation(GUESSED), case.found(*GUESSING, accidents=False), case.found(LET_IN)
+    """Grave guessing shows it, and so does a success after many tries; anything less hints at it, and so do
+    as many answers that do not tell. What known clients do alone is none."""
+    one, entered, tries = Explanation(GUESSED), case.found(LET_IN), case.many_tries
+    guesses = [it for it in case.found(*GUESSING, accidents=False) if not case.rules.is_known(it.client)]
     grave = [found for found in (*entered, *guesses) if found.severity in ("high", "critical")]
     rest = [found for found in (*entered, *guesses) if found not in grave]
     one.shown += [_in_words(grave)] if grave else []
     one.hinted += [_in_words(rest)] if rest else []
+    if len(tries):
+        whose = few(f"{client} ({count})" for client, count in tries.items())
+        one.hinted.append(f"answers at a login that do not tell who got in, too many for a user: {whose}")
     if case.are_none(*GUESSING, LET_IN):
         one.rule_out("no guessing and no spraying was found")
     one.lack(case.traffic.collapsed or case.coverage.reason(["clients are callers"]))
     one.lack(*case.may_have_missed("guessing", *GUESSING, LET_IN))
-    one.addresses = tuple(dict.fromkeys((*names_of(entered), *names_of(guesses))))
+    one.addresses = tuple(dict.fromkeys((*names_of(entered), *names_of(guesses), *tries.index)))
     return one
 
 
 def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
-    """Somebody new who was answered without a guess shows it while a value is known to have leaked.
-
-    What leaked counts if it is of production, or of the secret that is asked for, and open in the window.
-    """
+    """Requests that show the value show it; that somebody new was answered without a guess only hints at it.
+    What leaked counts if it is of production, or of the secret that is asked for, and open in the window."""
     senders, window, leaked = _senders(case), case.window, exposure[exposure["leaked"]]
     guessed = [f"who got in guessed before: {few(who)}" for who in [names_of(case.found(LET_IN))] if who]
-    one = Explanation(USED, [*senders.values()], [], guessed, addresses=tuple(senders), doubted=bool(guessed))
+    one = Explanation(USED, [*senders.values()], [], guessed, doubted=bool(guessed))
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
-    mine = mine.assign(begins=begins, ends=ends)[begins.le(window.until) & ends.ge(window.since)]
+    mine = mine[begins.le(window.until) & ends.ge(window.since)]
     if len(mine):
         one.hinted.append(f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}")
     for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
@@ -158,50 +159,52 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     if not _callers_send(case):
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
         return one
-    quiet = [new for new in rows(case.new_addresses) if not new.guessed]
-    used = [new for new in quiet if (mine["begins"].le(new.first_at) & mine["ends"].ge(new.first_at)).any()]
-    if quiet:
+    if quiet := [new for new in rows(case.new_addresses) if not new.guessed]:
         names = few(
             f"{new.client} ({new.successes} times since {instant_words(new.first_at, case.as_of.year)})"
-            for new in used or quiet
+            for new in quiet
         )
-        how = "at once while it was exposed" if used else "without having guessed"
-        (one.shown if used else one.hinted).append(f"new addresses were answered {how}: {names}")
+        one.hinted.append(f"new addresses were answered without having guessed: {names}")
         one.lack("whose address it is: a new user looks the same")
     elif case.shows_who_is_new and not senders:
         guessers = few(case.new_addresses["client"])
-        nobody = "nobody of a new network was let in, or answered on a protected route"
-        one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
+        one.rule_out(
+            f"{guessers} guessed before being answered"
+            if guessers
+            else "nobody of a new network was let in, or answered on a protected route"
+        )
     one.lack("which token a request carried: logs show one in a URL alone")
     one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
-    one.addresses = tuple(dict.fromkeys((*senders, *(new.client for new in used or quiet))))
+    one.addresses = tuple(senders) or tuple(new.client for new in quiet)
     return one
 
 
 def _senders(case: Case) -> dict[str, str]:
-    """Who is in the window and began to send what others had sent, or a value in force that no other network
-    sends, by address: what shows it in words."""
+    """Who is in the window and began to send a value that others had sent, or one in force that no other
+    network sends, by address: what shows it in words. Of what nobody read two lines may show two values; who
+    alone sends one, once, may have been given it, as a provider is that checks an endpoint."""
     events, requests = case.activity.events, case.activity.requests
-    found = senders_of(lines_with_values(events, requests, case.leaked.places), requests)
+    lines = lines_with_values(events, requests, case.leaked.places).dropna(subset="leak_id")
+    found, times = senders_of(lines, requests), lines.drop_duplicates(["file", "line"])["key"].value_counts()
     marks = found["leak_id"].map(case.leaked.leaks.set_index("leak_id")["fingerprint"])
     asked = found["client"].isin([case.address] if case.address else case.here["client"])
     asked &= marks.isin(values_of(case, case.secret)) | (case.secret == "")
     good = case.here[case.here["status"].lt(400)]
     sent, answered = good[good["method"].isin(WRITING)], good.groupby("client")["count"].sum()
-    changed = (sent["method"] + " " + sent["route"]).groupby(sent["client"]).unique().map(few)
+    writes = (sent["method"] + " " + sent["route"]).groupby(sent["client"]).unique().map(few)
     alone = (
         marks.isin(case.read.inventory["fingerprint"].dropna())
+        & found["key"].map(times).gt(1)
         & found.groupby("key")["network"].transform("nunique").eq(1)
         & found["client"].isin(answered.index)
         & found["new"]
         & found["at"].ge(requests["at"].min() + pd.Timedelta(days=7))  # who comes weekly was seen by then
     )
     return {
-        one.client: f"{one.client} sends {'what leaked' if one.leak_id else 'a secret in a URL'} since "
-        f"{instant_words(one.at, case.as_of.year)}, {'after others' if one.stranger else 'as nobody else'}; "
-        f"{answered.get(one.client, 0)} of its requests were answered, and changed "
-        f"{changed.get(one.client, 'nothing that is seen')}; what few others ask for: "
-        f"{few(seldom_read(case.traffic, good[good['client'].eq(one.client)])) or 'nothing'}"
+        one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, "
+        f"{'after others' if one.stranger else 'as nobody else'}; {answered.get(one.client, 0)} of its "
+        f"requests were answered, which sent {writes.get(one.client, 'nothing that is seen')}; what few "
+        f"others ask for: {few(seldom_read(case.traffic, good[good['client'].eq(one.client)])) or 'nothing'}"
         for one in rows(found[asked & (found["stranger"] | alone)])
     }
 
@@ -233,12 +236,14 @@ def _cut_off(case: Case) -> Explanation:
     """Known clients that failed after a rotation show it; after a start or a deploy they hint at it."""
     one, outage = Explanation(CUT_OFF), find_outage(case)
     after = [found for found in case.found(KNOWN_CLIENTS) if found.cause]
+    refused = [it for it in case.found(*GUESSING, accidents=False) if case.rules.is_known(it.client)]
     mine = {case.secret, *case.coupled(case.secret)}
     begun = [found for found in after if found.cause != "rotation"]
     rotated = [found for found in after if found not in begun and (not case.secret or found.subject in mine)]
-    names = names_of(after)
+    names = tuple(dict.fromkeys((*names_of(after), *names_of(refused))))
     one.shown += [f"{found.classification} ({few(names)})" for found in rotated[:2]]
     one.hinted += [] if rotated else [f"{found.classification} ({few(names)})" for found in begun[:1]]
+    one.hinted += [_in_words(refused)] if refused else []
     one.addresses = names if one.points else ()
     broken = any(pair.within(case.window) for pair in pairs_apart(case))
     if outage and not outage.errors and (broken or deploys_around(case, outage)[0]):

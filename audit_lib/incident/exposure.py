@@ -31,11 +31,10 @@ class ExposureWindows(Contract):
 
 
 def tabulate_exposure(case: Case) -> pd.DataFrame:
-    """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked.
-
-    It begins when the leak was first seen, if that is dated, else when the value came into use; it ends when
-    a rotation takes effect, at the first start after the change. The most urgent comes first: what has
-    leaked, is in force, is of production, then as the leaks are ranked.
+    """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked. It
+    begins when the leak was first seen, if that is dated, else when the value came into use; it ends when a
+    rotation takes effect, at the first start after the change. The most urgent comes first: what has leaked,
+    is in force, is of production, then as the leaks are ranked.
     """
     secrets = (case.secret,) if case.secret else leaked_secrets(case)
     found = [window for secret in secrets for window in _windows(case, secret)]
@@ -50,10 +49,9 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
 
 
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
-    """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE.
-
-    Several places are sorted and joined by commas. What was replaced everywhere is left out, and so is what
-    is in force and was not found where others can read it.
+    """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE. Several
+    places are sorted and joined by commas. What was replaced everywhere is left out, and so is what is in
+    force and was not found where others can read it.
     """
     here = exposure[exposure["open"] & exposure["leaked"]]
     by_secret = (here["environment"] + "/" + here["service"]).groupby(here["secret"], sort=False)
@@ -61,9 +59,8 @@ def in_force(exposure: pd.DataFrame) -> dict[str, str]:
 
 
 def values_of(case: Case, secret: str) -> frozenset[str]:
-    """The fingerprints of every value that a secret has or had, by ledger and env files.
-
-    One that only a commit held, and no snapshot, is not among them: nothing says whose it was.
+    """The fingerprints of every value that a secret has or had, by ledger and env files. One that only a
+    commit held, and no snapshot, is not among them: nothing says whose it was.
     """
     inventory = case.read.inventory
     held = {one.fingerprint for one in case.tenures if one.home.secret == secret}
@@ -71,20 +68,16 @@ def values_of(case: Case, secret: str) -> frozenset[str]:
 
 
 def first_seen(case: Case, secret: str) -> datetime | None:
-    """When a leak of one of a secret's values was first seen; None if none is known, or none is dated.
-
-    Of a commit it is the author's date, which the author chooses.
-    """
+    """When a leak of one of a secret's values was first seen; None if none is known, or none is dated. Of a
+    commit it is the author's date, which the author chooses."""
     leaks = case.leaked.leaks
     mine = leaks.loc[leaks["fingerprint"].isin(values_of(case, secret)), "first_at"].dropna()
     return min(mine).to_pydatetime() if len(mine) else None
 
 
 def leaked_secrets(case: Case) -> tuple[str, ...]:
-    """The secrets of which a leak is known, the most urgent first.
-
-    What the policy does not name is a setting if the inventory says so, as in a review.
-    """
+    """The secrets of which a leak is known, the most urgent first. What the policy does not name is a setting
+    if the inventory says so, as in a review."""
     leaks, inventory = case.leaked.leaks, case.read.inventory
     named = leaks.loc[leaks["kind"].isin(("leak", "truncated")), "variable"]
     # A value that is in force no more leaked under every name that the ledger saw it under.
@@ -101,9 +94,7 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
 
 def public_twins(case: Case, secret: str) -> tuple[str, ...]:
     """The public variables that hold, or held, one of the secret's values, in order: a bundle shows them.
-
-    Public are those that the policy says are, and those with a build tool's public prefix.
-    """
+    Public are those that the policy says are, and those with a build tool's public prefix."""
     values, inventory = values_of(case, secret), case.read.inventory
     found = set(inventory.loc[inventory["fingerprint"].isin(values) & inventory["public"], "secret"])
     for name in (secret, *case.coupled(secret)):
@@ -142,8 +133,7 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
         for one in rows(commits)
     ]
     # A file that was committed was outside since the commit; before that it lay on one disk.
-    loose = places[~places["path"].isin(places.loc[places["commit"] != "", "path"])]
-    for place in rows(loose.head(1)):
+    for place in rows(places[~places["path"].isin(places.loc[places["commit"] != "", "path"])].head(1)):
         return None, f"{place.place} {place.path}, whose date is not known"
     return min(dated, default=None if leaks.empty else (None, "no place has a date"))
 

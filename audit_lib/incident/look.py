@@ -15,10 +15,8 @@ from audit_lib.settings import Policy
 
 def window_of(since: str, until: str, as_of: datetime, first_at: datetime | None = None) -> Window:
     """The window from `since` (an instant, or `24h` before the end) until `until`, at most until `as_of`.
-
     Without `since` it begins at `first_at`, when a leak was first seen, else seven days before its end.
-    `BadInput` for a text that names no instant, and for a window that does not begin before its end.
-    """
+    `BadInput` for a text that names no instant, and for a window that does not begin before its end."""
     end = min(parse_instant(until, "until"), as_of) if until else as_of
     begin = first_at if first_at and first_at < end else end - timedelta(days=7)
     window = Window(since_instant(since, end) if since else begin, end)

@@ -52,9 +52,7 @@ def find_outage(case: Case) -> Outage | None:
 
 def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:
     """The rows of `Deploys` of the last that may have taken effect before it, and the first that began after.
-
-    Each within the time that clients have to follow a deploy; None if there is none.
-    """
+    Each within the time that clients have to follow a deploy; None if there is none."""
     grace, deploys = timedelta(hours=case.rules.grace("deploy")), case.read.deploys
     done = deploys[deploys["outcome"].isin(("took effect", "not told")) & deploys["ended_at"].notna()]
     every = list(rows(done.sort_values("began_at", kind="stable")))
@@ -87,10 +85,8 @@ class PairApart:
 
 
 def pairs_apart(case: Case) -> tuple[PairApart, ...]:
-    """The pairs of production, or of the secret that is asked for, the latest first.
-
-    Each from when until when both values are known to have been there, by ledger and inventory.
-    """
+    """The pairs of production, or of the secret that is asked for, the latest first. Each from when until
+    when both values are known to have been there, by ledger and inventory."""
     held, found = list(_held(case)), set()
     for mine, value, since, until in held:
         equals = rule.equals if (rule := case.policy.rule(mine.secret)) else ()

@@ -12,11 +12,14 @@ from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import pairs_apart
 from audit_lib.rotation.runbook import plan_of
 
-GOT_IN, MANY = "got in", "many"
+GOT_IN, MAY_BE_IN, MANY, OWN, NEW = "got in", "may be in", "many", "own", "new"
 # What each cause asks for before anything else, and when that is done.
 _ASKED = {
     GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
+    MAY_BE_IN: ("Find out who of these got in: end sessions, reset accounts, block them", "none is left"),
+    OWN: ("Ask who is refused there: it was let in before or since; block nobody", "it is answered again"),
+    NEW: ("Ask whose these addresses are before anybody is blocked; keep logs", "each is known"),
     GOT_IN: ("Block who got in, end sessions, revoke new tokens, reset the accounts", "no session is left"),
     USED: ("Replace what they sent, end what came of it, block who is no user; keep logs", "it is refused"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
@@ -30,10 +33,8 @@ Step = tuple[str, str, str, str, str]  # what comes after the number
 
 def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.DataFrame) -> pd.DataFrame:
     """A frame of the steps by number: what the best explanation asks for, then the rotation of each secret.
-
-    `command` is to be typed, `done_when` is how to see that it worked, `breaks` what it breaks meanwhile.
-    Of a secret that is asked for all steps of its rotation are there, of others the command that lists them.
-    """
+    `command` is to be typed, `done_when` is how to see that it worked, `breaks` what it breaks meanwhile. Of
+    a secret that is asked for all steps of its rotation are there, of others the command that lists them."""
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
     found = list(_first(case, best)) if best else []
     found += _of_secret(case, exposure, leaked) if case.secret else ()
@@ -50,16 +51,25 @@ def _typed(case: Case, words: str) -> str:
 
 
 def _first(case: Case, best: Explanation) -> Iterator[Step]:
-    entered = names_of(case.found(LET_IN)) if best.name == GUESSED else ()
-    names = entered or best.addresses
-    many = best.name == GUESSED and (not names or names[MOST:])
-    text, done = _ASKED[GOT_IN if entered else MANY if many else best.name]
+    name, names = _asked(case, best)
+    text, done = _ASKED[name]
     look = f"investigate --since {iso(case.window.since)} --address {names[0]}" if names else ""
     yield text, few(names), _typed(case, look) if look and case.address not in names else "", done, ""
     for pair in pairs_apart(case) if best.name == OUTAGE else ():
         if pair.until == case.as_of:
             text = f"Give {pair.secret} and {pair.other} one value in {pair.environment}: they differ"
             yield text, "", _typed(case, f"rotate plan {pair.secret}"), "requests are answered again", ""
+
+
+def _asked(case: Case, best: Explanation) -> tuple[str, tuple[str, ...]]:
+    """What the best explanation asks for, and of whom: of who guessed those first who got in or may be in."""
+    names, inside = best.addresses, {*case.activity.requests.query("let_in")["client"]}
+    if best.name != GUESSED:
+        return NEW if best.name == USED and not best.shown else best.name, names
+    outside = tuple(name for name in names if name not in inside)
+    maybe = tuple(case.new_addresses.query("guessed")["client"]) or tuple(case.many_tries.index)
+    whom = ((GOT_IN, names_of(case.found(LET_IN))), (MAY_BE_IN, maybe), (MANY, outside[MOST:] and outside))
+    return next((each for each in (*whom, (GUESSED, outside), (OWN, names)) if each[1]), (MANY, ()))
 
 
 def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> Iterator[Step]:

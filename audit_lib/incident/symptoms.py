@@ -21,15 +21,14 @@ _LOGGED = {
 
 
 def tabulate_symptoms(case: Case) -> pd.DataFrame:
-    """One row for each of the six, in the guide's order: what of it the window shows.
-
-    `verdict` is found | none | unknown; `diagnosis` says what was found, or why nothing is known; `evidence`
-    is FILE:LINE; `guide_lines` are those of the policy's [emergency], "" if it names none.
-    """
+    """One row for each of the six, in the guide's order: what of it the window shows. `verdict` is found |
+    none | unknown; `diagnosis` says what was found, or why nothing is known; `evidence` is FILE:LINE;
+    `guide_lines` are those of the policy's [emergency], "" if it names none."""
     told = [(key, text, *_from_lines(case, key, kinds), do) for key, (text, kinds, do) in _LOGGED.items()]
     told.insert(1, ("unauthorized", "the frontend gets 401", *_unauthorized(case), "give both one value"))
-    named = [(str(case.policy.emergency.get(key, "")), *row) for key, *row in told]
-    return pd.DataFrame(named, columns=COLUMNS)
+    return pd.DataFrame(
+        [(str(case.policy.emergency.get(key, "")), *row) for key, *row in told], columns=COLUMNS
+    )
 
 
 def _from_lines(case: Case, key: str, kinds: tuple[str, ...]) -> tuple[str, str, str]:

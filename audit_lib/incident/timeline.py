@@ -36,10 +36,8 @@ class Timeline(Contract):
 
 
 def tabulate_timeline(case: Case) -> pd.DataFrame:
-    """`Timeline` of the window, in order; what has bounds alone stands at the earlier bound.
-
-    Requests and failed logins are summed by minute, class of address and file; evidence: the first line.
-    """
+    """`Timeline` of the window, in order; what has bounds alone stands at the earlier bound. Requests and
+    failed logins are summed by minute, class of address and file; evidence: the first line."""
     parts = (_requests, _messages, _detected, _ledger, _deploys, _leaks)
     columns = ["kind", "not_before_at", "not_after_at", "subject", "text", "evidence", "count"]
     frame = pd.DataFrame([one for part in parts for one in part(case)], columns=columns)
@@ -57,8 +55,7 @@ def _requests(case: Case) -> Iterator[Entry]:
     classes = case.clients.set_index("client")["classification"]
     for kind, part in parts.items():
         whose = part["client"].map(classes).fillna("not in a request").astype("str")
-        keys = [part["not_before_at"].dt.floor("min"), whose, part["file"]]
-        found = part.groupby(keys, dropna=False).agg(
+        found = part.groupby([part["not_before_at"].dt.floor("min"), whose, part["file"]], dropna=False).agg(
             first=("not_before_at", "min"),
             last=("not_after_at", "max"),
             names=("client", "unique"),

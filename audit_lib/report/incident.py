@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, counted, instant_words
 from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
 from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
@@ -27,17 +26,18 @@ def summarise(
     """The first screen: what it was, five answers, the first steps, what explains it, what is not known."""
     outage, backed = find_outage(case), supported(case, explained)
     best = backed[0] if backed else None
-    theirs = {*best.addresses} if best else set()
-    likely = [one for one in backed[1:] if one.name in ATTACKS and one.rating == "likely"]
-    others = [one for one in likely if theirs.isdisjoint(one.addresses)]  # attacks of their own
-    shown = [best, *others] if best else []
+    others = [it for it in backed[1:] if it.name in ATTACKS and not {*it.addresses} & {*backed[0].addresses}]
+    shown = [best, *(one for one in others if one.rating == "likely")] if best else []
     is_attack = any(one.name in ATTACKS for one in shown)
     ongoing, verdict = _going_on(case, best, outage), "Not known"
     if best:
         noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
         over = ", and over" if ongoing[0] == "No" and not others and best.name != EXPOSED else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    none = "Nothing that was read speaks for an explanation." if case.is_seen else "No log line was read."
+    no = (
+        f"Nothing that was read explains {case.address or 'it'}." if case.is_seen else "No log line was read."
+    )
+    name = f"{case.project.name} {case.address}".strip()
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
     leaked = in_force(exposure)
@@ -48,10 +48,10 @@ def summarise(
     return Screen(
         "incident.html.j2",
         "incident.txt.j2",
-        title=f"{case.project.name}: {since} to {until} {case.window.until.year} (UTC)",
+        title=f"{name}: {since} to {until} {case.window.until.year} (UTC)",
         verdict=f"{verdict}.",
         is_attack=is_attack,
-        sentence=" ".join(_sentence(case, one, outage) for one in shown) or none,
+        sentence=" ".join(_sentence(case, one, outage) for one in shown) or no,
         facts=tuple(_facts(case, best, outage)),
         answers=tuple(Answer(question, *reply) for question, reply in zip(QUESTIONS, replies, strict=True)),
         steps=steps.head(5),
@@ -68,12 +68,12 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
         how = "stopped the application" if outage.errors else "shut callers out"
         return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
-        at_login = (case.here["refused"] & case.here["on_login"]).any()
+        at_login = (case.here["refused"] & case.here["on_login"]).any() or len(case.many_tries)
         logins = at_login or case.said["kind"].isin((FAILED_LOGIN, DECLARED)).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
-        leaked = any("leaked" in point for point in one.points)
-        return "A leaked value may have been used." if leaked else "Somebody new was answered."
+        leaked = ", and a leaked value lay open" * any("leaked" in point for point in one.points)
+        return "A leaked value may have been used." if one.shown else f"Somebody new was answered{leaked}."
     if one.name == EXPOSED:
         shown = "Our own page shows the value that is under suspicion."
         return shown if one.shown else "A secret stands in the URL of requests."
@@ -101,7 +101,9 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
     if best and is_attack and (best.name == USED or theirs["let_in"].any()):
         back = max(times.iloc[-1], case.activity.requests.query("timed & client in @addresses")["at"].max())
-        return f"Last seen {instant_words(back, year)}", "they were answered: they may be in"
+        return f"Last seen {instant_words(back, year)}", (
+            f"they were answered: they may be {'in' if best.name != USED or best.shown else 'users, or in'}"
+        )
     later = here[here["not_before_at"].gt(times.iloc[-1])]
     doubt = _shows_no_end(case, times, later)
     if not seen.loc[seen["at"].isna(), "not_after_at"].le(times.iloc[-1]).all():
@@ -113,49 +115,56 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
 
 def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    pause = max([PAUSE, *times.diff().dropna()])
-    if later.empty or later["not_before_at"].max() - times.iloc[-1] <= pause:
+    if later.empty or later["not_before_at"].max() - times.iloc[-1] <= max([PAUSE, *times.diff().dropna()]):
         return "the logs end too soon after it"
     silent = [one.last_at for one in case.found(APPLICATION) if one.subject == SILENCE and one.last_at]
     return "the logs have a gap after it" if silent and max(silent) > times.iloc[-1] else ""
 
 
 def _got_in(case: Case, best: Explanation | None) -> Reply:
-    new, entered = [*rows(case.new_addresses)], names_of(case.found(LET_IN))
+    first = case.new_addresses.sort_values("first_at").set_index("client")["first_at"]
+    beside = case.clients.query("classification == 'new address' and successes > 0")["client"]
+    sent = best.addresses if best and best.name in (EXPOSED, USED) else ()
+    every = (names_of(case.found(LET_IN)), first.index, sent or case.many_tries.index, beside)
+    entered, new, maybe, near = ([who for who in names if case.address in ("", who)] for names in every)
     if entered:
         return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
     if new:
-        first = f"first {new[0].client} at {instant_words(new[0].first_at, case.as_of.year)}"
-        return counted(len(new), "new address", "new addresses"), first
-    if best and best.name in (EXPOSED, USED) and best.addresses:
-        return "Perhaps", f"whoever sent a secret in a URL: {few(best.addresses)}"
-    if near := few(case.clients.query("classification == 'new address' and successes > 0")["client"]):
-        return "Nobody of a new network", f"but new addresses of known ones: {near}"
+        at = instant_words(first[new[0]], case.as_of.year)
+        return counted(len(new), "new address", "new addresses"), f"first {new[0]} at {at}"
+    if maybe:
+        whose = "whoever sent a secret in a URL" if sent else "answers at the login do not tell"
+        return "Perhaps", f"{whose}: {few(maybe)}"
+    if near:
+        return "Nobody of a new network", f"but new addresses of known ones: {few(near)}"
     if case.shows_who_is_new:
         return "Nobody new", "no new address was answered"
     return "None seen", "but the logs might not have shown a new address"
 
 
 def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
-    refused, noun = case.here[case.here["refused"]], "request"
+    refused, noun, lost = case.here[case.here["refused"]], "request", int(case.undecided["count"].sum())
     if best and best.name == OUTAGE and outage:
         refused, noun = outage.failed, "failed request"
-    elif best and len(theirs := refused[refused["client"].isin(best.addresses)]):
+    elif best and (len(theirs := refused[refused["client"].isin(best.addresses)]) or case.address):
         refused = theirs
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
-    kinds = [f"{count} {name}" for name, count in known.items()]
-    answer = counted(len(names), "address", "addresses") if names else "Nobody that requests show"
+    kinds = [f"{counted(lost, 'login answer')} do not tell"] if lost else []
+    kinds += [f"{count} {name}" for name, count in known.items()]
+    nobody = "Not known" if lost else "Nobody that requests show"
+    answer = counted(len(names), "address", "addresses") if names else nobody
     return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)])
 
 
 def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:
-    addresses = best.addresses if best else ()
-    every = case.here[case.here["client"].isin(addresses)] if addresses else case.here
-    parts = (every, every[every["refused"]], every[every["status"].ge(500)])
-    asked, refused, failed = (int(part["count"].sum()) for part in parts)
+    addresses = (case.address,) if case.address else best.addresses if best else ()
+    parts = (case.here, case.here.query("refused"), case.here.query("status >= 500"), case.undecided)
+    theirs = (part[part["client"].isin(addresses)] if addresses else part for part in parts)
+    asked, refused, failed, lost = (int(part["count"].sum()) for part in theirs)
+    also = f"; {counted(lost, 'login answer')} do not tell who got in" if lost else ""
     requests = counted(asked, "request") + (f" of {few(addresses)}" if addresses else "")
-    yield f"Of {requests} in the window {refused:,} were refused, {failed:,} met errors."
+    yield f"Of {requests} in the window {refused:,} were refused, {failed:,} met errors{also}."
     got = [f"{it.client}: {it.classification}" for it in case.found("probing") if it.severity == "critical"]
     yield from (f"{text}." for text in (outage, *got) if text)
     if case.address and not case.activity.requests["client"].eq(case.address).any():

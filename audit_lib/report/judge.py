@@ -49,10 +49,9 @@ def unread(audit: "Audit") -> pd.DataFrame:
 
 
 def mark_items(audit: "Audit") -> "pd.Series[str]":
-    """`good`, `bad` or `unknown` by item: each secret in each place, and each other subject of a finding.
-
-    Bad is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a
-    variable whose source was not supplied, or a source that should have been read and was not.
+    """`good`, `bad` or `unknown` by item: each secret in each place, and each other subject of a finding. Bad
+    is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a variable whose
+    source was not supplied, or a source that should have been read and was not.
     """
     secrets = audit.inventory[audit.inventory["kind"].isin(("secret", "identifier"))]
     findings, silent = by_item(audit.findings), unread(audit)
@@ -68,9 +67,8 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
 
 
 def score(audit: "Audit") -> tuple[int, int]:
-    """The least and the greatest share of items without an open finding, in percent, rounded down.
-
-    What is not known counts as bad in the first and as good in the second; without any item, 0 to 100.
+    """The least and the greatest share of items without an open finding, in percent, rounded down. What is
+    not known counts as bad in the first and as good in the second; without any item, 0 to 100.
     """
     counts = Counter(audit.marks)
     good, total = counts["good"], counts.total()
@@ -78,9 +76,8 @@ def score(audit: "Audit") -> tuple[int, int]:
 
 
 def verdict(audit: "Audit") -> str:
-    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`.
-
-    Nothing has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
+    """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`. Nothing
+    has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
     """
     marks = set(audit.marks)
     return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
@@ -150,9 +147,9 @@ class RuleResults(Contract):
 
 def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
-
     A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
-    unknown, never a pass. Raises `BadInput` for rules that cannot be read, or that name what does not exist.
+    unknown, never a pass. Raises `BadInput` for rules that cannot be read, or that name what does not
+    exist.
     """
     rules = guide_rules(audit.policy) or tuple(
         GuideRule(check.id, f"This is not so: {check.what}", checks=(check.id,)) for check in CHECKS

@@ -54,10 +54,8 @@ def run_notebook(
     progress: Progress = quiet,
 ) -> None:
     """Run a notebook and save it, normalised; then run the `closing` code, which publishes, in its kernel.
-
     The kernel reads what is `given` for this run alone; cells tagged `lab` are left out. Raises `BadInput`
-    for a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails.
-    """
+    for a parameter that the notebook lacks, `NotebookFailed` if a cell or the closing code fails."""
     forbid_core_dumps()
     notebook = nbformat.v4.new_notebook()
     with (
@@ -85,10 +83,8 @@ def run_notebook(
 
 @contextmanager
 def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iterator[NotebookClient]:
-    """A client of a new kernel, which may still be starting; what it prints by itself goes nowhere.
-
-    Of our environment it has little, and nothing that a project under audit could prepare.
-    """
+    """A client of a new kernel, which may still be starting; what it prints by itself goes nowhere. Of our
+    environment it has little, and nothing that a project under audit could prepare."""
     manager = AsyncKernelManager(
         kernel_name="python3",
         # Only ipykernel's own specification: one in the user's folders could name another program.

@@ -62,8 +62,7 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     assert scene.get("because", "") in why
     assert list(answers["Did anyone get in?"])[: len(scene.get("got_in", ""))] == scene.get("got_in", [])
     assert said.verdict == scene["verdict"] if "verdict" in scene else "over" not in said.verdict
-    told = {"sentence": said.sentence, "is_attack": said.is_attack}
-    assert told == told | scene.get("said", {})
+    assert scene.get("said", {}).items() <= {"sentence": said.sentence, "is_attack": said.is_attack}.items()
     assert scene.get("fact", "") in "".join(said.facts)
     first = found.explanations.iloc[0]
     assert first["explanation"] == scene.get("explained", first["explanation"])

@@ -50,17 +50,18 @@ def _leaked_in_development(folder: Path) -> None:
 
 # What is changed in a planted incident; the rest of each case is in the data beside it.
 CHANGED: dict[str, Callable[[Path], object]] = {
-    "nobody declared what a failed login looks like":
-        lambda at: change(at / TOML, 'extends = "paiid"', 'extends = "generic"'),
     "who guessed and got in used no leak": lambda at: rewrite_log(at, *GUESSES, (29, STRANGER, 200)),
     "a new address of a known network is no newcomer":
         lambda at: rewrite_log(at, *((30 + 7 * number, NEAR, 200) for number in range(12))),
-    "one set of thresholds takes detection and explanation away":
-        lambda at: change(at / TOML, "", "\n[detections.guessing]\nladder = [[500, 10]]\n"),
     "who sends a secret in a URL is named, the latest first":
         lambda at: change(at / LOG, f'{STRANGER}:50123 - "GET /api/positions', SENT),
     "a leak of development is no attack on production": _leaked_in_development,
+    "answers that do not tell are too many for a user": lambda at: (
+        rewrite_log(at, *((number, STRANGER, 200) for number in range(30))),
+        change(at / LOG, f'{STRANGER}:50000 - "GET /api/orders', f'{STRANGER}:50000 - "POST /auth/login'),
+        change(at / TOML, 'extends = "paiid"', CASES["mute"])),
 }  # fmt: skip
+CHANGED |= {name: lambda at, pair=pair: change(at / TOML, *pair) for name, pair in CASES["texts"].items()}
 
 
 @pytest.mark.parametrize("name", CHANGED)
@@ -76,16 +77,16 @@ def test_what_was_changed_is_explained_otherwise(name: str, tmp_path: Path) -> N
         assert (text.strip("!") in table.loc[row, column]) != text.startswith("!"), (row, column)
 
 
-@pytest.mark.parametrize(("client", "day", "best"), CASES["sent"])
-def test_who_sends_a_value_in_force_in_a_url(client: str, day: int, best: list[str], tmp_path: Path) -> None:
-    """A new network alone uses what leaked; else a URL shows it, so often in the window, until the last."""
+@pytest.mark.parametrize(("client", "day", "times", "best"), CASES["sent"])
+def test_who_sends_a_value(client: str, day: int, times: int, best: list[str], tmp_path: Path) -> None:
+    """A new network alone and again uses what leaked; else a URL shows it, so often, until the last."""
     plant(tmp_path, "quiet misuse", 0)
     token = (tmp_path / "backend/.env").read_text("utf-8").partition("API_TOKEN=")[2].split()[0]
-    change(tmp_path / LOG, route := f'{client}:50123 - "GET /api/orders', f"{route}?token={token}")
+    route, log = f'{client}:50123 - "GET /api/orders', (tmp_path / LOG).read_text("utf-8")
+    (tmp_path / LOG).write_text(log := log.replace(route, f"{route}?token={token}", times), "utf-8")
     since, until = (INCIDENT + pd.Timedelta(days=at) for at in (day, day + 1))
     found = opened(tmp_path, since, until=iso(until), secret="API_TOKEN")
-    lines = (tmp_path / LOG).read_text("utf-8").splitlines()
-    count = sum("?token=" in line and f"{since}" <= line < f"{until}" for line in lines)
+    count = sum("?token=" in line and f"{since}" <= line < f"{until}" for line in log.splitlines())
     assert [*found.explanations.loc[0, ["explanation", "rating", "addresses"]]] == [*best, client]
     assert f"/api/orders: token of the URL ({count})" in _explained(found).loc[EXPOSED, "speaks_for"]
     assert "ast seen 1" in "".join(found.summary().answers[0][1:])

@@ -142,7 +142,7 @@ def _quiet(plan: Planted) -> None:
 # What plants each, and what explains it and how surely; of callers behind a proxy nothing is known.
 KINDS: dict[str, tuple[Callable[[Planted], None], tuple[str, str] | None]] = {
     BUNDLE: (_bundle, (EXPOSED, "likely")), "brute force": (_brute_force, (GUESSED, "likely")),
-    "leaked and used": (_leaked, (USED, "likely")),
+    "leaked and used": (_leaked, (USED, "possible")),
     "stale client after a rotation": (_stale, (CUT_OFF, "likely")), "pair break": (_pair, (OUTAGE, "likely")),
     "proxy collapse": (_proxy, None), "quiet misuse": (_quiet, (USED, "possible")),
 }  # fmt: skip
