@@ -20,11 +20,11 @@ from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 from audit_lib.settings import ENVIRONMENTS
 
 Secret = tuple[str, str]  # name and environment
-FIRST = 5
 ATTACK, OUTAGE, NO_LOGS, UNREAD = "attack-on-logins", "unusual-traffic", "log-gap", "source-not-read"
 _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT, _ENTRIES = ("critical", "high"), ("let-in", "secret-in-url")
-_MOST_NAMES, _MOST_SIGNS = 2, 240  # signs of a reason
+FIRST, _MOST_NAMES, _MOST_SIGNS = 5, 2, 240  # actions of the first screen, names of one, signs of a reason
+_SOON = ("tries to log in", "application-failing all sources")  # lead what is as grave
 _AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
@@ -83,14 +83,13 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     issued = {*tables["leaked_secrets"].query("providers != ''")["secret"]}
     answered = tables["log_minutes"].query("status < 500")["minute_at"].max()
     lasting = tables["detections"].loc[lambda every: ~every["last_at"].lt(answered)]
-    soon, made = {"tries to log in", *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
+    soon, made = {*_SOON, *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
     for _, found in open_.groupby("action", sort=False):
         group = list(rows(found))
-        about = list(dict.fromkeys(_about(group, known)))
         aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
         by_default = len(aged) == len(group) and limits.issuperset(aged)
         can_wait = by_default or ({one.check for one in group} <= _ON_DISK and _path(group[0]) in given)
-        order = _order(group, about, soon, can_wait=can_wait)
+        order = _order(group, list(dict.fromkeys(_about(group, known))), soon, can_wait=can_wait)
         # A leak that is not decided demands no new value in a place: the value that is there is another.
         renewed = list(dict.fromkeys(_about([one for one in group if one.check != UNDECIDED], known)))
         made.append((order, _row(group, renewed, issued, tables, as_of)))
@@ -112,7 +111,7 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
 
 def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
     """Who got in comes first, then what others can use in production, other attacks, then by severity, of one
-    the subjects of `soon`: an outage that goes on leads them. One that is over is the last of production."""
+    the subjects of `soon`: an outage leads them. A failure of less that is over is the last of production."""
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are
@@ -205,11 +204,14 @@ def _first_step(finding: Any) -> str:
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
-    seen = detections[detections["verdict"].eq("found") & detections["cause"].ne("own file")]
+    seen = detections.query("verdict == 'found' and cause != 'own file' and severity not in ['low', 'info']")
     names = (seen["detection"] + " " + seen["subject"]).replace("^secret-in.*", "secret in a url", regex=True)
     spans = seen[names.isin(subjects)].dropna(subset=["first_at", "last_at"])
     if spans.empty:
         return "audit-lib investigate --project ." if names.isin(subjects).any() else ""
+    if {*spans["detection"]} == {"application-failing"}:  # its words are about the one with most errors
+        most = spans.nlargest(1, "count").iloc[0]
+        spans = spans[spans["first_at"].le(most["last_at"]) & spans["last_at"].ge(most["first_at"])]
     # A day more shows what who got in did next, an hour whether it is over.
     until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].isin(_ENTRIES).any() else 1)
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"

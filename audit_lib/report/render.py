@@ -50,13 +50,12 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
     policy in the page's head admits the page's own alone, by its hash.
     """
     script = _text("page.js")
-    digest = base64.b64encode(sha256(script.encode()).digest()).decode("ascii")
     first, *sections = _sections(notebook)
     made = template("page.html.j2").render(
         title=title,
         css=_text("page.css"),
         script=script,
-        script_hash=f"sha256-{digest}",
+        script_hash=f"sha256-{base64.b64encode(sha256(script.encode()).digest()).decode('ascii')}",
         first=first["cells"],
         sections=sections,
         review=review,
