@@ -94,10 +94,9 @@ def _of_finding(row: Any, files: set[str]) -> dict[str, Any]:
 def leaks_sarif(leaks: pd.DataFrame, places: pd.DataFrame, *, complete: bool) -> dict[str, Any]:
     """A SARIF log with one result for each leak. `complete` is false if git failed: then nothing is green."""
     kinds = {f"leak/{kind}".replace(" ", "-"): what for kind, (_, what) in _LEAKS.items()}
-    rules = [_rule(id_, what, what, _REMEDY) for id_, what in kinds.items()]
     by_leak = dict(list(places[places["path"].ne("")].groupby("leak_id", sort=False)))
     results = (_of_leak(leak, by_leak.get(leak.leak_id, places.head(0))) for leak in rows(leaks))
-    return _log(rules, results, complete=complete)
+    return _log([_rule(it, what, what, _REMEDY) for it, what in kinds.items()], results, complete=complete)
 
 
 def _of_leak(leak: Any, places: pd.DataFrame) -> dict[str, Any]:
