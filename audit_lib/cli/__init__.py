@@ -11,8 +11,7 @@ _TEXTS: dict[str, dict[str, str]] = tomllib.loads(
     Path(__file__).with_name("commands.toml").read_text("utf-8"),
 )
 COMMANDS = {name: texts["module"] for name, texts in _TEXTS.items() if "module" in texts}
-# By the title of a group its commands, each with the first line of its help.
-GROUPS: dict[str, dict[str, str]] = {
+GROUPS: dict[str, dict[str, str]] = {  # by title its commands, each with the first line of its help
     title: {
         name: _TEXTS[name]["help"].partition("\n")[0] for name in COMMANDS if _TEXTS[name]["group"] == title
     }

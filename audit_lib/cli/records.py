@@ -72,8 +72,9 @@ def _write_settings(context: cli.Opened, project: settings.Project, logins: list
     if policy.name == "generic":
         code = variables.read_code(project)
         guesses = discover.guess_variables(project, policy, code)
+        held = (f"a value of {one['name']} in {one['places']}" for one in guesses if ".ini:" in one["places"])
         beyond, most = code.files - variables.MAX_CODE_FILES, f"{variables.MAX_CODE_FILES:,}"
-        unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] if beyond > 0 else []
+        unread[:0] = [f"{counted(beyond, 'code file')} beyond the first {most}"] * (beyond > 0) + [*held]
     loaders = dict(zip(known["source"], known["loader"], strict=True))
     text = discover.first_audit_toml(project, policy.name, guesses=guesses, loaders=loaders, logins=logins)
     discover.write_new(project.root / "audit.toml", text, "audit.toml")

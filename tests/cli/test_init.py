@@ -162,10 +162,11 @@ def test_odd_file_names_cannot_write_toml(tmp_path: Path) -> None:
 
 
 def test_code_beyond_the_bound_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is more code than is searched, the output says how much."""
+    """Where there is more code than is searched, or a value in a settings file, the output says so."""
     monkeypatch.setattr(variables, "MAX_CODE_FILES", 2)
-    result = run_init(write(tmp_path / "big", {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(5)}))
-    assert "not searched: 3 code files beyond the first 2" in result.output
+    files = {"0.ini": "secret = x\n"} | {f"{n}.py": 'os.environ["A_KEY"]\n' for n in range(4)}
+    told = run_init(write(tmp_path, files)).output
+    assert "not searched: 3 code files beyond the first 2; a value of secret in 0.ini:1" in told
 
 
 @pytest.mark.parametrize("application", APPLICATIONS, ids=lambda one: one.name)

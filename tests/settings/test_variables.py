@@ -26,8 +26,7 @@ def test_code_is_read_for_names(path: str, text: str, expected: list[list[Any]])
 
 
 def test_an_example_shows_optional_variables_in_comments() -> None:
-    """A variable without a value in an example, or in a comment there, is not needed; in a live file a
-    comment is a comment."""
+    """An example's variable is not needed without a value, or in a comment; a live file's comment is none."""
     text = "# About it\nA_KEY=\n\n# B_KEY=x\n#C_KEY=\n# a sentence with an = sign\n\n export D_KEY='x'\n"
     found = [(m.name, m.line, m.needed) for m in variables.in_env_text(text, ".env.example", example=True)]
     assert found == [("A_KEY", 2, False), ("B_KEY", 4, False), ("C_KEY", 5, False), ("D_KEY", 8, True)]
