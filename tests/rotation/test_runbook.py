@@ -102,17 +102,18 @@ def test_what_others_hold_is_cared_for(name: str, encrypts: bool, stored: bool, 
     rule = SecretRule(name=name, service="backend", kind="secret", required="always")
     read = replace(app, policy=replace(app.policy, secrets=(*app.policy.secrets, rule)))
     for compromised, other in ((False, "announce"), (True, "no way back")):
-        names = names_of(plan_rotation(name, read, compromised=compromised))
+        plan = plan_rotation(name, read, compromised=compromised)
+        names = names_of(plan)
         assert (other in names) is not encrypts
         assert ("re-encrypt" in names[: names.index("replace")]) is encrypts
         assert ({"make", "database"} <= {*names[: names.index("replace")]}) is stored
+        assert ("a compose file in which the value itself stands" in str(plan.steps)) is stored
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
-    """One command for both halves of the token, one for each of the Alpaca pair. The database's role and
-    GitHub get the value of the file: it is made first, and entered in both."""
-    steps = [step for step in plan_rotation("NEXT_PUBLIC_API_TOKEN", app).steps if step.name == "replace"]
-    assert [step.environment for step in steps] == ["staging", "production"]
+    """One command for both halves of the token, one for each of Alpaca's; what others hold is made first."""
+    steps = plan_rotation("NEXT_PUBLIC_API_TOKEN", app).steps
+    assert [step.environment for step in steps if step.name == "replace"] == ["staging", "production"]
     steps = plan_rotation("ALPACA_PAPER_API_KEY", app).steps
     assert "ALPACA_PAPER_API_KEY together with ALPACA_PAPER_SECRET_KEY" in steps[1].text
     assert not [step for step in steps if "401" in step.text or step.name == "announce"]
@@ -133,6 +134,6 @@ def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
     for secret, own in ((BACKEND[0], "check"), ("JWT_SECRET_KEY", "check"), ("DATABASE_URL", "database")):
         plan = plan_rotation(secret, other)
         assert {"snapshot", "replace", "refresh", "compare", "revoke", own} <= set(names_of(plan))
-        assert {one.service for one in plan.steps if one.name == "refresh"} == {"backend"}
+        assert {one.service for one in plan.steps if "up -d --force-recreate" in one.text} == {"backend"}
     with pytest.raises(BadInput, match="did you mean API_TOKEN"):
         plan_rotation("API_TOKN", other)
