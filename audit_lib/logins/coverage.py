@@ -75,7 +75,6 @@ def _of_reading(traffic: Traffic) -> Facts:
     return [
         *(("every log read", text, "{}") for text in unread),
         ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
-        ("own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"),
         ("clocks", late, "{} holds a time after the review: a clock is wrong"),
     ]
 
@@ -179,6 +178,7 @@ def _of_times(traffic: Traffic) -> Facts:
     return [
         ("instances", few(sorted({log.pattern for log in traffic.log_sources if not log.instances}), 1),
          "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
+        ("own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"),
         ("zone", few(sorted({*sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]}), 1),
          "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),
         ("order", few(sorted({*steps.loc[back, "file"]}), 1), "times go back within {}"),

@@ -223,9 +223,9 @@ def test_words_of_its_own_are_a_doubt(said: str, doubted: bool) -> None:
 
 @pytest.mark.parametrize(("said", "doubt"), CASES["certain"])
 def test_who_failed_may_be_uncertain(said: str, doubt: str) -> None:
-    """A message that names a proxy, a host or nobody at a time is counted as such; a clear one is not."""
-    reason = cover(small_traffic((*QUIET, said.replace("{at}", AT) + "\n"))).reason({"certain messages"})
-    assert reason[: len(doubt) or None] == doubt
+    """A message that names a proxy, a host or nobody at a time is told before odd words; a clear one not."""
+    found = cover(small_traffic((*QUIET, said.replace("{at}", AT) + "\n")))
+    assert found.reason({"certain messages", "own words"})[: len(doubt) or None] == doubt
 
 
 @pytest.mark.parametrize("case", CASES["hints"], ids=lambda case: case["name"])
