@@ -210,14 +210,14 @@ def _senders(case: Case) -> dict[str, str]:
 
 
 def _outage(case: Case) -> Explanation:
-    """That nearly all requests failed shows it; a deploy or a broken pair just then is its cause."""
+    """That nearly all were refused shows it, or errors; a deploy or a broken pair just then is its cause."""
     one, outage = Explanation(OUTAGE), find_outage(case)
     one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
     if outage is None:
         if not one.missing:
             one.rule_out("at no time did nearly everyone fail")
         return one
-    one.shown.append(f"{outage}, nearly all there were")
+    one.shown.append(str(outage) if outage.errors else f"{outage}, nearly all there were")
     before, after = deploys_around(case, outage)
     if before:
         cause = ", set off by changed variables" if is_of_variables(before) else ""

@@ -23,7 +23,7 @@ _VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch in which nearly all requests failed, also of known addresses."""
+    """A stretch in which many requests failed, also of known addresses."""
 
     first_at: datetime
     last_at: datetime
@@ -42,7 +42,7 @@ def find_outage(case: Case) -> Outage | None:
     refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
     broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
     shown = here[here["refused"] if refused else here["status"].ge(500)]
-    worst = max(broken, key=lambda one: one.count, default=None)
+    worst = max(broken, key=lambda one: (one.severity == "high", one.count), default=None)  # no restart
     failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
     if failed.empty:
         return None

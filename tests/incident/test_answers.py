@@ -72,10 +72,11 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
 
 def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) -> None:
     """Of errors until the next answer, whatever their pauses, and the deploy just before may explain them;
-    those whom a limit refused later are refused."""
+    those whom a limit refused later are refused, and a restart with more errors is none."""
     plant(tmp_path, BUNDLE, 0)
     errors = [(39 if number == 39 else number / 2, REGULARS[number % 5], 500) for number in range(40)]
     errors += [(60 + number, REGULARS[0], 429) for number in range(3)]
+    errors += [(100, REGULARS[number % 5], 500) for number in range(50)]
     rewrite_log(
         tmp_path, *errors, keep=lambda line: not (_at(0) <= line < _at(40) and line.endswith("200 OK\n"))
     )
@@ -89,10 +90,11 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(tmp_path: Path) ->
     found = opened(tmp_path)
     said = found.summary()
     assert said.sentence == "A deploy stopped the application for 39 minutes."
-    assert "3 were refused, 40 met errors" in said.facts[0]
+    assert "3 were refused, 90 met errors" in said.facts[0]
     assert "40 requests of 5 addresses were answered with server errors" in " ".join(said.facts)
     assert said.answers[2].why.endswith(", 40 failed requests")
     row = found.explanations.set_index("explanation").loc[OUTAGE]
+    assert "nearly all" not in row["speaks_for"]  # only refusals show that
     assert row["rating"] == "likely"
     assert "took effect just before" in row["speaks_for"]
 
