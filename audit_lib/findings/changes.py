@@ -34,10 +34,8 @@ _NAME_VARIABLES = (*_HOLD_VALUES, "example", "store export")
 def compare(
     previous: PreviousReport | None, now: list[Finding], tables: Tables, ledger: Ledger
 ) -> pd.DataFrame:
-    """`Changes` from a previous report to these findings, by subject and place within a family of checks.
-
-    In the order of `CHANGES`; a fault has its gravest finding. No rows without a previous report.
-    """
+    """`Changes` from a previous report to these findings, by subject and place within a family of checks, in
+    the order of `CHANGES`; a fault has its gravest finding. No rows without a previous report."""
     if previous is None:
         return Changes.of([])
     found = pd.DataFrame(now, columns=["check", "status", "environment", "service", "subject"])

@@ -156,9 +156,8 @@ def check_of(block: Mapping[str, Any], condition: Condition) -> Check:
     short = [{"evidence": evidence}, {"evidence": unknown, "status": "unknown"}]
     cases = named.pop("cases", ()) or [one for one in short if one["evidence"]]
     named["severity"] = severity_of(named["severity"])
-    made = tuple(_case({"evidence": evidence} | one) for one in cases)
+    graded = [
+        {**one, "severity": severity_of(one["severity"])} if "severity" in one else one for one in cases
+    ]
+    made = tuple(Case(**{"evidence": evidence} | one) for one in graded)
     return Check(**named, cases=made, condition=condition)
-
-
-def _case(block: Mapping[str, Any]) -> Case:
-    return Case(**{**block, "severity": severity_of(block["severity"]) if "severity" in block else None})

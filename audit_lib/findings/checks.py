@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import CHOSEN, COMMON, ELSEWHERE, GATHERED, OTHERS, PUBLIC, TESTS, UNHELD
+from audit_lib.leaks.tables import CHOSEN, COMMON, ELSEWHERE, GATHERED, KEY_ID, OTHERS, PUBLIC, TESTS, UNHELD
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -23,8 +23,13 @@ from audit_lib.secrets.inventory import DEVELOPMENT
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
+COMPOSED = r"set in (?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml:"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
+ONCE = (  # a route and what it shows: good for one use, or for one link; no webhook's
+    r"(?i)(?!.*hook).*(?:(?:reset|invit|verif|activat|confirm|magic|callback|e-?mail).* (?:token|code)"
+    rf"| {BEHIND}.*| signature)"
+)
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}
 
 
@@ -100,7 +105,6 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
     told, held = without_settings(sources, tables), tables["inventory"]
     shown, kinds = SHOWN_BY_GIT(held), held["kind"]
     known = kinds.mask(shown | kinds.eq("identifier"), "setting")
-    others = without_settings(told, {"inventory": held.assign(kind=known)})
     names = [sorted(held.loc[shown & held["source"].eq(source), "secret"]) for source in told["source"]]
     covers = (
         tuple((name, row.environment, row.service) for name in (row.kind, *some) if some)
@@ -110,7 +114,7 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
         guessable=[f"; anybody could guess {len(it)} of them ({few(it, 20)})" if it else "" for it in names],
         covers=pd.Series(covers, told.index, dtype=object),
         digest=[sha256(" ".join(some).encode()).hexdigest()[:8] for some in names],
-        alone=~told.index.isin(others.index),
+        alone=~told.index.isin(without_settings(told, {"inventory": held.assign(kind=known)}).index),
     )
 
 
@@ -164,10 +168,13 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     }
     logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
     strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
-    grade = (lines["subject"].str.startswith(BEHIND) & ~strange).map({True: "high", False: "critical"})
+    behind = lines["subject"].str.startswith(BEHIND)
+    once = (lines["route"] + " " + lines["subject"]).str.fullmatch(ONCE)
+    old = once & lines["at"].lt(pd.Timestamp(tables["log_coverage"]["as_of"].max()) - 7 * DAY)
+    grade = old.map({True: "medium", False: "high"}).mask(behind & strange | ~(behind | once), "critical")
     in_force = tables["leaked_secrets"].query("status == 'emergency'")["leak_ids"].str.split(", ").explode()
-    told = lines["leak_id"].isin(in_force)
-    table = table if "leak_ids" in table else lines.assign(leak_ids=lines["key"], grade=grade, told=told)
+    lines = lines.assign(leak_ids=lines["key"], grade=grade, told=lines["leak_id"].isin(in_force), once=once)
+    table = table if "leak_ids" in table else lines
     ids = [one.split(", ") for one in table["leak_ids"]]
     first = [min(named.get(one, (math.inf, "")) for one in some) for some in ids]
     table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in first])
@@ -202,24 +209,30 @@ def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
     return entries[~(pd.Series(of_setting, entries.index, dtype=bool) & not_known.astype(bool))]
 
 
+def without_composed(inventory: Rows, tables: Tables) -> Rows:
+    """The variables without those that a compose file of the project sets, but for development alone."""
+    known = tables["population"].rename(columns={"name": "secret"})[["secret", "service", "supply_reason"]]
+    both = inventory.merge(known, "left")
+    return both[~both["supply_reason"].fillna("").str.match(COMPOSED)]
+
+
 def with_lacking(ownership: Rows, tables: Tables) -> Rows:
     """The secrets that a place holds or must, with `lacking`: what the policy does not say of each."""
     held = tables["inventory"]
     ownership = ownership[ownership["secret"].isin(held.loc[(PRESENT | HELD & DEMANDED)(held), "secret"])]
+    own = {*held.loc[held["period_stated"], "secret"]}  # a limit by default has no reason
     lacking = [
-        [word for column, word in DESCRIBED.items()
-         if not getattr(row, column) and not (column == "period_reason" and row.max_age_days is None)]
+        [word for key, word in DESCRIBED.items()
+         if not getattr(row, key) and (key != "period_reason" or (row.max_age_days and row.secret in own))]
         for row in rows(ownership)
     ]  # fmt: skip
     return ownership.assign(lacking=pd.Series(map(", ".join, lacking), ownership.index, dtype="str"))
 
 
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
-PRESENT = has("state", "present")
-MISSING = has("state", "missing")
+PRESENT, MISSING = has("state", "present"), has("state", "missing")
 IN_DEVELOPMENT = has("environment", *DEVELOPMENT)
-SECRET = has("kind", "secret")
-ANY_SECRET = has("kind", "secret", "unlisted")
+SECRET, ANY_SECRET = has("kind", "secret"), has("kind", "secret", "unlisted")
 # A placeholder or a published value is short and malformed, too: one fault, one finding.
 OWN = PRESENT & no("placeholder") & ~(yes("compromised") | no("default_ok"))
 LONG_ENOUGH = OWN & ~has("length", "short")
@@ -237,8 +250,7 @@ NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE, PAIRED = has("component", "whole", "password"), has("why", "pairing")
 GRAVE = has("severity", "medium", "high", "critical")
-ON_DISK = has("state", "read", "empty")
-ENV_FILE = has("kind", "env file")
+ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
@@ -282,8 +294,10 @@ CONDITIONS = {  # logins first
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
         has("status", "unknown") & (has("secret", UNHELD) | has("secret", ELSEWHERE) & has("providers", "")),
         has("status", "unknown") & has("reason", CHOSEN),
+        has("status", "unknown") & has("secret", TESTS, ELSEWHERE),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
+        has("status", "unknown") & has("reason", KEY_ID),
         has("status", "unknown"),
         about=no("logged"),
         prepare=with_senders,
@@ -349,6 +363,7 @@ CONDITIONS = {  # logins first
         has("required", "recommended") & yes("demanded") & MISSING,
         has("required", "feature") & MISSING,
         about=~(ONLY_LISTED | BROWSER_SECRET & DEMANDED),
+        prepare=without_composed,
     ),
     "empty-secret": when(has("state", "empty"), about=~(MISSING | ONLY_LISTED)),
     # a second value stands under SERVICE (FILE)
@@ -419,7 +434,7 @@ CONDITIONS = {  # logins first
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     # Logs
     "value-in-log": when(
-        yes("told"), has("message", SECRET_IN_URL), has("message", *SHOWING_VALUES), prepare=with_senders
+        yes("told"), yes("once"), has("message", SECRET_IN_URL), every, prepare=with_senders
     ),
     "start-up-failed": when(
         has("message", "required secret missing"),  # by its name in log_formats.toml

@@ -42,11 +42,9 @@ class Reviews:
 def judge_findings(
     tables: Tables, policy: Policy, ledger: Ledger, reviews: Reviews
 ) -> dict[str, pd.DataFrame]:
-    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them.
-
-    A decision closes nothing: an acceptance that has run out leaves its finding open, that of an unknown
-    makes only a leak known, which people decide; a finding recorded as closed that is still here says so.
-    """
+    """`Findings` of every check over these tables, `Changes` since the last report, `Decisions` about them. A
+    decision closes nothing: an acceptance that has run out leaves its finding open, that of an unknown makes
+    only a leak known, which people decide; a finding recorded as closed that is still here says so."""
     found = find(tables, policy)
     changes = compare(reviews.previous, [finding.columns for finding in found], tables, ledger)
     change_of = changes.drop_duplicates("id").set_index("id")["change"].to_dict()
@@ -133,11 +131,9 @@ class _Register:
 
 
 def tabulate_decisions(ledger: Ledger, ids: list[str], as_of: datetime) -> pd.DataFrame:
-    """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated.
-
-    They are in order of id and verdict. `expired` is an acceptance that has run out, whatever became of its
-    finding; `repeat` a decision on a finding that goes on under other ids, `no finding` on none of `ids`.
-    """
+    """`Decisions`: the last of each verdict on each finding, whether it holds, and what must be repeated, by
+    id and verdict. `expired` is an acceptance that has run out, whatever became of its finding; `repeat` a
+    decision on a finding that goes on under other ids, `no finding` on none of `ids`."""
     last = {(made.subject, made.verdict): made for made in decisions(ledger, *ABOUT_FINDINGS)}
     return Decisions.of(
         {
@@ -177,10 +173,8 @@ def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) ->
 
 
 def tabulate_attestations(policy: Policy, ledger: Ledger, as_of: datetime) -> pd.DataFrame:
-    """`Attestations`: each question of the policy, then, by rule, answers to what it does not ask.
-
-    An answer that has run out is "expired": its question is open again (docs/rules.md#attestations).
-    """
+    """`Attestations`: each question of the policy, then, by rule, answers to what it does not ask. An answer
+    that has run out is "expired": its question is open again (docs/rules.md#attestations)."""
     answers = {made.subject: made for made in decisions(ledger, "attest", "deny")}
     return Attestations.of(
         {

@@ -47,27 +47,21 @@ class Finding:
     def columns(self) -> dict[str, Any]:
         """Its columns of `Findings`, but for what was decided about it."""
         places = len(self.where) if self.rows <= QUOTED else self.rows  # of a flood each row is a place
-        more = (f"and {places - PLACES} more",) if places > PLACES else ()
         return {
-            "id": self.id,
+            **{name: getattr(self, name) for name in ("id", "severity", "status", "covers", "guide_lines")},
             "check": self.check.id,
-            "severity": self.severity,
-            "status": self.status,
             **self.item._asdict(),
-            "covers": self.covers,
             "evidence": self._evidence,
-            "where": (*self.where[:PLACES], *more),
+            "where": (*self.where[:PLACES], *((f"and {places - PLACES} more",) if places > PLACES else ())),
             "remedy": "; ".join(self.remedy if self.check.listed else self.remedy[:1]),
             "controls": self.check.controls,
-            "guide_lines": self.guide_lines,
         }
 
     @property
     def _evidence(self) -> str:
         evidence = "; ".join(self.evidence[:EVIDENCE])
-        if self.check.listed and self.covers:
-            return f"{evidence}: {listed_words(self.covers)}"
-        return evidence + f"; {self.rows} in all" * (self.rows > min(len(self.evidence), EVIDENCE))
+        more = f"; {self.rows} in all" * (self.rows > min(len(self.evidence), EVIDENCE))
+        return evidence + (f": {listed_words(self.covers)}" if self.check.listed and self.covers else more)
 
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:

@@ -134,12 +134,11 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
 def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.DataFrame) -> dict[str, str]:
     """`Shape.aside` of each value, if drawn as such; browsers are given a frontend's settings, no secrets."""
     ranked = sorted(shapes, key=lambda one: (not one.text, ASIDE.index(one.aside)))
-    aside = {one.fingerprint: one.aside for one in ranked}
     found = targets.query("kind == 'pattern' and provider in ('', 'Google')")
     secret = found["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
     given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
     public = {*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}
-    return aside | dict.fromkeys(public, "public")
+    return {one.fingerprint: one.aside for one in ranked} | dict.fromkeys(public, "public")
 
 
 def leak_targets(

@@ -164,10 +164,9 @@ class Rules:
             if (placeholder and (unused or not in_use)) or (default and unused):
                 idle += 1
                 continue
-            word = (  # which a report may hold by chance: it is sought beside its name
+            beside = not is_kind("rule for a login", rule) and (  # a word, which a report may hold by chance
                 strength_bits(value) < WEAKEST_BITS or is_default(value) or candidates.reads_as_words(value)
             )
-            beside = word and not is_kind("rule for a login", rule)
             said = before + rest[: len(value) + 1] if beside else value
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             aside = "default" if default or placeholder else ""

@@ -32,10 +32,7 @@ _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginn
 _SIGNATURE = re.compile(rb"\ngpgsig[^ ]* [^\n]*(?:\n [^\n]*)*")  # of a commit, which is as random as a secret
 _TIMES = ["authored_at", "committed_at"]
 _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
-_SIGHTED = [
-    *("fingerprint", "matched", "place", "path", "line", "commit", "encoding", *_TIMES),
-    *("at_head", "reachable", "occurrences"),
-]
+_SIGHTED = [*_SAME[:-1], "line", "commit", *_TIMES, "at_head", "reachable", "occurrences"]
 _SEARCHES = 40  # whose clean objects are kept
 
 
@@ -82,9 +79,7 @@ class Values:
 
     def scrub(self, text: str) -> str:
         """A path, an author or a message without the values that it may itself hold."""
-        return self._redactor.text(
-            text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-        )
+        return self._redactor.text(os.fsencode(text).decode("utf-8", "backslashreplace"))
 
     def find(self, content: Content, line: int = 1) -> list[Found]:
         """Each place of each value in a content that begins on a line; on line 0 of a name."""

@@ -13,7 +13,7 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series, Several, rows
 from audit_lib.base.git import GitFailed
 from audit_lib.base.in_words import day_words, few
-from audit_lib.leaks.candidates import IN_USE, is_kind, use_of
+from audit_lib.leaks.candidates import IN_USE, expression, is_kind, use_of
 from audit_lib.leaks.sources import UNREACHABLE, at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
 from audit_lib.settings import Project
@@ -22,12 +22,12 @@ Stays = Collection[Tenure]
 FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
 STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
-SECRETS = ("leak", "pattern", "truncated")
-NO_SECRETS = ("possible", "hash", "weak default", "template")
+SECRETS, NO_SECRETS = ("leak", "pattern", "truncated"), ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
 GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", "values that production lacks")
 TESTS, ELSEWHERE, _, UNHELD, PUBLIC, OTHERS = GATHERED
 COMMON, CHOSEN = "passwords that many choose", "somebody may have chosen it"
+KEY_ID = "an identifier, of whose secret no value in force was found there"  # public by nature
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
 _SEARCHED = ("git objects", "files")
@@ -256,7 +256,16 @@ def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays
             | {"status": "unknown" if undecided else STATUSES[FORCES.index(force)], "reason": reason}
             for place, force, reason in homes
         ]
-    return Exposure.of(exposed)
+    keys = {row.secret.partition("_SECRET")[0] + "_ID": row.secret for row in held if "_SECRET" in row.secret}
+    there = {(one["secret"], one["environment"]) for one in exposed if one["status"] == STATUSES[0]}
+    return Exposure.of(
+        one
+        | ({"secret": key} if (key, one["environment"]) in there else {"status": "unknown", "reason": KEY_ID})
+        if key
+        else one
+        for one in exposed
+        for key in [one["status"] == STATUSES[0] and keys.get(expression("id").sub("_ID", one["secret"]))]
+    )
 
 
 def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
@@ -297,7 +306,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         ["provider", "position"], ascending=[False, True], kind="stable"
     )
     ids = list(worst["leak_id"].unique())
-    others = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
+    more = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())
     homes = worst[worst["service"].ne("")].sort_values(["elsewhere", "environment", "service"])
     held = list(dict.fromkeys(zip(homes["environment"], homes["service"], strict=True)))
     status, there = worst["status"].iloc[0], places[places["leak_id"].isin(ids)]
@@ -305,6 +314,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
     providers = ", ".join(sorted({*worst["provider"]} - {""}))
     title = few(worst["variable"].unique(), 3) if secret in GATHERED else secret
     told = f" in {path}" if path and is_kind("general word", secret) else ""
+    key = few([name for name in worst["variable"].unique() if name != secret and is_kind("id", name)], 3)
     return {
         "secret": secret,
         "environment": held[0][0] if held and status == STATUSES[0] else "",
@@ -314,7 +324,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "leak_ids": ", ".join(ids),
         "providers": providers,
         "named": title + (f" ({providers})" if providers else told),
-        "also": f"; other values of it that leaked: {others}" if others else "",
+        "also": f"; with its id {key}" * bool(key) + f"; other values of it that leaked: {more}" * bool(more),
         "places": _first_places(there, ids[0]),
         "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(use_of).gt(0).any()),
         "first_at": worst["first_at"].iloc[0],
@@ -331,11 +341,8 @@ def _first_places(places: pd.DataFrame, leading: str = "") -> str:
         for row in sorted(
             rows(places),
             key=lambda row: (
-                row.leak_id != leading,
-                row.place == UNREACHABLE,
-                -use_of(row.path),
-                is_kind("script of people", row.path),
-                not is_kind("seed or deployment", row.path),
+                (row.leak_id != leading, row.place == UNREACHABLE, -use_of(row.path)),
+                (is_kind("script of people", row.path), not is_kind("seed or deployment", row.path)),
             ),
         )
     )

@@ -248,11 +248,9 @@ def days_by_service(sources: pd.DataFrame, log_counts: pd.DataFrame) -> "pd.Seri
 def tabulate_log_coverage(
     sources: pd.DataFrame, log_counts: pd.DataFrame, quarter: Quarter, as_of: datetime
 ) -> pd.DataFrame:
-    """One row, for the quarter: how much of it the logs show, beside its days until `as_of`.
-
-    `counted` are its requests and messages, of which `untimed` carry no time of their own; `days_read` is the
-    number of days with any, of the service with the fewest. `why` says why nothing was counted.
-    """
+    """One row, for the quarter: how much of it the logs show, beside its days until `as_of`. `counted` are
+    its requests and messages, of which `untimed` carry no time of their own; `days_read` is the number of
+    days with any, of the service with the fewest. `why` says why nothing was counted."""
     logs = sources[sources["kind"].eq("log")]
     read = logs[logs["state"].eq("read")]
     by_service = days_by_service(sources, log_counts)
@@ -267,6 +265,7 @@ def tabulate_log_coverage(
         "untimed": int(log_counts["untimed"].sum()),
         "days_read": int(by_service.min()) if len(by_service) else int(log_counts["day"].nunique()),
         "days": max(0, -int(-(min(quarter.end, as_of) - quarter.start) // timedelta(days=1))),
+        "as_of": as_of.isoformat(),
         "why": why,
         "places": "; ".join(sorted(logs["source"])),  # where logs were looked for
         "remedy": "; ".join(sorted(set(logs["remedy"]) - {""})),  # what would supply them

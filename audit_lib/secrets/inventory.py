@@ -243,13 +243,10 @@ class Drift(OfSecret):
 
 
 def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
-    """`Drift`: what must be equal, what must differ, and what is equal without need.
-
-    A pair of which one value is not available is "unknown"; only what provably holds none cannot hold the
-    same one. Pairs of different names are rows only if the values are the same.
-    One secret in two environments must differ (docs/rules.md#rule-61, 62, 63).
-    Two placeholders are a fault of each: they are no reuse of a secret.
-    """
+    """`Drift`: what must be equal, what must differ, and what is equal without need. A pair of which one
+    value is not available is "unknown"; only what provably holds none cannot hold the same one. Pairs of
+    different names are rows only if the values are the same. One secret in two environments must differ
+    (docs/rules.md#rule-61, 62, 63). Two placeholders are a fault of each: they are no reuse of a secret."""
     no_value, items = inventory["fingerprint"].isna(), rows(inventory)
     own = [it.placeholder is False and not is_made_up(it) for it in items]
     absent = inventory["state"].isin(("missing", "empty")) | (inventory["whole"].notna() & no_value)
@@ -274,10 +271,8 @@ def _pairs(ones: pd.DataFrame, others: pd.DataFrame, *by: str) -> pd.DataFrame:
 
 
 def _demanded(held: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """What must be equal or differ in each environment (docs/rules.md#rule-42, docs/rules.md#rule-44).
-
-    Two names of one variable in one place must be equal: with two values nobody knows which counts.
-    """
+    """What must be equal or differ in each environment (docs/rules.md#rule-42, docs/rules.md#rule-44). Two
+    names of one variable in one place must be equal: with two values nobody knows which counts."""
     both = {(it.name, name, "same", "pairing") for it in policy.secrets for name in (*it.equals, *it.aliases)}
     both |= {(it.name, name, "different", "must differ") for it in policy.secrets for name in it.differs}
     both |= {(other, name, expected, why) for name, other, expected, why in both}
@@ -302,10 +297,8 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
 
 
 def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """One value under two names, in one environment or in two (docs/rules.md#rule-64).
-
-    What the policy compares, or one name has in two environments, is told there. ${NAME} repeats a line.
-    """
+    """One value under two names, in one environment or in two (docs/rules.md#rule-64). What the policy
+    compares, or one name has in two environments, is told there. ${NAME} repeats a line."""
     secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
     named = secrets.assign(variable=secrets["refers"].str.split(",")).explode("variable")
     again = named.merge(secrets, on=["source", "variable", "fingerprint"], suffixes=("", "_first"))
@@ -323,10 +316,17 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
         within = row.environment == row.other_environment
         if len(names) == 1:
             return "" if within or row.service == row.other_service else "environments"
-        declared = any(names <= group for group in groups)
-        if declared and (within or any((name, row.where) in moved for name in names)):
+        if any(names <= group for group in groups) and (
+            within or any((name, row.where) in moved for name in names)
+        ):
             return ""
-        return "coupled" if within and of_one_store(*names) else "names"
+        return (
+            "names"
+            if not (within and of_one_store(*names))
+            else ""  # a URL that has the other as its password is one credential with it
+            if [row.whole, row.other_whole].count(row.fingerprint) == 1
+            else "coupled"
+        )
 
     why = pd.Series(map(reason, rows(both)), both.index, dtype="str")
     both = both.assign(why=why, expected=why.eq("coupled").map({True: "any", False: "different"}))
@@ -334,10 +334,10 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
 
 def _compared_names(policy: Policy) -> list[set[str]]:
-    """The names that the policy makes equal, also through a third, and each two that must differ."""
+    """Names that the policy makes equal or rotates together, also by a third; each two that must differ."""
     equal: list[set[str]] = []
     for rule in policy.secrets:
-        joined = {rule.name, *rule.equals}
+        joined = {rule.name, *rule.equals, *rule.rotates_with}
         groups = [group for group in equal if group & joined]
         equal = [group for group in equal if group not in groups] + [joined.union(*groups)]
     return equal + [{rule.name, other} for rule in policy.secrets for other in rule.differs]

@@ -296,9 +296,9 @@ def named_in(
 ) -> tuple[dict[str, str], dict[str, str], list[Fault]]:
     """Where the files that are no documents have each name as a word, where they set it, as compose files and
     scripts do, and what was not read; `leave_out` are globs of paths that are not searched."""
-    unread: list[Fault] = []
-    found: dict[str, dict[str, str]] = {"word": {}, "set": {}}
+    unread, found = list[Fault](), {"word": dict[str, str](), "set": dict[str, str]()}
     there = [path for path in files(project.root, unread) if path.suffix.lower() not in _WORDS["documents"]]
+    there.sort(key=lambda path: len(path.name) if is_deployment(path) else 99)  # `compose.yml` before all
     paths = (str(path) for path in there if not any(fnmatchcase(str(path), glob) for glob in leave_out))
     for path, text in texts(project, paths, unread):
         # `NAME =` is in code a variable of its own; in a script it may be exported.

@@ -11,16 +11,7 @@ import pytest
 from audit_lib.leaks import tables
 from audit_lib.leaks.find_leaks import LeakTargets
 from audit_lib.leaks.search import LeakCoverage
-from audit_lib.leaks.tables import (
-    Exposure,
-    LeakAudit,
-    LeakPlaces,
-    Leaks,
-    exit_code,
-    leak_id,
-    next_step,
-    purge_of,
-)
+from audit_lib.leaks.tables import Exposure, LeakAudit, LeakPlaces, Leaks, exit_code, leak_id, next_step
 from audit_lib.ledger.timeline import Observation, SecretPlace, Tenure
 from audit_lib.settings import EnvSource, Project
 from tests.support.planter import new_plot
@@ -165,6 +156,16 @@ def test_the_ledger_knows_a_value(homes: Any, stayed: Any, force: str, status: s
     assert exposure[["secret", "status", "reason"]].values.tolist() == [[known, status, reason]]
 
 
+@pytest.mark.parametrize(("leaked", "held", "rows", "also"), CASES["keys"])
+def test_an_id_is_of_its_secret(leaked: list[str], held: list[str], rows: Any, also: str) -> None:
+    """The id of a key that leaked with its secret is told with it; alone it opens nothing."""
+    names = ({"secret": name, "variable": name, "fingerprint": name} for name in (*leaked, *held))
+    table, places = Leaks.of([leak(name, in_force="production") for name in leaked]), LeakPlaces.of([])
+    exposure = tables.tabulate_exposure(table, rows_of("inventory", *names))
+    found = tables.tabulate_leaked_secrets(LeakAudit(table, places, places), exposure)
+    assert (tuple(zip(found["secret"], found["status"], strict=True)), found["also"][0]) == (rows, also)
+
+
 def exposed(secret: str, status: str, environment: str = "production", **more: Any) -> dict[str, Any]:
     """A row of Exposure."""
     place = {"environment": environment, "service": "backend" if environment else "", "first_at": DAY}
@@ -261,7 +262,7 @@ def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
     homes = (EnvSource("production", "api", "a.env"), EnvSource("production", "api", "no.env", example=True))
     for places, purged, steps in CASES["purges"]:
         rows = filled(LeakPlaces, [dict(zip(("place", "path"), place, strict=True)) for place in places])
-        found = purge_of(Project("p", plot.root, env_sources=homes), rows)
+        found = tables.purge_of(Project("p", plot.root, env_sources=homes), rows)
         assert (found.purged, found.elsewhere) == (purged, () if purged else ("l.log", "n.ipynb"))
         told = " ".join(found.commands)
         assert tuple(re.findall("--replace-text|--invert-paths|rm --cached", told)) == steps
