@@ -178,15 +178,15 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     sums = {name: requests["count"] * part for name, part in parts.items()}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)
     frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
-    client, answered = frame["client"], frame["successes"].gt(0)
+    client = frame["client"]
     classes = {
         "unnamed": client.eq(""),
         "internal": client.map(policy.may_be_proxy).astype(bool),
         "known": client.isin(before["client"]),
-        "failing only": frame["failures"].gt(0) & ~answered,
+        "failing only": frame["failures"].eq(frame["requests"]),
         "not known if new": client.eq(client)
         & (not reaches_back(requests, window, policy.thresholds["let-in"].days)),
-        "new address": answered & frame["network"].isin(before["network"]),
+        "new address": frame["network"].isin(before["network"]),
     }
     frame["classification"] = np.select([*classes.values()], [*classes], "new network")
     return frame.sort_values(["failures", "requests"], ascending=False, ignore_index=True)

@@ -60,6 +60,7 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     answer, why = answers["Still going on?"]
     assert answer == scene.get("going_on", answer)
     assert scene.get("because", "") in why
+    assert scene.get("refused", "") in answers["Who was turned away?"][1]
     assert list(answers["Did anyone get in?"])[: len(scene.get("got_in", ""))] == scene.get("got_in", [])
     assert said.verdict == scene["verdict"] if "verdict" in scene else "over" not in said.verdict
     assert scene.get("said", {}).items() <= {"sentence": said.sentence, "is_attack": said.is_attack}.items()
