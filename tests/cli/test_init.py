@@ -263,9 +263,8 @@ def test_nothing_asks_for_a_setting_or_a_guide(shop: Path) -> None:
     assert set(missing["subject"]) == {"SEARCH_PASSWORD"}
     assert load_project(shop).guide == ""
     assert not findings[findings["check"].eq("source-not-read")]["evidence"].str.contains("guide").any()
-    reused = findings[findings["check"].eq("reused-across-names")].set_index("subject")["remedy"]
-    assert reused.index.unique().tolist() == ["QUEUE_PASSWORD=REDIS_AUTH", "DATABASE_URL=DB_PASSWORD"]
-    assert reused["DATABASE_URL=DB_PASSWORD"].startswith("If they are one credential, add equals = ")
+    reused = findings.loc[findings["check"].eq("reused-across-names"), "subject"]
+    assert reused.tolist() == ["QUEUE_PASSWORD=REDIS_AUTH"]  # DATABASE_URL has DB_PASSWORD as its own
 
 
 def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
