@@ -57,9 +57,8 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     found.look(address=scene.get("address", ""))
     said = found.summary()
     answers = {one.question: (one.answer, one.why) for one in said.answers}
-    answer, why = answers["Still going on?"]
-    assert answer == scene.get("going_on", answer)
-    assert scene.get("because", "") in why
+    assert answers["Still going on?"][0] == scene.get("going_on", answers["Still going on?"][0])
+    assert scene.get("because", "") in answers["Still going on?"][1]
     assert scene.get("refused", "") in answers["Who was turned away?"][1]
     assert list(answers["Did anyone get in?"])[: len(scene.get("got_in", ""))] == scene.get("got_in", [])
     assert said.verdict == scene["verdict"] if "verdict" in scene else "over" not in said.verdict
