@@ -127,8 +127,7 @@ def _of_logins(traffic: Traffic) -> Facts:
     there = requests[requests["there"]]
     # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
     by_status = policy.failure.statuses or not policy.failure_declared
-    refusals = counts[are_failures(counts, policy)]
-    refused_there = refusals["status"].isna() | refusals["route"].isin(there["route"])
+    refusal = counts[are_failures(counts, policy)]
     sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]
     sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
     sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
@@ -147,7 +146,7 @@ def _of_logins(traffic: Traffic) -> Facts:
         (fact, not declared, "the policy does not declare what a failed login looks like"),
         ("a login seen", by_status and not (there["protected"] | there["on_login"]).any(),
          "no request to a login or protected route that the application has: name them ([access])"),
-        ("a failed login seen", not refused_there.any(),
+        ("a failed login seen", not (refusal["status"].isna() | refusal["route"].isin(there["route"])).any(),
          "no failed login on a route that the application has was seen: perhaps these logs show none"),
         ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
         *(("a success seen", f"{it.method} {it.route}",

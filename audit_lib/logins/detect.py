@@ -24,7 +24,7 @@ PAUSE, PROBING_PAUSE, MESSAGE_PAUSE, RESTART = 1440, 60, 60, 5  # minutes until 
 GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow success; share of one address
 _SERVER_FILES = ("/.htaccess", "/web.config")  # they only tell a server what to do
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
-SILENCE = "requests"  # the subject of what was not logged, or did not happen
+EVERYONE, SILENCE = "all sources", "requests"  # subjects: of no address; what was not logged, or not done
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
     ("database_failure",): ("database", "the database could not be used", 1),
     ("connection_failed",): ("connection", "connections failed, as messages report", 3),
@@ -34,7 +34,6 @@ REPORTED = {  # of kinds of messages their subject, what they say, how many with
 # The change on record, or None; the runs of failures of clients (first, last, recovered); these failures.
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
 MOST, PLACES = 200, 8  # incidents that are described, and pieces of evidence of each; counts have the others
-EVERYONE = "all sources"
 Build = Callable[[pd.DataFrame], "Incident"]
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
 Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
@@ -95,9 +94,11 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
     onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
-    # Who was let in before and is refused elsewhere, seldom, reads with a token that has ended.
-    often = in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index
-    strange = strange.drop(strange.query("known & ~on_login & method in @READING").index.difference(often))
+    # Who was answered there before, or let in and now reads, has a token that ended. No page polls quicker.
+    quick = in_windows(strange, "client", [(10, 1), (40, 10)]).index
+    strange = strange.assign(ended=strange["used"] & ~strange.index.isin(quick))
+    seldom = strange.drop(in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index)
+    strange = strange.drop(seldom.query("known & ~on_login & (ended | method in @READING)").index)
     probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
     # Who is refused by 403 what many read is unwanted, unless the policy says that this is a failed login.
     read = traffic.requests[traffic.requests["status"].between(200, 299)].groupby("route")["client"].nunique()
@@ -108,7 +109,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     incidents: dict[str, Iterable[Incident]] = {
         "guessing": guesses,
         "spraying": find_spraying(traffic, unmistaken.drop(part)),
-        "let-in": find_let_in(traffic, strange),
+        "let-in": find_let_in(traffic, strange[~strange["ended"]]),
         "known-clients-failing": find_known_clients_failing(traffic, onsets, *outages),
         "probing": find_probing(traffic),
         "secret-in-url": find_secrets_in_urls(traffic),
@@ -149,7 +150,7 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
     rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
     guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
-    unnamed = events[said & events["at"].notna()].assign(all=EVERYONE, on_login=True, known=False)
+    unnamed = events[said].dropna(subset="at").assign(all=EVERYONE, on_login=True, known=False, ended=False)
     for guess in guesses:
         unnamed = unnamed[~guess.during(unnamed["at"])]
     more, _ = find_episodes(unnamed, "all", [rule.without_address], rule.without_address[-1], build)
@@ -165,12 +166,13 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         f"of {addresses} addresses": addresses > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
+        "a token that has ended is likely: look once": run["ended"].all(),
         "then let in": run["client"].ne("").all() and len(_leading_up(traffic, run, "client")),
         f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
-    mistyped = run["known"].all() and len(run) < traffic.rule("let-in").known  # by somebody who gave up
-    return incident(run, clauses, "low" if mistyped else "high" if is_high else rule.severity)
+    is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
+    return incident(run, clauses, "low" if is_low else "high" if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame) -> str:
@@ -219,8 +221,8 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
 def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures in windows that reach a rung, soon after which a success follows, at a stranger's pace."""
     rule = traffic.rule("let-in")
-    frame = failures.assign(answered=next_login(failures, traffic.let_in, key, "door"))
-    frame = frame[frame["answered"].notna() & frame["client"].ne("")]
+    answered = next_login(failures, traffic.let_in, key, "door")
+    frame = failures.assign(answered=answered).dropna(subset="answered")
     frame = in_windows(frame.assign(run=frame.groupby([key, "answered"]).ngroup()), "run", rule.ladder)
     gaps = [frame.groupby(by)["seconds"].diff() for by in ("run", ["run", "client"])]
     usual = pd.concat([gap.groupby(frame["run"]).transform("median") for gap in gaps], axis=1).max(axis=1)
@@ -449,9 +451,7 @@ def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, 
     runs = alone["client"].groupby(fresh.cumsum())
     joint = runs.filter(lambda own: own.nunique() >= 3 and own.value_counts().max() <= NEARLY * len(own))
     incidents, part = find_episodes(events.drop(joint.index), "client", ladder, pause, build, label=label)
-    rest = events.drop(part)
-    several = rest[rest.groupby("network")["client"].transform("nunique").gt(1)]
-    networks, more = find_episodes(several, "network", ladder, pause, build, label=label)
+    networks, more = find_episodes(events.drop(part), "network", ladder, pause, build, label=label)
     return [*incidents, *networks], part.union(more)
 
 

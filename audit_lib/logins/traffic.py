@@ -14,7 +14,7 @@ from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, REQUEST_KINDS
 from audit_lib.ledger import Ledger
-from audit_lib.logins.declared import READING, REDIRECTS, entered, on_logins
+from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN, bare_route
@@ -28,8 +28,7 @@ START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a 
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed, nothing else proves one
 _SAME_LOGIN = pd.Timedelta(seconds=5)  # within it an answer and the application's message are one login
-_MOST_PER_SUCCESS = 5  # mistypes of an address and day, on average
-_PROXIED = 0.95  # such a share of requests from three private addresses is a proxy's
+_MOST_PER_SUCCESS, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
 _DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
@@ -270,8 +269,8 @@ class Traffic:
     @cached_property
     def failures(self) -> pd.DataFrame:
         """The failed logins with a time, in its order, as events with network, protected, on_login, is_step
-        (of a login: what begins it lets nobody in), known (its client was let in before), success (seconds of
-        the next minute in which it is let in; null: never) and mistype."""
+        (of a login: what begins it lets nobody in), known (its client was let in before), used (so, there, by
+        no login or days later), success (seconds of the next minute that lets it in; or null) and mistype."""
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
@@ -287,8 +286,7 @@ class Traffic:
             on_login=frame["kind"].isin((DECLARED, FAILED_LOGIN)) | frame["route"].isin(logins["route"]),
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
-        good = self.let_in[~self.let_in["added"] | self.let_in["route"].isin(frame["route"])]
-        return _with_successes(frame, good, policy)
+        return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
 
     @cached_property
     def let_in(self) -> pd.DataFrame:
@@ -331,13 +329,16 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success, before = next_login(failures, good, "client"), failures.assign(seconds=failures["seconds"] - 60)
     known = next_login(before, good, "client", direction="backward").notna()
+    there = good[~good["door"].isin(["", *filter(may_log_in, good["door"].unique())])]
+    used = known & (next_login(failures, there, "client", "method", "route") - failures["seconds"]).gt(86_400)
+    used |= next_login(before, there, "client", "method", "route", direction="backward").notna()
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
     most = _MOST_PER_SUCCESS * days.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
-    return failures.assign(known=known, success=success, mistype=mistype & (tries <= most))
+    return failures.assign(known=known, used=used, success=success, mistype=mistype & (tries <= most))
 
 
 def next_login(
