@@ -174,11 +174,12 @@ def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
     """The variables of an env file, of an example also those that are in a comment."""
-    # Only names in one letter case: a stray line of a multi-line value must not pass for a name.
+    # A stray line of a multi-line value, or a file's only line, must not pass for a name: it may be a secret.
     for binding in parse_stream(StringIO(text)):
-        (whole, line), name, form = binding.original, binding.key, form_of(binding.value or "")
-        if name and re.fullmatch(_PATTERNS["one_case"], name):
-            empty = example and form == "no value"
+        (whole, line), name, value = binding.original, binding.key, binding.value
+        own = name and value is not None and set(value) != {"="} and not strength.could_be_a_piece(name)
+        if name and own and re.fullmatch(_PATTERNS["one_case"], name):
+            empty = (form := form_of(value or "")) == "no value" and example
             yield Mention(name, path, line + whole.count("\n", 0, whole.index(name)), not empty, empty, form)
         elif example and name is None and not binding.error:
             for found in re.finditer(_PATTERNS["commented"], whole):
@@ -320,5 +321,4 @@ def asked_of_owner(project: Project, code: CodeRead) -> dict[str, list[Mention]]
         for found in re.finditer(_PATTERNS["composed"], text)
     )
     places = {**_by_name(held), **code.variables}
-    names = places.keys() - NOT_CONFIGURED
-    return {name: [place for place in places[name] if not is_of_tests(place.path)] for name in names}
+    return {one: [it for it in places[one] if not is_of_tests(it.path)] for one in {*places} - NOT_CONFIGURED}

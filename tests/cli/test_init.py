@@ -250,10 +250,16 @@ def test_what_compose_files_set_is_named(tmp_path: Path) -> None:
 
 
 def test_secrets_that_only_an_env_file_has_are_named(tmp_path: Path) -> None:
-    """Who keeps a key in .env alone declares it, too; a setting that no code reads needs no block."""
-    live = f"OTHER_PASSWORD={ODD}\nOTHER_LIMIT=10\n"
-    rules = rules_of(init(write(tmp_path / "shop", {"env/private.env": live})))
+    """Who keeps a key in .env alone declares it, too; a setting that no code reads needs no block. A file's
+    only line, without an equals sign, is a value: no name, shown nowhere, and told as not understood."""
+    live, bare = f"OTHER_PASSWORD={ODD}\nOTHER_LIMIT=10\n", f"{fake_value('bare', 12, 'aeinorst')}_password"
+    files = {"env/private.env": live, "test/DB_PASSWORD.env": bare, ".env.example": f"export {bare}\n"}
+    project, result = write(tmp_path / "shop", files), run_init(tmp_path / "shop")
+    rules, findings = rules_of(project), reviewed(project).findings
     assert [(name, rule["kind"]) for name, rule in rules.items()] == [("OTHER_PASSWORD", "secret")]
+    assert bare not in f"{result.output}{(project / 'audit.toml').read_text()}{findings.to_csv()}"
+    lost = findings.query("check == 'env-line-not-understood'")["evidence"].str.split(" is").str[0]
+    assert lost.tolist() == [".env.example:1", "test/DB_PASSWORD.env:1"]
 
 
 def test_nothing_asks_for_a_setting_or_a_guide(shop: Path) -> None:

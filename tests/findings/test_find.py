@@ -58,9 +58,8 @@ def _tables(**changed: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
 def _judge(
     *entries: Entry, last: LastReview | None = None, previous: PreviousReport | None = None, **rows: Any
 ) -> dict[str, pd.DataFrame]:
-    ledger = Ledger(entries)
     tables = _tables(**rows) | {"ownership": tabulate_ownership(POLICY, AS_OF)}
-    return judge_findings(tables, POLICY, ledger, Reviews(last, previous, "2026Q3", AS_OF))
+    return judge_findings(tables, POLICY, Ledger(entries), Reviews(last, previous, "2026Q3", AS_OF))
 
 
 def _find(*entries: Entry, **rows: Any) -> pd.DataFrame:
@@ -212,8 +211,7 @@ def test_an_id_that_no_finding_has_is_refused_with_the_nearest() -> None:
 def test_one_action_closes_what_hangs_together(tables: Any, actions: tuple[str, ...]) -> None:
     """What is about one value, address, place, log or kind of file has one action; of another, its own."""
     found = _find(**tables)
-    numbers = pd.factorize(found["action"])[0].astype(str)
-    assert tuple(numbers + " " + found["subject"]) == actions
+    assert tuple(pd.factorize(found["action"])[0].astype(str) + " " + found["subject"]) == actions
 
 
 @pytest.mark.parametrize(("environment", "kind", "actions"), CASES["blind"])

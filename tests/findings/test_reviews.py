@@ -86,8 +86,7 @@ def test_a_sign_off_keeps_settings_and_openings() -> None:
 
 def _signed(body: dict[str, Any]) -> LastReview:
     """The last review by a ledger with one sign-off."""
-    whole = {"by": "Bo", **body}
-    entry = Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body=whole)
+    entry = Entry(v=1, writer="bo", seq=1, at=AT, kind="signoff", key_id="0" * 8, body={"by": "Bo", **body})
     review = last_signed(Ledger((entry,)))
     assert review is not None
     return review
@@ -149,8 +148,7 @@ CITED = dict.fromkeys(SAME, "") | {TEXT + b"More.\n": OTHER_GUIDE}
 def test_the_guide_is_held_against_the_policy(cited: bytes, reason: str, tmp_path: Path) -> None:
     """Another text is said, another end of line is none; a policy that cites no guide asks nothing."""
     (tmp_path / "guide.md").write_bytes(cited.replace(b"More.\n", b"Less.\n") or TEXT)
-    digest = sha256(TEXT).hexdigest() if cited else ""
-    policy = replace(bundled_policy("generic"), guide_sha256=digest)
+    policy = replace(bundled_policy("generic"), guide_sha256=sha256(TEXT).hexdigest() if cited else "")
     table = document_sources(Project("p", tmp_path, guide="guide.md"), policy, Ledger())
     guide = table[table["kind"].eq("guide")].iloc[0]
     assert (guide["state"], guide["reason"]) == ("read", reason)

@@ -57,8 +57,7 @@ FLAGS = {
 
 def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> Any:
     """A snapshot so many days ago that saw a value, or none, in the place."""
-    rows = [present(PLACE, what, source)] if what else []
-    return snapshot(ago(days), rows, ((*ENV, source),), **more)
+    return snapshot(ago(days), [present(PLACE, what, source)] if what else [], ((*ENV, source),), **more)
 
 
 def history(text: str) -> tuple[list[Any], dict[str, Any]]:

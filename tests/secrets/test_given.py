@@ -129,8 +129,7 @@ def project(tmp_path: Path) -> Path:
 
 def _read(root: Path, *given: GivenValues) -> ProjectRead:
     read, policy = load_project(root), choose_policy(load_project(root))
-    keeper = Keeper(Key.throw_away())
-    return ProjectRead(project=read, policy=policy, keeper=keeper, as_of=LATER, given=given)
+    return ProjectRead(project=read, policy=policy, keeper=Keeper(Key.throw_away()), as_of=LATER, given=given)
 
 
 def _age(read: ProjectRead) -> dict[str, Any]:

@@ -98,8 +98,7 @@ def test_a_secret_in_the_place_of_a_name_is_not_shown() -> None:
     """A token alone on its line, with `=` at its end or behind a colon is a suspect and no name. Of a value
     with an equals sign in it, whose short beginning alone is no secret, the whole is one."""
     token = fake_value("token", 32) + "7aB"
-    places = ("{}", "{}==", "API_TOKEN: {}", "{}=x y", "set A '{}'")
-    lines = {place.format(token): token for place in places}
+    lines = {place.format(token): token for place in ("{}", "{}==", "API_TOKEN: {}", "{}=x y", "set A '{}'")}
     lines |= {whole: whole for whole in ("_1Uco4wd1WB=Ra7x", "pX3Pwd9q=", "zmFzZ4Fy===")}
     for text, suspect in lines.items():
         (line,) = parse_env(f"{text}\n".encode(), PYTHON)

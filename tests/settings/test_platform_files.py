@@ -65,8 +65,7 @@ def test_an_image_takes_what_it_copies_and_does_not_ignore(
     tmp_path: Path, dockerfile: str, ignore: str, answer: str
 ) -> None:
     """What the last stage copies it holds, of an earlier one it is not known; the last pattern counts."""
-    files = {".env": "A=1\n", "Dockerfile": dockerfile, ".dockerignore": ignore}
-    write(tmp_path / "backend", files)
+    write(tmp_path / "backend", {".env": "A=1\n", "Dockerfile": dockerfile, ".dockerignore": ignore})
     assert _told(tmp_path, "image context") == {"backend/.env": answer}
     if answer == "no":  # a list beside the Dockerfile, under its name, counts first
         write(tmp_path, {"backend/Dockerfile.dockerignore": ".env\n"})

@@ -35,8 +35,7 @@ def test_an_example_shows_optional_variables_in_comments() -> None:
 
 def test_a_line_of_a_value_does_not_pass_for_a_name() -> None:
     """Lines of a multi-line value, quoted or not, give no name."""
-    lines = [fake_value(number, 64) for number in range(3)]
-    body = "\n".join(line[:-1] + "=" for line in lines)
+    body = "\n".join(line[:-1] + "=" for line in [fake_value(number, 64) for number in range(3)])
     quoted = f'PEM_KEY="-----BEGIN-----\n{body}\n-----END-----"\n'
     for text in (quoted, quoted.replace('"', "")):
         assert [m.name for m in variables.in_env_text(text, ".env.example", example=True)] == ["PEM_KEY"]
