@@ -66,9 +66,8 @@ class Actions(Contract):
 def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) -> pd.DataFrame:
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
-    Who got in comes first, then leaks in force of production, other attacks, broken pairs, then the rest by
-    severity, as `_order` says; what can wait comes last. What is not known makes an action only where logs, a
-    ledger or values of production are missing. `due_at` is the first of its findings', else 90 days on.
+    `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
+    production are missing. `due_at` is the first of its findings', else 90 days on.
     """
     inventory, ages = tables["inventory"], tables["freshness"]
     # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
@@ -110,22 +109,23 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
 
 
 def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
-    """Who got in comes first, then what others can use in production, other attacks, then by severity, of one
-    the subjects of `soon`: an outage leads them. A failure of less that is over is the last of production."""
+    """By rank, then by severity: the subjects of `soon` lead, attacks in vain and what is over last."""
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are
-    critical = worst.severity == "critical" and (production or not any(places))
+    critical, usable = worst.severity == "critical", production or not any(places)
     ranks = (
-        worst.severity == "critical" and worst.check == ATTACK,
-        critical and (LEAKED in checks or worst.id == "value-in-log:secret-in-a-url"),
-        worst.severity in _URGENT and worst.check == ATTACK,
-        critical and bool(about),
+        critical and worst.check == ATTACK,  # who got in
+        critical and usable and (LEAKED in checks or worst.id == "value-in-log:secret-in-a-url"),
+        critical and (bool(about) or not can_wait),  # for one a weak value of production
+        worst.severity == "high" and worst.check in (OUTAGE, "database-failure"),
         not can_wait and BY_ID[worst.check].action != "guide",
         True,
     )
-    grave, later = -SEVERITIES.index(worst.severity), soon.isdisjoint(one.subject for one in group)
-    return ranks.index(True), grave, later, not production, later == (worst.check == OUTAGE), -len(group)
+    in_vain = worst.check == ATTACK and not worst.subject.startswith("let-in")
+    grave = ranks.index(True), -SEVERITIES.index(worst.severity), in_vain
+    later = soon.isdisjoint(one.subject for one in group)
+    return *grave, later, not production, later == (worst.check == OUTAGE), -len(group)
 
 
 def _row(group: list[Any], about: list[Secret], issued: set[str], tables: Tables, as_of: datetime) -> Row:

@@ -208,8 +208,8 @@ def test_the_file_that_was_given_comes_last(check: str, given: str, first: str) 
 
 @pytest.mark.parametrize(("later", "order"), CASES["order"])
 def test_of_one_severity_what_can_be_done_comes_first(later: list[dict[str, Any]], order: list[str]) -> None:
-    """An outage, a limit of tries, what a provider issued. A failure of less that is over, since requests
-    were answered later, comes behind what production has, and before leaks of which no place is known."""
+    """What is critical, outages, a limit of tries, what a provider issued, attacks in vain. A failure of less
+    that is over, since requests were answered later, comes behind what production has."""
     elsewhere = [finding("leak-undecided", name, environment="", action=name, remedy=name) for name in "BA"]
     found = [finding(one, of, **{"remedy": one} | dict(*more)) for one, of, *more in CASES["ordered"]]
     tables = CASES["seen"] | {"log_minutes": later}
