@@ -441,7 +441,7 @@ CONDITIONS = {  # logins first
         has("kind", "secret_validation_failed"),
         has("kind", "startup_failed"),
     ),
-    "database-failure": when(has("kind", "database_failure")),
+    "database-failure": when(has("kind", "database_failure"), has("kind", "connection_failed")),
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
     "untimed-log-lines": when(more_than("untimed", 0)),
     "log-not-understood": when(
