@@ -304,11 +304,10 @@ def _stored(dates: Iterable[GivenValues], inventory: pd.DataFrame) -> Iterator[R
 
 
 def _later(ledger: Ledger, values: list[Any]) -> Iterator[Row]:
-    places = set(map(SecretPlace.of, values))
     kinds = {"snapshot": "E2", "rotation": "E8", "creation": "E11"}
     for entry in (entry for entry in ledger.later if entry.kind in kinds):
         bodies, text = entry.body.get("secrets", [entry.body]), f"dated {instant_words(entry.at)}"
-        for place in sorted({SecretPlace.named_in(one) for one in bodies} & places):
+        for place in sorted({SecretPlace.named_in(one) for one in bodies} & {*map(SecretPlace.of, values)}):
             yield _piece(place, kinds[entry.kind], "left out", hi_at=entry.at, source=entry.place, text=text)
 
 

@@ -3,6 +3,7 @@
 The keeper answers about each value; two values are compared by fingerprint alone.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +27,8 @@ LARGE_GROUP = 12  # of one value under thousands of names the pairs of its first
 SECRET_KINDS = ("secret", "unlisted")
 DEVELOPMENT = ("development", "local", "test")  # environments that hold nobody's data
 _DRAWN = (strength.could_be_a_piece, partial(strength.is_of_no_language, least=5))  # no person's words
-THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  another one in each environment
+# Another one in each environment: this machine, and what compose or a cluster calls its services.
+_is_own_host = re.compile(r"[^.:]+|127\.0\.0\.1|::1|0\.0\.0\.0|host\.(docker|containers)\.internal").fullmatch
 
 
 class OfSecret(Contract):
@@ -224,8 +226,7 @@ def _demands(rule: SecretRule, variable: str, environment: str, service: str) ->
         "renewal": rule.generate or rule.obtain,
         "issued": bool(rule.obtain and not rule.generate),
         "length": "",
-        "min_length": rule.min_length or None,
-        "good_length": rule.good_length or None,
+        **{name: getattr(rule, name) or None for name in ("min_length", "good_length")},
         "format": format_of(rule, environment),
     }
 
@@ -254,8 +255,8 @@ def compare_places(inventory: pd.DataFrame, policy: Policy, keeper: Keeper) -> p
     secrets = held[held["kind"].isin(SECRET_KINDS)]
     apart = secrets[~secrets["secret"].isin([rule.name for rule in policy.secrets if rule.shared])]
     across = _pairs(apart, apart, "secret", "service").assign(expected="different", why="environments")
-    found = [_demanded(held, policy), across, *_across_urls(across, keeper), _across_names(secrets, policy)]
-    pairs = pd.concat(found, ignore_index=True)
+    found = [_demanded(held, policy), across, *_across_urls(across, keeper)]
+    pairs = pd.concat([*found, _across_names(secrets, policy, keeper)], ignore_index=True)
     one, other, expected = pairs["fingerprint"], pairs["other_fingerprint"], pairs["expected"]
     known, absent = one.notna() & other.notna(), pairs["absent"] | pairs["other_absent"]
     same = known & one.eq(other).fillna(False)
@@ -287,7 +288,7 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
     with_password = across["component"].eq("password") | across["other_component"].eq("password")
     urls = across[with_password & across["whole"].notna() & across["other_whole"].notna()]
     marks, host = {*urls["whole"], *urls["other_whole"]}, strength.component("host")
-    local = {mark for mark in marks if keeper.ask(mark, lambda value: host(value) in THIS_MACHINE)}
+    local = {mark for mark in marks if keeper.ask(mark, lambda url: bool(_is_own_host(host(url) or "")))}
     urls = urls[~(urls["whole"].isin(local) & urls["other_whole"].isin(local))]
     for part in ("user", "host"):
         # A host or a name is not a secret, so it is not kept. A URL without one has another than any.
@@ -296,7 +297,7 @@ def _across_urls(across: pd.DataFrame, keeper: Keeper) -> Iterator[pd.DataFrame]
         yield urls.assign(component=part, fingerprint=one, other_fingerprint=other)
 
 
-def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+def _across_names(secrets: pd.DataFrame, policy: Policy, keeper: Keeper) -> pd.DataFrame:
     """One value under two names, in one environment or in two (docs/rules.md#rule-64). What the policy
     compares, or one name has in two environments, is told there. ${NAME} repeats a line."""
     secrets = secrets[secrets["own"].astype(bool)].dropna(subset="fingerprint")
@@ -310,23 +311,18 @@ def _across_names(secrets: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     both["where"] = pd.Series(map(frozenset, environments), both.index, dtype=object)
     moved = {(row.secret, row.where) for row in rows(both) if row.secret == row.other_secret}
     groups = _compared_names(policy)
+    server = partial(keeper.part, cut=partial(re.sub, r"(?s)^[\w+.-]+://|(?<!/)[/?#].*", ""), keep=False)
 
     def reason(row: Any) -> str:
         names = {rule_name(row.secret, policy), rule_name(row.other_secret, policy)}
         within = row.environment == row.other_environment
         if len(names) == 1:
             return "" if within or row.service == row.other_service else "environments"
-        if any(names <= group for group in groups) and (
-            within or any((name, row.where) in moved for name in names)
-        ):
-            return ""
-        return (
-            "names"
-            if not (within and of_one_store(*names))
-            else ""  # a URL that has the other as its password is one credential with it
-            if [row.whole, row.other_whole].count(row.fingerprint) == 1
-            else "coupled"
-        )
+        told = any(map(names.__le__, groups)) and (within or any((it, row.where) in moved for it in names))
+        # An account has one password; a URL that has the other as its password is one credential with it.
+        urls = [server(it) for it in (row.whole, row.other_whole) if it != row.fingerprint]
+        same, coupled = within and urls[:1] == urls[1:] != [], within and of_one_store(*names)
+        return "" if told or same or (coupled and len(urls) == 1) else "coupled" if coupled else "names"
 
     why = pd.Series(map(reason, rows(both)), both.index, dtype="str")
     both = both.assign(why=why, expected=why.eq("coupled").map({True: "any", False: "different"}))
@@ -338,6 +334,5 @@ def _compared_names(policy: Policy) -> list[set[str]]:
     equal: list[set[str]] = []
     for rule in policy.secrets:
         joined = {rule.name, *rule.equals, *rule.rotates_with}
-        groups = [group for group in equal if group & joined]
-        equal = [group for group in equal if group not in groups] + [joined.union(*groups)]
+        equal = [it for it in equal if not it & joined] + [joined.union(*(it for it in equal if it & joined))]
     return equal + [{rule.name, other} for rule in policy.secrets for other in rule.differs]

@@ -32,8 +32,14 @@ class ValueInForce:
 
     @property
     def needs_none(self) -> bool:
-        """Whether it is a URL that leads to no host, as one to a local file: it needs no password."""
-        return not self.part and not self.whole_is(lambda url: bool(getattr(url_parts(url), "host", "")))
+        """Whether it is a URL to no host, as to a local file, or one that names no user and holds no key."""
+        return not self.part and self.whole_is(
+            lambda url: (
+                (it := url_parts(url)) is None
+                or not it.host
+                or not (it.user or any(map(strength.looks_generated, re.split("[/?&=]", url))))
+            )
+        )
 
     def any_is(self, question: Callable[[str], bool]) -> bool:
         """Whether a question holds of the whole value or of its secret component."""

@@ -299,7 +299,7 @@ def test_a_coupling_that_nobody_stated_is_asked_about(tmp_path: Path) -> None:
 
 def test_names_of_one_value_are_one_question(tmp_path: Path) -> None:
     """Three addresses with one password are one finding, which names all three."""
-    text = "".join(f"REDIS_{name}_URL=redis://:{DB}@cache:6379/{name}\n" for name in "ABC")
+    text = "".join(f"REDIS_{name}_URL=redis://:{DB}@cache-{name}:6379/0\n" for name in "ABC")
     findings = reviewed(write(tmp_path / "app", {".env": text})).findings
     (row,) = findings[findings["check"].eq("reused-across-names")].to_dict("records")
     assert row["subject"] == "REDIS_A_URL=REDIS_B_URL=REDIS_C_URL"
