@@ -84,9 +84,8 @@ def with_names(drift: Rows, tables: Tables) -> Rows:
     held: dict[object, dict[str, None]] = defaultdict(dict)
     for key, it in zip(keys, rows(drift), strict=True):
         held[key] |= {it.secret: None, it.other_secret: None}
-    names = [few(held[key], 20, "=", "=") for key in keys]
     others = ['", "'.join([*held[key]][1:20]) for key in keys]
-    return with_lines(drift.assign(names=names, others=others), tables)
+    return with_lines(drift.assign(names=[few(held[it], 20, "=", "=") for it in keys], others=others), tables)
 
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:

@@ -112,12 +112,13 @@ def tabulate_settings_changes(
         own = {*filter(_OWN.fullmatch, changed)} if known == GENERIC else set()  # which declares none
         changed = tuple(line for line in changed if line not in own)
         unsigned = ["declared secrets and logins"] * bool(own) + ["the place of a file"]
-    digest = digest_of_difference(changed)
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
     not_known = {"all settings": doubt} | dict.fromkeys(unsigned, NEVER_SIGNED)
     unknown = {"was": "not known", "now": "not known", "known": False}
     found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
-    return SettingsChanges.of({"since": since, "digest": digest} | row for row in found)
+    return SettingsChanges.of(
+        {"since": since, "digest": digest_of_difference(changed)} | row for row in found
+    )
 
 
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:

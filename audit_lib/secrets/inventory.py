@@ -45,7 +45,7 @@ class Inventory(OfSecret):
     variable: Series[str]  # as it stands in the source
     kind: Series[str]  # secret | identifier | setting | unlisted
     required: Series[str]  # the policy's requirement; "" for what is not in it
-    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required_in)
+    demanded: Series[bool]  # … and it holds in this environment (SecretRule.required, required_in)
     missing_severity: Series[str]  # of the rule; "" for what is not in the policy
     exposure_severity: Series[str]  # of the rule; "" leaves it to the check
     fallback: Series[str]  # what the application does without it; "" where the policy does not say
@@ -86,7 +86,6 @@ def tabulate_inventory(
     entries: pd.DataFrame, policy: Policy, project: Project, keeper: Keeper, sources: pd.DataFrame
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
-
     A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
     Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known.
     """
@@ -222,7 +221,8 @@ def _demands(rule: SecretRule, variable: str, environment: str, service: str) ->
     return {name: stated for name, stated in vars(rule).items() if name in Inventory.columns} | {
         **{"secret": rule.name, "variable": variable, "environment": environment, "service": service},
         "required": required,
-        "demanded": required != "" and (not rule.required_in or environment in rule.required_in),
+        "demanded": required != ""
+        and environment in (rule.required_in or ["production" if required == "production" else environment]),
         "renewal": rule.generate or rule.obtain,
         "issued": bool(rule.obtain and not rule.generate),
         "length": "",

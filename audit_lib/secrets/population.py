@@ -84,8 +84,7 @@ def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataF
 
 
 def _places(sides: list[str], places: list[str], *of: str) -> str:
-    several = dict.fromkeys(place for side, place in zip(sides, places, strict=True) if side in of)
-    return few(several, 3, "; ", "; ")
+    return few(dict.fromkeys(it for side, it in zip(sides, places, strict=True) if side in of), 3, "; ", "; ")
 
 
 def _facts(read: ProjectRead) -> list[tuple[str, ...]]:
