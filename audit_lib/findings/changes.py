@@ -1,5 +1,4 @@
 """What changed since the previous report: worse, new, no longer known, better, ended, or the same.
-
 A fault has only ended if this review saw what would show it.
 """
 

@@ -160,8 +160,7 @@ def successors_of(id_: str, ids: Iterable[str]) -> tuple[str, ...]:
     """The ids under which a finding of a merged check goes on; () if it ended, or was not merged."""
     check, _, rest = id_.partition(":")
     merged = [other for other in ids if other.partition(":")[0] == SUCCESSORS.get(check)]
-    same = [other for other in merged if f"{other}:".startswith(f"{SUCCESSORS.get(check)}:{rest}:")]
-    return tuple(same or merged)
+    return tuple([it for it in merged if f"{it}:".startswith(f"{SUCCESSORS.get(check)}:{rest}:")] or merged)
 
 
 def refuse_unknown_id(id_: str, ids: Iterable[str], gone: Iterable[str] = ()) -> None:

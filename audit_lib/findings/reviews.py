@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import pandas as pd
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from audit_lib.base import git
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import SEVERITIES, instant_words
@@ -20,12 +21,12 @@ from audit_lib.findings.contracts import SettingsChanges, SignOffs
 from audit_lib.ledger import Ledger
 from audit_lib.secrecy.keeper import MANIFEST, Key, signature_holds
 from audit_lib.settings import Policy, Project, bundled_policy
-from audit_lib.settings.load import GENERIC, difference, digest_of_difference, dump
+from audit_lib.settings.load import GENERIC, PLACES, difference, digest_of_difference, dump
 from audit_lib.settings.models import POLICIES
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
-# What a project declares, but for what frees a secret of a limit, or of a year's: that is a change at once.
+# What a project declares, but for what in git frees a secret of a limit, or of a year's: a change at once.
 _OWN = re.compile(
     r"\+ (?:(?:login|policy: (?:no_logins|detections\.(?:known_)?clients)) |"
     r"secret [^:]+: (?!exempt|shared|max_age_days = (?!([1-9]?\d|[12]\d\d|3[0-5]\d|36[0-5])$))).*"
@@ -108,9 +109,10 @@ def tabulate_settings_changes(
     else:
         known = policy.path.stem if policy.path.parent == POLICIES else policy.extends or GENERIC
         changed = difference(dump(bundled_policy(known)), dump(policy))
-        changed = tuple(line for line in changed if _parted(line[2:])[0] not in _NAMES)
-        own = {*filter(_OWN.fullmatch, changed)} if known == GENERIC else set()  # which declares none
-        changed = tuple(line for line in changed if line not in own)
+        in_git = not git.is_repository(project.root) or git.tracked(project.root) & {*PLACES}
+        own = {it for it in changed if _OWN.fullmatch(it) or (it.startswith("+ secret ") and not in_git)}
+        own = own if known == GENERIC else set()  # which declares none
+        changed = tuple(it for it in changed if it not in own and _parted(it[2:])[0] not in _NAMES)
         unsigned = ["declared secrets and logins"] * bool(own) + ["the place of a file"]
     found = [{"setting": name, "was": was, "now": now, "known": True} for name, was, now in _paired(changed)]
     not_known = {"all settings": doubt} | dict.fromkeys(unsigned, NEVER_SIGNED)

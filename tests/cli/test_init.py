@@ -15,6 +15,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.settings import choose_policy, load_project, variables
 from audit_lib.settings.discover import write_new
+from tests.base.test_git import git
 from tests.support.applications import django_vue, stranger, write
 from tests.support.audits import run_audit
 from tests.support.fakes import fake_value
@@ -62,6 +63,10 @@ def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
         audit = reviewed(project)
         assert audit.settings_changes.query("known")["setting"].item().endswith(line.split()[0])
         assert f"Nothing is known to fall due; {old} of {old} ages are not known." in audit.summary().text()
+    git(project, "init", "-q")  # what git does not track is the owner's own word
+    assert reviewed(project).settings_changes["setting"].tolist() == changes["setting"].tolist()
+    git(project, "add", "audit.toml")
+    assert reviewed(project).settings_changes["known"].any()
 
 
 def test_init_writes_files_that_the_audit_reads(tmp_path: Path) -> None:

@@ -99,8 +99,7 @@ def test_a_revocation_names_the_value_that_was_revoked(small: SmallProject) -> N
     small.values(2)
     small.run("snapshot")
     small.run("rotate key")
-    line = f"{RECORD} --revoked current --at 2026-09-30 --by Ada --proof 'it answers 401'"
-    said = small.run(line).stdout
+    said = small.run(f"{RECORD} --revoked current --at 2026-09-30 --by Ada --proof 'it answers 401'").stdout
     assert "the current value of API_TOKEN in production/backend, revoked 2026-09-30" in said
     assert "no provider was asked" in said
     small.values(3)

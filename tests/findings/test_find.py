@@ -142,8 +142,7 @@ def test_a_list_names_what_is_on_it_and_is_accepted_as_such() -> None:
 @pytest.mark.parametrize(("made", "expected"), CASES["decisions"])
 def test_a_decision_closes_nothing(made: list[list[Any]], expected: list[str]) -> None:
     """An acceptance holds until its day; what was called closed and is still here says who said so."""
-    row = _find(*_decisions(made), **LATE).iloc[0]
-    assert tuple(row[["status", "accepted_by", "closed_by"]]) == expected
+    assert tuple(_find(*_decisions(made), **LATE).iloc[0][["status", "accepted_by", "closed_by"]]) == expected
 
 
 def test_an_unknown_is_not_accepted_into_a_pass() -> None:
