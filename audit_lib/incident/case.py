@@ -75,9 +75,7 @@ class Case:
         days earlier, more if `let-in` looks back further, but not before the first line."""
         requests, events = self.activity.requests, self.activity.events
         times = pd.concat([requests.loc[requests["timed"], "not_before_at"], events["at"]]).dropna()
-        # A network is new by the days before its first request: one more than the number, to reach them all.
-        learnt = max(LEARNT, timedelta(days=self.rules.thresholds["let-in"].days + 1))
-        # Days before the first line are not a gap in what was kept: they are left out.
+        learnt = max(LEARNT, timedelta(days=self.rules.thresholds["let-in"].days + 1))  # a day to reach all
         begin = max(self.window.since - learnt, min([self.window.since, *times.nsmallest(1)]))
         span = flow.Window(begin, self.window.until)
         activity, declared = self.activity.within(span), self.project.log_sources

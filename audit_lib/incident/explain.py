@@ -210,7 +210,7 @@ def _senders(case: Case) -> dict[str, str]:
 
 
 def _outage(case: Case) -> Explanation:
-    """That nearly all were refused shows it, or errors; a deploy or a broken pair just then is its cause."""
+    """Refusals of nearly all, errors or messages of the database show it; a deploy or a pair is a cause."""
     one, outage = Explanation(OUTAGE), find_outage(case)
     one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
     if outage is None:
@@ -218,6 +218,8 @@ def _outage(case: Case) -> Explanation:
             one.rule_out("at no time did nearly everyone fail")
         return one
     one.shown.append(str(outage) if outage.errors else f"{outage}, nearly all there were")
+    if outage.told and outage.failed.empty:
+        one.doubted = outage.told.subject != "database" or outage.told.count < 3
     before, after = deploys_around(case, outage)
     if before:
         cause = ", set off by changed variables" if is_of_variables(before) else ""
@@ -261,8 +263,7 @@ def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     one, secret, known = Explanation(EXPOSED), case.secret, values_of(case, case.secret)
     sent = lines_with_values(case.said, case.here, case.leaked.places).sort_values("at")
     leaks = case.leaked.leaks.loc[case.leaked.leaks["fingerprint"].isin(known), "leak_id"]
-    # Of the secret, if a value of it is known.
-    sent = sent[sent["message"].eq(SECRET_IN_URL) & (sent["leak_id"].isin(leaks) | (not known))]
+    sent = sent[sent["message"].eq(SECRET_IN_URL) & (sent["leak_id"].isin(leaks) | (not known))]  # its own
     counts = few(
         f"{name} of the URL ({count})"
         for name, count in (sent["route"] + ": " + sent["subject"]).value_counts().items()

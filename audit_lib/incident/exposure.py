@@ -60,8 +60,7 @@ def in_force(exposure: pd.DataFrame) -> dict[str, str]:
 
 def values_of(case: Case, secret: str) -> frozenset[str]:
     """The fingerprints of every value that a secret has or had, by ledger and env files. One that only a
-    commit held, and no snapshot, is not among them: nothing says whose it was.
-    """
+    commit held, and no snapshot, is not among them: nothing says whose it was."""
     inventory = case.read.inventory
     held = {one.fingerprint for one in case.tenures if one.home.secret == secret}
     return frozenset({*held, *inventory.loc[inventory["secret"] == secret, "fingerprint"].dropna()})
@@ -80,9 +79,8 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
     if the inventory says so, as in a review."""
     leaks, inventory = case.leaked.leaks, case.read.inventory
     named = leaks.loc[leaks["kind"].isin(("leak", "truncated")), "variable"]
-    # A value that is in force no more leaked under every name that the ledger saw it under.
     shown = set(leaks.loc[leaks["kind"].isin(SECRETS), "fingerprint"].dropna())
-    retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]
+    retired = [stay.home.secret for stay in case.tenures if stay.fingerprint in shown]  # under every name
     settings = set(inventory.loc[inventory["kind"].eq("setting"), "secret"])
     found = [
         rule.name if rule else name

@@ -9,41 +9,47 @@ from typing import Any
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import instant_words
+from audit_lib.base.in_words import SEVERITIES, counted, instant_words
 from audit_lib.incident.case import APPLICATION, KNOWN_CLIENTS, Case
 from audit_lib.leaks.tables import PRODUCTION
 from audit_lib.ledger.timeline import SecretPlace
-from audit_lib.logins.detect import EVERYONE
+from audit_lib.logins.detect import EVERYONE, Incident
 from audit_lib.logins.traffic import Window
 
 PAUSE = timedelta(minutes=15)
-# What platforms say set off a deploy that brought other variables and no other code.
-_VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")
+_VARIABLES = re.compile(r"(?i)env[ _-]?(updated|changed|vars?)|variable|config")  # the causes of deploys
 
 
 @dataclass(frozen=True)
 class Outage:
-    """A stretch in which many requests failed, also of known addresses."""
+    """A stretch in which many requests failed, also of known addresses, or of which messages tell."""
 
     first_at: datetime
     last_at: datetime
     failed: pd.DataFrame  # the requests that did
     errors: bool  # they were not refused, but answered with server errors
+    told: Incident | None = None  # what messages tell, if requests do not
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
-        whom = f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses"
-        return f"{whom} were {how} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
+        what = (
+            f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses were {how}"
+        )
+        told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
+        return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
 
 def find_outage(case: Case) -> Outage | None:
-    """The outage with most refused requests; without one, that with most server errors of all clients."""
+    """The outage with most refused requests, else server errors of all clients, else what messages tell."""
     here = case.here[case.here["timed"]]
     refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
-    broken = refused or [one for one in case.found(APPLICATION) if one.subject == EVERYONE]
+    subjects = {EVERYONE, "database", "connection"}
+    broken = refused or [one for one in case.found(APPLICATION) if one.subject in subjects]
     shown = here[here["refused"] if refused else here["status"].ge(500)]
-    worst = max(broken, key=lambda one: (one.severity == "high", one.count), default=None)  # no restart
+    worst = max(broken, key=lambda one: (SEVERITIES.index(one.severity), one.count), default=None)
     failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
+    if worst and worst.first_at and worst.last_at and not (refused or worst.subject == EVERYONE):
+        return Outage(worst.first_at, worst.last_at, failed, errors=True, told=worst)
     if failed.empty:
         return None
     first, last = (at.to_pydatetime() for at in failed["not_before_at"].agg(["min", "max"]))

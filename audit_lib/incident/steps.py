@@ -13,8 +13,7 @@ from audit_lib.incident.outage import pairs_apart
 from audit_lib.rotation.runbook import plan_of
 
 GOT_IN, MAY_BE_IN, MANY, OWN, NEW = "got in", "may be in", "many", "own", "new"
-# What each cause asks for before anything else, and when that is done.
-_ASKED = {
+_ASKED = {  # for what each cause asks before anything else, and when that is done
     GUESSED: ("Block the address at the edge: it guessed, no success is seen", "it sends no more requests"),
     MANY: ("Limit logins at the edge: to block one address of many helps little", "no more are refused"),
     MAY_BE_IN: ("Find out who of these got in: end sessions, reset accounts, block them", "none is left"),

@@ -10,8 +10,7 @@ from audit_lib.logins.coverage import unknown_wording
 from audit_lib.logins.traffic import FAILED_STARTS
 
 COLUMNS = ["guide_lines", "symptom", "verdict", "diagnosis", "evidence", "remedy"]
-# By their keys in the policy's [emergency]: what lines of these kinds show, and what to do about it.
-_LOGGED = {
+_LOGGED = {  # by keys of the policy's [emergency]: what lines of these kinds show, and what to do about it
     "failed_start": ("the start-up validation failed", FAILED_STARTS, "set what is missing, then restart"),
     "sessions": ("tokens are invalid after a deployment", ("jwt_invalid",), "expected after a rotation"),
     "database": ("the database cannot be used", ("database_failure",), "check password, host and role"),

@@ -18,8 +18,7 @@ TIMELINE_KINDS = (
     "refused", "answered", "failed logins", "detected", "change", "deploy", "boot",
     "failed start", "leak", "database failure",
 )  # fmt: skip
-# One thing that happened: kind, not before, not after (UTC), subject, text, evidence, count.
-Entry = tuple[str, Any, Any, str, str, str, int]
+Entry = tuple[str, Any, Any, str, str, str, int]  # kind, bounds in UTC, subject, text, evidence, count
 
 
 class Timeline(Contract):

@@ -109,7 +109,8 @@ def _about(findings: list[Any], known: set[Secret]) -> Iterator[Secret]:
 
 
 def _order(group: list[Any], about: list[Secret], soon: set[str], *, can_wait: bool) -> tuple[int, ...]:
-    """By rank, then by severity: the subjects of `soon` lead, attacks in vain and what is over last."""
+    """What is critical comes first, then outages, then the rest by severity; what can wait comes last. Of one
+    severity the subjects of `soon` lead, attacks in vain and what is over are last."""
     worst, checks = group[0], {one.check for one in group}
     places = {*(one.environment for one in group), *(place for _, place in about)}
     production = BY_ID[worst.check].table == "detections" or PRODUCTION in places  # whose logs they are

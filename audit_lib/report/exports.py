@@ -26,8 +26,7 @@ MOST_LOCATIONS = 100  # of one result
 _RANKS = (("note", "0.5"), ("note", "2.0"), ("warning", "5.5"), ("error", "8.0"), ("error", "9.5"))
 _LEVELS = dict(zip(SEVERITIES, _RANKS, strict=True))
 _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<line>\d+))?(?: in [0-9a-f]{7,40})?")
-# By kind of a leak: its level, and what it is.
-_LEAKS = {
+_LEAKS = {  # by kind of a leak: its level, and what it is
     "leak": ("error", "A value that is or was in use is in a place where others can read it"),
     "pattern": ("error", "Something that looks like a secret is in a place where others can read it"),
     "possible": ("warning", "A password that somebody chose, or a default, may be in a file"),

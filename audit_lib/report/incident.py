@@ -63,10 +63,11 @@ def summarise(
 def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == OUTAGE and outage:
         before, _ = deploys_around(case, outage)
-        changed = "A change of variables" if before and is_of_variables(before) else "A deploy"
+        by = "Something" if not before else "A change of variables" if is_of_variables(before) else "A deploy"
         minutes = max(round((outage.last_at - outage.first_at).total_seconds() / 60), 1)
         how = "stopped the application" if outage.errors else "shut callers out"
-        return f"{changed if before else 'Something'} {how} for {counted(minutes, 'minute')}."
+        what = outage.told.classification.capitalize() if outage.told else f"{by} {how}"
+        return f"{what} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
         at_login = (case.here["refused"] & case.here["on_login"]).any() or len(case.many_tries)
         logins = at_login or case.said["kind"].isin((FAILED_LOGIN, DECLARED)).any()

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from audit_lib.investigation import Investigation
 
 Files = dict[str, str | bytes]  # by path within the folder
-# The frames of an incident that are its evidence.
-EVIDENCE = (
+EVIDENCE = (  # the frames of an incident that are its evidence
     "sources", "timeline", "detections", "addresses", "exposure", "explanations", "symptoms", "steps",
     "notes",
 )  # fmt: skip
