@@ -105,8 +105,8 @@ def url_parts(value: str) -> UrlParts | None:
     # As the standard library reads it: the last @ before the path ends the password.
     userinfo, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
     user, _, password = userinfo.partition(":")
-    # As SQLAlchemy's dialects read it: the first @ ends the password, which may hold / ? and #.
-    other = re.match(r"([^:/@]*):([^@]*)@", rest)
+    # As SQLAlchemy's dialects read it: the first @ behind a user ends a password, which may hold / ? and #.
+    other = re.match(r"([^:/@]*):([^@]*)@", rest.replace("@", "%40", user.count("@")))
     agree = not re.search(r"%(?![0-9A-Fa-f]{2})", userinfo) and password == (other[2] if other else "")
     if other and not userinfo:
         user, password, rest = other[1], other[2], rest[other.end() :]
