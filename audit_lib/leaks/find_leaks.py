@@ -19,7 +19,7 @@ from audit_lib.base.files import read_source
 from audit_lib.base.frames import Contract, Field, Series, rows
 from audit_lib.base.git import GitFailed, ignored, tracked
 from audit_lib.base.in_words import counted
-from audit_lib.leaks import candidates
+from audit_lib.leaks import candidates, tables
 from audit_lib.leaks.rules import ASIDE, HASH, Rules, Shape, key_line
 from audit_lib.leaks.search import Found, LeakCoverage, LeakOptions, Search, Values, tabulate_sightings
 from audit_lib.leaks.sources import OUTSIDE, Origin, Reading, Source, at_head, in_index, object_sources
@@ -132,13 +132,22 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
 
 
 def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.DataFrame) -> dict[str, str]:
-    """`Shape.aside` of each value, if drawn as such; browsers are given a frontend's settings, no secrets."""
+    """`Shape.aside` of each value, if drawn as such; browsers are given a frontend's settings, no secrets.
+    Code is what it and names of files alone show, if it is no provider's, no key, login or fall-back."""
     ranked = sorted(shapes, key=lambda one: (not one.text, ASIDE.index(one.aside)))
     found = targets.query("kind == 'pattern' and provider in ('', 'Google')")
     secret = found["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
     given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
     public = {*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}
-    return {one.fingerprint: one.aside for one in ranked} | dict.fromkeys(public, "public")
+    code = sightings["encoding"].str.endswith(" in its name") | sightings["path"].map(
+        partial(candidates.is_kind, "file of code")
+    ).astype(bool)
+    other = {*sightings["fingerprint"][~code]} | {
+        it.fingerprint for it in shapes if it.provider or not candidates.is_kind("rule in code", it.rule)
+    }
+    return {
+        one.fingerprint: one.aside or tables.CODE * (one.fingerprint not in other) for one in ranked
+    } | dict.fromkeys(public, "public")
 
 
 def leak_targets(
@@ -230,10 +239,7 @@ def with_found(
     again = targets["fingerprint"].isin({shape.text for shape in shapes})
     targets = targets.assign(reason=targets["reason"].mask(again, ""))
     known = set(targets["fingerprint"])
-    everywhere = {
-        *targets.loc[targets["reason"].eq(""), "fingerprint"],
-        *[shape.fingerprint for shape in shapes if not shape.text],
-    }
+    everywhere = {*targets.query("reason == ''").fingerprint, *[s.fingerprint for s in shapes if not s.text]}
     found: dict[str, list[Shape]] = defaultdict(list)
     names: dict[str, set[str]] = defaultdict(set)
     for shape in sorted(shapes):

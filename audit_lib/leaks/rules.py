@@ -123,9 +123,7 @@ class Rules:
     def find_chosen(self, content: bytes, path: str) -> tuple[set[Shape], int]:
         """Hashes and passwords that somebody chose in one file; how many more are placeholders or unused."""
         idle, whole, in_code = 0, content.decode("latin-1"), is_kind("code file", path)
-        found = {
-            Shape(self.keeper.take(at[0]), "", HASH) for at in expression("password hash").finditer(whole)
-        }
+        found = {Shape(self.keeper.take(at[0]), "", HASH) for at in expression("hash").finditer(whole)}
         if candidates.is_others(path) or candidates.is_generated(path, content) or is_kind("page", path):
             return found, idle
         quotes = [mark.start() for mark in re.finditer("`" if path.endswith(".go") else "\"\"\"|'''", whole)]
@@ -179,8 +177,7 @@ def _chosen(name: str, line: str, before: str, rest: str, *, rule: str, bare: bo
     if is_kind("rule for a login", rule):
         return _login(rest, rule)
     value = _beside(line, before, rest, rule, bare=bare)
-    # Beside a password's name in a call or a comparison a word is a name; not of a property.
-    called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before
+    called = (rule in ("chosen-pair", "chosen-call") and "." not in name) or "!=" in before  # words are names
     named = f"{name} password" if rule in ("chosen-argument", "chosen-login") else name
     is_name = (called and expression("word").fullmatch(value)) or not looks_chosen(value, named)
     return ("", "", "") if is_name else (value, "", value)
@@ -194,12 +191,11 @@ def _beside(line: str, before: str, rest: str, rule: str, *, bare: bool) -> str:
         ended = re.match(rf"((?:\\.|(?!{quote}).)+?){quote}(.*)", rest)
         joined = ended and ended[1].endswith(tuple("-_:=/.|")) and re.match(r"\s*[+.]", ended[2])
         return ended[1] if ended and not joined else ""
-    in_text = any(line.count(quote) % 2 for quote in "\"'`") and not re.search(r"[\"'`]", before)
+    text = any(line.count(quote) % 2 for quote in "\"'`") and not re.search(r"[\"'`]", before)
     in_sentence = rule == "chosen-element" and ">" in before and not re.match(r"[^<>]+</", rest)
-    if in_sentence or before.endswith("`") or not (bare or in_text):
+    if in_sentence or before.endswith("`") or not (bare or text):
         return ""
-    ends = r"[\s\"'`&<,;)]|\\[nrt]" if in_text else r"[\s\"'`&<]|,[\w.]+="
-    value = re.split(ends, rest)[0].rstrip(",;)}*\\")
+    value = re.split(r"[\s\"'`&<,;)]|\\[nrt]" if text else r"[\s\"'`&<]|,[\w.]+=", rest)[0].rstrip(",;)}*\\")
     after = re.sub(r"\s(?:[#;]|//|--|<!--|\*/).*", "", rest[len(value) :]).strip(",;)} \t")
     whole = rule in ("chosen", "chosen-short") and re.search(r":[ \t*_]*$|=[ \t]+$", before)
     return "" if whole and after and not re.match(r"[\"']?[\w.-]+[\"']?[ \t]*[:=]", after) else value

@@ -63,9 +63,8 @@ class Values:
 
     def __init__(self, keeper: Keeper, targets: pd.DataFrame) -> None:
         strong = set(targets.loc[targets["reason"].eq(""), "fingerprint"])
-        # Keys and words that rules found begin alike, and parts of words are names in code.
-        self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])
-        parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}
+        self.known = frozenset(targets.loc[targets["kind"].eq("leak"), "fingerprint"])  # others begin alike
+        parts = {one for one in strong & self.known if not keeper.ask(one, reads_as_words)}  # names in code
         self._documents = {one for one in parts if keeper.ask(one, partial(is_kind, "structured"))}
         beside = {
             row.fingerprint: [b""]  # a text that holds the name
@@ -134,8 +133,7 @@ class Search:
     def __init__(self, project: Project, key: Key, options: LeakOptions) -> None:
         self.project, self.history, self._options = project, History.of(project.root), options
         self.homes = {source.path for source in project.env_sources if not source.example}  # of values
-        # Objects that held nothing, by search; of a key that all know nothing is believed.
-        kept = options.cache if key.origin == "file" else None
+        kept = options.cache if key.origin == "file" else None  # of a key that all know nothing is believed
         self._clean = Cache(kept, key.derive("scan cache"), "clean", _SEARCHES) if kept else None
         self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
         self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
@@ -182,8 +180,7 @@ class Search:
                 here = [one for one in here if one.fingerprint not in values.known]
             marked |= {origin.oid} if here else set()
             found += [*here, *(values.find_in_path(origin) if origin.path else ())]
-        if any(one.origin.kind == "tree" for one in found):
-            # Each version of a folder is a tree with the name again: where it is the commits' paths say.
+        if any(one.origin.kind == "tree" for one in found):  # once a version: the commits' paths say where
             paths = {path for places in self.history.places.values() for _, path in places}
             named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
             told = {one.fingerprint for one in named}
@@ -315,8 +312,7 @@ def tabulate_sightings(
             "fingerprint": owners.get(one.fingerprint, one.fingerprint), "matched": one.matched,
             "encoding": one.encoding, "path": scrub(where.get("path", origin.path)) + inside, "line": line,
             "logged_at": None if origin.member else times.get((origin.path, one.line)),
-            # In the history a line moves from commit to commit; in a file each is one to go to.
-            "own_line": "" if row["commit"] else str(line),
+            "own_line": "" if row["commit"] else str(line),  # in the history it moves from commit to commit
             "content": f"{origin.path or origin.oid}:{origin.member}:{one.start}",  # at two commits it is one
         })  # fmt: skip
     frame = pd.DataFrame(listed, columns=[*_SIGHTED, "own_line", "content", "logged_at"])

@@ -24,9 +24,10 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS, NO_SECRETS = ("leak", "pattern", "truncated"), ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
-GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", "values that production lacks")
-TESTS, ELSEWHERE, _, UNHELD, PUBLIC, OTHERS = GATHERED
-COMMON, CHOSEN = "passwords that many choose", "somebody may have chosen it"
+OTHERS, CODE = "values that production lacks", "files of code"
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", OTHERS, CODE)
+TESTS, ELSEWHERE, _, UNHELD, PUBLIC, _, _ = GATHERED
+COMMON, CHOSEN, IN_LOGS = "passwords that many choose", "somebody may have chosen it", " in logs"
 KEY_ID = "an identifier, of whose secret no value in force was found there"  # public by nature
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
@@ -149,9 +150,8 @@ def tabulate_leaks(
     seen = sightings.join(known, on="fingerprint").sort_values(_BY_AGE, kind="stable")
     exact = seen["matched"].eq("exact")
     whole = seen[exact | ~seen["fingerprint"].isin(seen.loc[exact, "fingerprint"])]
-    # A line of a log is dated, too: what it shows was there before any commit.
     dated = whole[whole["commit"].ne("") | whole["authored_at"].notna()].drop_duplicates("fingerprint")
-    first = dated.set_index("fingerprint")[list(_FIRST)].rename(columns=_FIRST)
+    first = dated.set_index("fingerprint")[list(_FIRST)].rename(columns=_FIRST)  # a log's line is dated, too
     found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first).reset_index()
     owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays})
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
@@ -162,8 +162,7 @@ def tabulate_leaks(
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
-    # A date is a commit's author's to choose. Under a throw-away key ids follow from what a report shows.
-    about = ["fingerprint"] if keyed else ["kind", "variable", "path", "number"]
+    about = ["fingerprint"] if keyed else ["kind", "variable", "path", "number"]  # a date can be forged
     found["number"] = found.groupby(["kind", "variable", "path"], sort=False).cumcount() + 1
     found["leak_id"] = [leak_id(*map(str, row)) for row in found[about].itertuples(index=False)]
     there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
@@ -282,16 +281,18 @@ def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Sta
     nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
     made = about.map(alone.eq(TESTS) & ~ours & by_id["provider"].eq("")).eq(True)  # whatever it is called
     group = about.map(alone).astype("str").mask(aside.eq("comment") & ~made, ELSEWHERE).where(nowhere | made)
-    group = group.mask(aside.eq(OTHERS), OTHERS).mask(aside.eq("public") & ~made, PUBLIC)
-    group = group.mask(about.map(lost).eq(True), UNHELD).where(~there)
+    group = group.mask(aside.eq(CODE) & nowhere & group.isna(), CODE).mask(aside.eq(OTHERS), OTHERS)
+    group = group.mask(aside.eq("public") & ~made, PUBLIC).mask(about.map(lost).eq(True), UNHELD)
+    logged = about.isin(places["leak_id"][places["place"].eq("log") & uses.eq(IN_USE)]) & nowhere
+    group = group.where(~there).mask(logged & ~aside.eq("public"), exposure["secret"] + IN_LOGS)
     unsaid = {"environment": "", "service": "", "status": "unknown"}
     exposed = exposure.assign(secret=group.fillna(exposure["secret"]))
     exposed.loc[group.notna(), [*unsaid]] = [*unsaid.values()]
     other = leaks["fingerprint"].map(found.aside).eq(OTHERS)
     chosen = leaks.assign(secret=leaks["leak_id"].map(alone).mask(other, OTHERS), reason=CHOSEN, **unsaid)
     exposed = pd.concat([exposed, chosen.query("kind == 'possible' and secret.notna()")], ignore_index=True)
-    ranked = exposed.assign(
-        rank=exposed["status"].map(STATUSES.index),
+    ranked = exposed.assign(  # of what is not known, what logs show comes first
+        rank=exposed["status"].map(STATUSES.index) - exposed["secret"].str.endswith(IN_LOGS) / 2,
         elsewhere=exposed["environment"].ne(PRODUCTION),
         position=exposed["leak_id"].map(by_id.index.get_loc),
         **{name: exposed["leak_id"].map(by_id[name]) for name in ("provider", "variable")},
@@ -312,7 +313,8 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
     status, there = worst["status"].iloc[0], places[places["leak_id"].isin(ids)]
     path = max(there.loc[there["leak_id"].eq(ids[0]), "path"], key=use_of, default="")
     providers = ", ".join(sorted({*worst["provider"]} - {""}))
-    title = few(worst["variable"].unique(), 3) if secret in GATHERED else secret
+    named, first = few(worst["variable"].unique(), 3), _first_places(there, ids[0])
+    title = named if secret in GATHERED else secret.replace(IN_LOGS, f" in {first.partition(';')[0]}")
     told = f" in {path}" if path and is_kind("general word", secret) else ""
     key = few([name for name in worst["variable"].unique() if name != secret and is_kind("id", name)], 3)
     return {
@@ -325,7 +327,7 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "providers": providers,
         "named": title + (f" ({providers})" if providers else told),
         "also": f"; with its id {key}" * bool(key) + f"; other values of it that leaked: {more}" * bool(more),
-        "places": _first_places(there, ids[0]),
+        "places": first,
         "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(use_of).gt(0).any()),
         "first_at": worst["first_at"].iloc[0],
         "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
@@ -341,7 +343,7 @@ def _first_places(places: pd.DataFrame, leading: str = "") -> str:
         for row in sorted(
             rows(places),
             key=lambda row: (
-                (row.leak_id != leading, row.place == UNREACHABLE, -use_of(row.path)),
+                (row.leak_id != leading, row.place == UNREACHABLE, -use_of(row.path), row.place != "log"),
                 (is_kind("script of people", row.path), not is_kind("seed or deployment", row.path)),
             ),
         )

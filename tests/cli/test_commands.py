@@ -86,8 +86,7 @@ def test_leaks_says_no_value_in_a_path(tmp_path: Path) -> None:
     (project / f"a-{spelled}").write_text(TOKEN)
     lines = [f"leaks --project {project} --format {layout}" for layout in ("table", "json", "sarif")]
     done = _run(*lines, HOME=str(with_rules(tmp_path / "home")))
-    said = done.stdout.split("ended 0 ")
-    assert ["API_TOKEN" in text for text in said] == [True, True, True, False]
+    assert ["API_TOKEN" in text for text in done.stdout.split("ended 0 ")] == [True, True, True, False]
     assert spelled not in done.stdout + done.stderr
 
 

@@ -267,8 +267,7 @@ def test_the_hook_stops_every_kind_of_commit(plot: Plot, home: Path) -> None:
 
 def _notebook(*, source: str = "1", text: str = "", html: str = "") -> bytes:
     cell = nbformat.v4.new_code_cell(source)
-    data = {"text/plain": text, "text/html": html}
-    cell.outputs = [nbformat.v4.new_output("display_data", data=data)]
+    cell.outputs = [nbformat.v4.new_output("display_data", data={"text/plain": text, "text/html": html})]
     return nbformat.writes(nbformat.v4.new_notebook(cells=[cell])).encode()
 
 

@@ -130,8 +130,7 @@ def test_a_closed_finding_that_is_there_is_contradicted(small: SmallProject) -> 
     listed = small.run("decide list").stdout.splitlines()
     assert [line.split("  ")[2].split(" ")[0] for line in listed[:2]] == ["assign", "close"]
     found = reviewed(small, "2099Q1", "2099-04-01").findings.set_index("check")
-    closed = found.loc["missing-secret", ["status", "closed_by"]]
-    assert closed.tolist() == ["open", "Ada (ledger ci#3)"]
+    assert found.loc["missing-secret", ["status", "closed_by"]].tolist() == ["open", "Ada (ledger ci#3)"]
 
 
 def test_a_sign_off_keeps_what_the_review_judged_by(small: SmallProject) -> None:

@@ -27,8 +27,7 @@ def listed(text: str, path: str) -> tuple[int, int]:
 def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) -> None:
     """Six letters are no generated value, and one that somebody may use; rules, types, labels, translations,
     codes, hashes, references and others' code are no passwords."""
-    sha = fake_value("hash", 40, "0123456789abcdef")
-    made = text.format(v=fake_value(path, 6, SMALL), sha=sha)
+    made = text.format(v=fake_value(path, 6, SMALL), sha=fake_value("hash", 40, "0123456789abcdef"))
     assert listed(f"{made}\n", path) == (int([path, text] in CASES["listed"]), 0)
 
 
@@ -68,8 +67,7 @@ def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     assert {("compose.yml", 2), ("compose.yml", 4), ("app/db.py", 1), ("tests/test_login.py", 1)} == {
         (place.path, place.line) for place in on_disk.itertuples()
     }
-    counted = found.coverage[found.coverage["reason"].str.contains("counted, not listed")]
-    assert list(counted["count"]) == [1]
+    assert list(found.coverage[found.coverage["reason"].str.contains("counted, not listed")]["count"]) == [1]
     assert list(tables.tabulate_chosen_passwords(found)["variable"]) == ["DB_PASSWORD"]
     in_tests = tables.tabulate_leaked_secrets(found, tables.Exposure.of([]))[["secret", "reason", "named"]]
     assert in_tests.to_numpy().tolist() == [[tables.TESTS, tables.CHOSEN, "password"]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
+from audit_lib.leaks import tables
 from audit_lib.leaks.find_leaks import (
     LeakAudit,
     LeakTargets,
@@ -128,6 +129,23 @@ def test_what_browsers_are_given_is_public_wherever_it_is(tmp_path: Path) -> Non
     assert len(found.leaks) == 3
 
 
+def test_what_code_or_a_log_shows_is_told_apart(tmp_path: Path) -> None:
+    """What nobody held is in one row with its names; what a log shows is named by its line, and is first."""
+    plot, values = new_plot(tmp_path / "repo"), {path: fake_value(path) for path, *_ in CASES["code"]}
+    for path, line, row in CASES["code"]:
+        (plot.file if row.endswith("logs") else plot.commit)(path, line.format(v=values[path]) + "\n")
+    plot.commit(f"public/{values['app/MockTrait.php']}.jpg", "\n")
+    plot.commit("app/Copy.php", f"// 'shop_token' => '{values['logs/shop.log']}',\n")
+    found, keeper = audit(plot.root, tmp_path)
+    held = rows_of("inventory", {"secret": "API_TOKEN", "variable": "API_TOKEN", "fingerprint": "in force"})
+    table = tables.tabulate_leaked_secrets(found, tables.tabulate_exposure(found.leaks, held))
+    told = table.assign(leak_id=table["leak_ids"].str.split(", ")).explode("leak_id")
+    secrets = told.merge(found.leaks[["leak_id", "fingerprint"]]).set_index("fingerprint")["secret"]
+    assert [secrets[keeper.fingerprint(it)] for it in values.values()] == [row for *_, row in CASES["code"]]
+    first = table.query("status == 'unknown'").iloc[0]
+    assert (first["named"], first["places"][:15]) == ("shop_token in logs/shop.log:1", "logs/shop.log:1")
+
+
 @pytest.mark.parametrize(("path", "mode", "kinds"), CASES["own"])
 def test_what_a_server_alone_has_is_no_leak(path: str, mode: int, kinds: list[str], tmp_path: Path) -> None:
     """Git ignores the file, does not track it, not all may read it, and it is no log and no copy: counted."""
@@ -168,8 +186,7 @@ VALUE = fake_value("reported")
 
 
 def _result(text: str = VALUE, path: str = "a/b.py", line: int = 7, **more: Any) -> dict[str, Any]:
-    region = {"startLine": line, "snippet": {"text": text}}
-    place = {"artifactLocation": {"uri": path}, "region": region}
+    place = {"artifactLocation": {"uri": path}, "region": {"startLine": line, "snippet": {"text": text}}}
     return {"ruleId": "rule", "locations": [{"physicalLocation": place}]} | more
 
 
@@ -246,8 +263,7 @@ def test_a_word_is_searched_beside_its_name(user: str, password: str, reason: st
     keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(root)
     policy, now = choose_policy(project), datetime.now(UTC)
     known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
-    targets = leak_targets(known.entries, known.inventory, known.policy, keeper)
-    assert list(targets["reason"]) == [reason]
+    assert list(leak_targets(known.entries, known.inventory, known.policy, keeper)["reason"]) == [reason]
 
 
 FRAME = "-----{} RSA PRIVATE KEY-----"

@@ -293,8 +293,7 @@ def test_what_is_kept_elsewhere_is_said(plot: Plot, tmp_path: Path) -> None:
         if text == "lacks 1 object":
             blob = plot.git("rev-parse", "HEAD:big.bin")
             (plot.root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-        root = plot.root if number else clone
-        found = search(root, {"TOKEN": VALUE}, tmp_path)[0].coverage
+        found = search(plot.root if number else clone, {"TOKEN": VALUE}, tmp_path)[0].coverage
         assert text in "; ".join(found.loc[found["state"] != "searched", "reason"])
 
 
@@ -362,8 +361,7 @@ def test_a_broken_object_makes_the_search_incomplete(plot: Plot) -> None:
         path.write_bytes(zlib.compress(b"blob 99\0too short")[: 30 - number])
     for _ in range(2):
         found = _search(plot)
-        git = found.coverage[found.coverage["part"] == "git objects"]
-        assert (git["state"] == "incomplete").any()
+        assert (found.coverage[found.coverage["part"] == "git objects"]["state"] == "incomplete").any()
         assert set(found.sightings["path"]) >= {"secret.txt"}
 
 

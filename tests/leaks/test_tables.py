@@ -110,11 +110,10 @@ def leak(name: str, **changed: Any) -> dict[str, Any]:
 
 def test_the_order_of_urgency() -> None:
     """Production first, then how long, then reach; elsewhere; a provider's; at HEAD, in history; replaced."""
-    later = DAY + pd.Timedelta(days=1)
     ordered = [
         leak("production, further", in_force="production", occurrences=9),
         leak("production, longer", in_force="production"),
-        leak("production", in_force="development,production", first_at=later),
+        leak("production", in_force="development,production", first_at=DAY + pd.Timedelta(days=1)),
         leak("elsewhere", in_force="staging"), leak("of Slack", provider="Slack"), leak("head", at_head=True),
         leak("disk", first_commit="", first_at=None), leak("history"), leak("undated", first_at=None),
         leak("replaced", variable="OLD", at_head=True),

@@ -71,15 +71,13 @@ def test_without_what_is_needed_nothing_passes(name: str, remove: Change) -> Non
 def test_logs_that_nobody_counted_are_no_pass(instances: int, assumed: bool, expected: str) -> None:
     """While nobody says how many instances write a log, or the zone of times without one: no pass."""
     audit = frames.audit(**{**WHOLE, "sources": READ.assign(zone_assumed=assumed)})
-    log_sources = (LogSource("app.log", instances=instances),)
-    audit.project = replace(audit.project, log_sources=log_sources)
+    audit.project = replace(audit.project, log_sources=(LogSource("app.log", instances=instances),))
     assert verdict(audit) == expected
 
 
 def test_each_check_has_a_need() -> None:
     """The table of docs/detections.md covers the table of every check, and no other."""
-    tables = {table for need in PASS_NEEDS for table in need.tables}
-    assert {check.table for check in CHECKS} == tables
+    assert {check.table for check in CHECKS} == {table for need in PASS_NEEDS for table in need.tables}
 
 
 @pytest.mark.parametrize(("changed", "expected"), [

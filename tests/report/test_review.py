@@ -96,9 +96,8 @@ def test_a_script_in_a_text_is_inert() -> None:
     more = {"severity": "high", "due_at": frames.AS_OF, "overdue": False, "closes": 1, "command": HOSTILE}
     screen = show_register(Actions.of([row | more]), frames.findings().assign(action="x"), frames.AS_OF)
     shown = screen._repr_mimebundle_()["text/html"]
-    output = nbformat.v4.new_output("stream", text=HOSTILE, name="stdout")
     text, code = nbformat.v4.new_markdown_cell(f"## Heading\n\n{HOSTILE}"), nbformat.v4.new_code_cell("x")
-    code.outputs = [output]
+    code.outputs = [nbformat.v4.new_output("stream", text=HOSTILE, name="stdout")]
     made = page(normalise(nbformat.v4.new_notebook(cells=[text, code])), HOSTILE)
     for html in (shown, made):
         assert [sign for sign in ("<script>alert", "\x1b", "\u202e") if sign in html] == []
