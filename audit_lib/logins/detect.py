@@ -31,8 +31,7 @@ REPORTED = {  # of kinds of messages their subject, what they say, how many with
     ("process_ended",): ("process", "processes ended, as messages report", 1),
     FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
 }
-# The change on record, or None; the runs of failures of clients (first, last, recovered); these failures.
-Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]
+Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]  # the change, runs of failures, failures
 MOST, PLACES = 200, 8  # incidents that are described, and pieces of evidence of each; counts have the others
 Build = Callable[[pd.DataFrame], "Incident"]
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
@@ -415,8 +414,9 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         run = requests[here & failed]
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
         part *= requests.loc[there, "route"].nunique() > 1
-        met = max(share, part) >= rule.share and len({*run["client"]} - {""}) != 1
-        return incident(run, {text: met}, "low" if again - begun <= pd.Timedelta(minutes=RESTART) else "high")
+        brief = again - begun <= pd.Timedelta(minutes=RESTART)  # of one client if a proxy says that it is one
+        met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
+        return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")
 
     errors, ladder = requests[failed].assign(all=EVERYONE), [(rule.errors + 1, rule.minutes)]
     runs, _ = find_episodes(errors, "all", ladder, rule.minutes, build)
