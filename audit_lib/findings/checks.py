@@ -248,7 +248,7 @@ SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPM
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
 WHOLE, PAIRED = has("component", "whole", "password"), has("why", "pairing")
-GRAVE = has("severity", "medium", "high", "critical")
+GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
@@ -279,7 +279,7 @@ TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {  # logins first
     "tries-not-limited": when(every, prepare=without_limit),
-    "attack-on-logins": when(_found("let-in"), _found(*GUESSED), prepare=without_parts),
+    "attack-on-logins": when(GRAVE & FAMILIAR, _found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own

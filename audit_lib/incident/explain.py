@@ -16,7 +16,7 @@ from audit_lib.incident.exposure import public_twins, values_of
 from audit_lib.incident.outage import deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.leaks.tables import PRODUCTION, shows_no_leak
 from audit_lib.logins.declared import WRITING
-from audit_lib.logins.detect import Incident, seldom_read
+from audit_lib.logins.detect import Incident
 from audit_lib.logs.formats import SECRET_IN_URL
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
@@ -204,7 +204,7 @@ def _senders(case: Case) -> dict[str, str]:
         one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, "
         f"{'after others' if one.stranger else 'as nobody else'}; {answered.get(one.client, 0)} of its "
         f"requests were answered, which sent {writes.get(one.client, 'nothing that is seen')}; what few "
-        f"others ask for: {few(seldom_read(case.traffic, good[good['client'].eq(one.client)])) or 'nothing'}"
+        f"others ask for: {few(case.traffic.seldom_read(good[good['client'].eq(one.client)])) or 'nothing'}"
         for one in rows(found[asked & (found["stranger"] | alone)])
     }
 

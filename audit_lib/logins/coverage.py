@@ -233,9 +233,8 @@ def silences(traffic: Traffic) -> Iterator[tuple[float, float, "np.ndarray[Any, 
 
 
 def _comparable(first: int, last: int, minutes: Any, held: Any) -> "np.ndarray[Any, Any]":
-    """The requests that each comparable day has in the hours of a silence: workdays are alike, and weekends,
-    else days as active outside of these hours. With fewer than three such days it is one number: the least
-    that another day or the mean has."""
+    """The requests of each comparable day in the hours of a silence: workdays are alike, and weekends, else
+    days as active outside of them. Of fewer than three it is one number: the least of another or the mean."""
     days = np.arange(-((first - minutes[0]) // 1440), (minutes[-1] - last) // 1440 + 1)
     low, high = (np.searchsorted(minutes, at + days * 1440, "right") for at in (first, last))
     since, until = first // 1440 + days, last // 1440 + days + 1

@@ -22,7 +22,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 MINUTE, HOUR, DAY = 60, 3600, 86400
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE, RESTART = 1440, 60, 60, 5  # minutes until they begin anew, or it is over
 GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow success; share of one address
-_SERVER_FILES = ("/.htaccess", "/web.config")  # they only tell a server what to do
+FAMILIAR, MANY, QUICK = 3, 200, [(10, 1), (40, 10)]  # days of a person, failures of none, and their pace
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 EVERYONE, SILENCE = "all sources", "requests"  # subjects: of no address; what was not logged, or not done
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
@@ -47,7 +47,7 @@ class Detections(Contract):
     subject: Series[str]
     network: Series[str]  # of whoever is seen first; "" if it is about no address
     classification: Series[str]
-    cause: Series[str]  # of known clients that fail: rotation | deploy | start; of a served file: own file
+    cause: Series[str]  # of known clients that fail: rotation | deploy | start; of a file: own file; or known
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     count: Series[int]
@@ -94,7 +94,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     # Who was answered there before, or let in and now reads, has a token that ended. No page polls quicker.
-    quick = in_windows(strange, "client", [(10, 1), (40, 10)]).index
+    quick = in_windows(strange, "client", QUICK).index
     strange = strange.assign(ended=strange["used"] & ~strange.index.isin(quick))
     seldom = strange.drop(in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index)
     strange = strange.drop(seldom.query("known & ~on_login & (ended | method in @READING)").index)
@@ -237,39 +237,32 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]  # of what is in its minute any may be first
     # Tries of the last day belong to the same arrival. Logs that do not reach so far back show nothing.
-    begun, seconds = run["seconds"].min(), traffic.requests["seconds"]
-    here = seconds[traffic.requests["network"].eq(answer["network"])]
-    reached = begun - rule.days * DAY
-    is_new = seconds.min() <= reached and not here.between(reached, begun - DAY).any()
-    behind = seconds.gt(at) | (seconds.eq(at) & traffic.requests["line"].ge(answer["line"]))
-    theirs = traffic.requests[traffic.requests["client"].eq(answer["client"]) & behind]
+    begun, requests = run["seconds"].min(), traffic.requests
+    near, reached = requests[requests["network"].eq(answer["network"])], begun - rule.days * DAY
+    is_new = requests["seconds"].min() <= reached and not near["seconds"].between(reached, begun - DAY).any()
+    # A person fails less, and slower, and no new address of the network is let in by the day after.
+    joined = near[near["let_in"]].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
+    few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not joined.any()
+    days = int(run["days"].min()) if few_own and run["days"].min() >= FAMILIAR else 0
+    theirs = near.query("client == @answer.client & (seconds > @at | seconds == @at & line >= @answer.line)")
     soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
-    asked = traffic.requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
+    asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
     written = map(" ".join, asked["client"].nunique().sort_values(kind="stable").index)
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
+        f"known here for {days} days: an expired key or a mistyped password is likely; look once": days,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
         f"what it sent within a day after: {few([*written], 3)}": len(sent),
-        f"what it read then that few others ask for: {few(read := seldom_read(traffic, soon), 3)}": read,
+        f"what it read then that few others ask for: {few(read := traffic.seldom_read(soon), 3)}": read,
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
-    most = "medium" if key == "client" and len(run) < rule.known else "critical" if sure else "high"
+    most = "medium" if days or (key == "client" and len(run) < rule.known) else "critical" if sure else "high"
     found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), client=answer["client"])
-    evidence = (*found.evidence, f"{answer['file']}:{answer['line']}")
-    return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), evidence=evidence)
-
-
-def seldom_read(traffic: Traffic, own: pd.DataFrame) -> list[str]:
-    """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
-    others = traffic.requests[~traffic.requests["client"].isin(("", *own["client"]))]
-    asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
-    read = own[own["method"].eq("GET") & own["status"].between(200, 299) & own["route"].ne(OTHER_ROUTES)]
-    often, most = read.groupby("route", sort=False)["count"].sum(), min(10, others["client"].nunique() / 10)
-    seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
-    return [f"GET {route}" for number, _, route in seldom if number <= most]
+    evidence, cause = (*found.evidence, f"{answer['file']}:{answer['line']}"), "known" if days else ""
+    return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), cause=cause, evidence=evidence)
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
@@ -293,7 +286,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     def served(run: pd.DataFrame) -> Incident:
         route, client, known = run["route"].iloc[0], run["client"].iloc[0], len({*run["client"]} - {""})
         callers = counted(known, "address", "addresses") if known else "addresses that are not known"
-        own = route in _SERVER_FILES and any((folder / route[1:]).is_file() for folder in folders)
+        own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
 
@@ -343,9 +336,8 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
     # Few explain nothing: an attack that shares a known address, such as an office's, looks so.
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
-    rule, good = traffic.rule("known-clients-failing"), traffic.let_in
-    first, last = runs["first"].min(), runs["first"].max()
-    near = traffic.requests["seconds"].between(first - MINUTE, last + 2 * HOUR)
+    rule, good, first = traffic.rule("known-clients-failing"), traffic.let_in, runs["first"].min()
+    near = traffic.requests["seconds"].between(first - MINUTE, runs["first"].max() + 2 * HOUR)
     known = {*good.loc[good["seconds"].lt(first), "client"]} & {*traffic.requests.loc[near, "client"]}
     least = max(1 if traffic.collapsed else rule.clients, rule.share * len(known))
     return bool(runs["client"].nunique() >= least)

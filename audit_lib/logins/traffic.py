@@ -27,12 +27,10 @@ from audit_lib.settings import Login, LogSource
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed, nothing else proves one
-_SAME_LOGIN = pd.Timedelta(seconds=5)  # within it an answer and the application's message are one login
 _MOST_PER_SUCCESS, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
 _DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
-_MISSING = (404, 405, 410)  # answered if there is no such route, or none by that method
 
 
 @dataclass(frozen=True)
@@ -102,18 +100,16 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     audit.toml declares, which excuses no failure of another route. doubtful: let in, but not by that.
     door: the route, "" for any login. begins: a login below which a step is declared. there: on a route that
     was answered, or is named; gateways refuse any. sensitive: for a file that none serves, by the policy, or
-    of a dotted name or folder, unless ten visitors, refused nothing like it, and a twentieth of all read it.
-    """
-    status, route, access = requests["status"], requests["route"], policy.access
+    of a dotted name or folder, unless ten visitors, never refused the like, and a twentieth of all read."""
+    status, route, method, access = requests["status"], requests["route"], requests["method"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
     protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
     refused = status.isin((*REQUEST_KINDS, *policy.failure.statuses)) | requests["kind"].eq(DECLARED)
     answered, on_login = status.between(200, 299), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
     added = entered(requests, policy.added_logins) & ~refused
-    usual = on_login & ~by_own & ~requests["method"].isin((*READING, "")) & ~refused
-    usual &= answered | status.isin(REDIRECTS)
-    usual &= ~(requests["method"] + " " + route).isin(policy.no_logins) | route.isin(route[refused])
+    usual = on_login & ~by_own & ~method.isin((*READING, "")) & ~refused & (answered | status.isin(REDIRECTS))
+    usual &= ~(method + " " + route).isin(policy.no_logins) | route.isin(route[refused])
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     steps = [bare_route(login.route) for login in policy.logins]
     begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))
@@ -123,7 +119,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     visitors = {*client[answered & ~odd]} - {"", *client[odd & status.between(400, 499)]}
     readers = client[answered & client.isin(visitors)].groupby(folder).nunique()
     published = readers.index[readers.ge(max(10, len(visitors) / 20))]
-    is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin(_MISSING))
+    is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin((404, 405, 410)))
     return requests.assign(
         network=mapped(client, network_of).astype("str"),
         folder=folder,
@@ -269,8 +265,8 @@ class Traffic:
     @cached_property
     def failures(self) -> pd.DataFrame:
         """The failed logins with a time, in its order, as events with network, protected, on_login, is_step
-        (of a login: what begins it lets nobody in), known (its client was let in before), used (so, there, by
-        no login or days later), success (seconds of the next minute that lets it in; or null) and mistype."""
+        (of a login: what begins it lets nobody in), days (on which its client was let in before; known: any),
+        used (so, there, by no login or days later), success (seconds of the minute that does) and mistype."""
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
@@ -292,6 +288,15 @@ class Traffic:
     def let_in(self) -> pd.DataFrame:
         """The requests by which an address is let in."""
         return self.requests[self.requests["let_in"] & self.requests["client"].ne("")]
+
+    def seldom_read(self, own: pd.DataFrame) -> list[str]:
+        """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
+        others = self.requests[~self.requests["client"].isin(("", *own["client"]))]
+        asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
+        read = own[own["method"].eq("GET") & own["status"].between(200, 299) & own["route"].ne(OTHER_ROUTES)]
+        often, callers = read.groupby("route", sort=False)["count"].sum(), others["client"].nunique()
+        seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
+        return [f"GET {route}" for number, _, route in seldom if number <= min(10, callers / 10)]
 
     @cached_property
     def collapsed(self) -> str:
@@ -328,7 +333,10 @@ def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success, before = next_login(failures, good, "client"), failures.assign(seconds=failures["seconds"] - 60)
-    known = next_login(before, good, "client", direction="backward").notna()
+    last, dates = next_login(before, good, "client", direction="backward"), good["at"].dt.floor("D")
+    ranks = dates.groupby(good["client"]).rank("dense").groupby([good["client"], good["seconds"]]).first()
+    days = ranks.reindex(pd.MultiIndex.from_arrays([client, last])).fillna(0).to_numpy()
+    known = days > 0
     there = good[~good["door"].isin(["", *filter(may_log_in, good["door"].unique())])]
     used = known & (next_login(failures, there, "client", "method", "route") - failures["seconds"]).gt(86_400)
     used |= next_login(before, there, "client", "method", "route", direction="backward").notna()
@@ -336,9 +344,10 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     runs = near.groupby([client, success]).transform("sum")
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
     tries = mistype.groupby([client, day]).transform("sum").to_numpy()
-    days = good.groupby(["client", good["at"].dt.floor("D")])["count"].sum()
-    most = _MOST_PER_SUCCESS * days.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
-    return failures.assign(known=known, used=used, success=success, mistype=mistype & (tries <= most))
+    logins = good.groupby(["client", dates])["count"].sum()
+    most = _MOST_PER_SUCCESS * logins.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
+    mistype &= tries <= most
+    return failures.assign(days=days, known=known, used=used, success=success, mistype=mistype)
 
 
 def next_login(
@@ -366,11 +375,11 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
 
 
 def repeats(messages: pd.DataFrame, answers: pd.DataFrame) -> "pd.Index[Any]":
-    """Which messages stand near an answer: of their client, or of any if they name none."""
+    """Which messages are of the login of an answer: soon, of their client, or of any if they name none."""
     messages = messages[["at", "client"]].dropna().sort_values("at")
     answers = answers[["at", "client"]].dropna().sort_values("at").assign(answered=True)
     near = [
-        pd.merge_asof(messages, answers, on="at", by=key, tolerance=_SAME_LOGIN, direction="nearest")
+        pd.merge_asof(messages, answers, on="at", by=key, tolerance=pd.Timedelta("5s"), direction="nearest")
         for key in ("client", None)
     ]
     return messages.index[np.where(messages["client"].ne(""), *(one["answered"].notna() for one in near))]
