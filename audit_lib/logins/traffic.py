@@ -105,7 +105,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
     protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
     refused = status.isin((*REQUEST_KINDS, *policy.failure.statuses)) | requests["kind"].eq(DECLARED)
-    answered, on_login = status.between(200, 299), fits(route, access.login)
+    answered, on_login = status.between(200, 299) & method.ne("OPTIONS"), fits(route, access.login)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
     added = entered(requests, policy.added_logins) & ~refused
     usual = on_login & ~by_own & ~method.isin((*READING, "")) & ~refused & (answered | status.isin(REDIRECTS))
