@@ -73,7 +73,7 @@ class Rules:
         text, code = content.decode("latin-1"), bool(paths) and all(is_kind("code file", it) for it in paths)
         told = bool(paths) and all(candidates.use_of(path) < 2 for path in paths)
         yaml = paths and all(it.endswith((".yml", ".yaml")) and not is_kind("pipeline", it) for it in paths)
-        idle = [*expression("idle section" if yaml else "docstring").finditer(text)] if yaml or code else []
+        idle = cache(lambda: [*expression("idle section" if yaml else "docstring").finditer(text)])  # slow
         for finding in scanner(GENERATED, *(() if generated else (NAMED,))).scan(content):
             rule, start = finding.rule_id.rpartition(".")[2], finding.location["start_offset"]
             by_name, before = is_kind("rule by name", rule), text[max(0, start - _NEAR) : start]
@@ -86,8 +86,8 @@ class Rules:
             provider = "" if label and label["prompt"] else provider
             shown = not provider and label
             if value and not (bare or (by_name and shown and shown["one"]) or _is_data(text, finding, rule)):
-                unused = any(one.start() <= start < one.end() for one in idle) or (
-                    by_name and (told or expression("comment").match(before.rpartition("\n")[2]))
+                unused = (by_name and (told or expression("comment").match(before.rpartition("\n")[2]))) or (
+                    (yaml or code) and any(one.start() <= start < one.end() for one in idle())
                 )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 known = ("public", "") if public else ("comment" if shown or unused else "", provider)
