@@ -15,7 +15,7 @@ from audit_lib.cli import open_project as cli
 from audit_lib.findings.reviews import last_signed
 from audit_lib.ledger import read_ledger
 from audit_lib.logins import alerts as rules, parameters, traffic
-from audit_lib.logs import line as log_lines, read as reader, times
+from audit_lib.logs import line as log_lines, read as reader, tally, times
 from audit_lib.report.tables import records
 from audit_lib.secrecy import guard, redact
 from audit_lib.settings import LogSource, Project, load
@@ -53,7 +53,7 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
     cli.say(*dict.fromkeys(filter(None, read.sources["reason"])), err=True)
 
-    counts = read.counts.rename(columns={"client": "address"})
+    counts = tally.counted(read.rows.rename(columns={"client": "address"}), sorted({*COLUMNS[:3], *names}))
     counts["failures"] = counts["count"].mask(counts["kind"].isin({"other", POSSIBLE, NOTICE}), 0)
     sums = ["failures", "count", *(["untimed"] if "day" in names else [])]
     table = counts.groupby(names, dropna=False, as_index=False, observed=True)[sums].sum()

@@ -9,16 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictInt,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, StrictBool, ValidationError, field_validator, model_validator
 
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
@@ -40,7 +31,6 @@ BOOT = "secrets valid"  # what a start writes
 SHOWING_VALUES = ("value in a validation error", SECRET_IN_URL)  # messages whose lines show a value
 
 _NAME = r"[\w ,.:/-]{1,80}"
-_CONFIG = ConfigDict(extra="forbid", hide_input_in_errors=True, defer_build=True)  # most commands read no log
 _EXAMPLES = ("examples", "counter_examples")
 _NEEDED = ("time", "text", "status", "client", "method", "path", "level", "labels", "foreign", *_EXAMPLES)
 _JSON_LISTS = (*_NEEDED, "cause", "wrapper", "records")
@@ -49,13 +39,12 @@ _Text = Annotated[str, Field(min_length=1)]
 _Some = Annotated[tuple[_Text, ...], Field(min_length=1)]
 
 
-class _Written(BaseModel):
+class _Written(BaseModel, extra="forbid", hide_input_in_errors=True, defer_build=True):
     name: _Text
     template: str = ""
     templates: tuple[_Text, ...] = ()  # tried in turn
     examples: _Some
     counter_examples: _Some
-    model_config = _CONFIG
 
     @model_validator(mode="after")
     def _check(self) -> "_Written":
@@ -86,7 +75,7 @@ class _Prefix(_Written):
 
 class _Body(_Written):
     method: str = ""
-    status: Annotated[StrictInt, Field(ge=100, le=599)] | None = None
+    status: Annotated[int, Field(strict=True, ge=100, le=599)] | None = None
     continues: Literal["", "record", "continuation"] = ""
 
 
@@ -96,7 +85,7 @@ class _Message(_Written):
     anywhere: StrictBool = False
 
 
-class _File(BaseModel):
+class _File(BaseModel, extra="forbid", hide_input_in_errors=True, defer_build=True):
     """A file of formats; what an older version has not may be left out: then nothing is seen by it."""
 
     prefix: tuple[_Prefix, ...] = ()
@@ -107,7 +96,6 @@ class _File(BaseModel):
     possible: dict[Literal[_POSSIBLE_LISTS], _Some] = {}  # type: ignore[valid-type]
     refusal: dict[Literal["words", "examples", "counter_examples"], _Some] = {}
     outcome: dict[Literal[OUTCOME + _EXAMPLES], _Some] = {}  # type: ignore[valid-type]
-    model_config = _CONFIG
 
     @field_validator("json_")
     @classmethod
@@ -161,13 +149,14 @@ class Matchers:
         self.possible_client = partial(
             possible_client, words=failing, before=before_address(possible.get("before_address", ()))
         )
-        self.refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
+        refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
+        self.refuses: Any = lambda text: any(map(text.translate(SMALL).__contains__, refusals))
         self.secret_of = secret_finder(words["query"])
         self.answers = answers_of(formats.logins, {*REQUEST_KINDS, *formats.declared_statuses})
         self.telling_heads, self.telling = (
             set[bytes]().union(*(block.telling for block in group)) for group in (blocks, messages)
         )
-        if re.search(rb"\d", b"".join([*self.refusals, *chain(*failing)])):
+        if re.search(rb"\d", b"".join([*refusals, *chain(*failing)])):
             self.telling.add(b"")
 
 

@@ -15,20 +15,9 @@ from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE, REQUEST_KINDS
 from audit_lib.logs.formats import POSSIBLE_FAILURE, SECRET_IN_URL, LogFormats, matchers
 from audit_lib.logs.logins import bare_route
 from audit_lib.logs.structured import REFUSED_LOGIN, NamedFields, json_fields, pair_fields
-from audit_lib.logs.templates import Block, Part, expressions, parse_template
+from audit_lib.logs.templates import FIELDS, Block, Part, expressions, parse_template
 from audit_lib.logs.times import MINUTE, REFUSED, SAME_DIGITS, WHOLE, Clock, parse_time, place_time
-from audit_lib.logs.values import (
-    KEPT,
-    LONGEST_KEPT,
-    REFUSED_STATUS,
-    SMALL,
-    WARNING,
-    clean_client,
-    clean_route,
-    mask_email,
-    remember,
-    shape_of,
-)
+from audit_lib.logs.values import KEPT, KEPT_BYTES, clean_client, clean_route, mask_email, remember, shape_of
 
 LINE_LIMIT = 1 << 20  # a longer line is none: it is counted as not understood, and never held whole
 # Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
@@ -56,6 +45,9 @@ RAILS_BEGUN = re.compile(
 _ENDED = re.compile(_BEFORE + rb"Completed [1-5]\d\d ")
 _PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")
 _MOST_OPEN = 10_000  # requests of Rails at once
+# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
+_REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
+_WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
 
 
 class LogEvent(NamedTuple):
@@ -174,15 +166,15 @@ class LineReader:
         if state == "not understood":
             unknown = UNREAD
         elif state == "text only" and not is_statement:
-            unknown = REFUSAL if refuses or (b"40" in text and REFUSED_STATUS.search(text)) else OWN_WORDS
-        known = (record, events, lacks, client, continues, is_statement)
-        return Line(state, at, *known, unknown, shape if unknown else "", warns)
+            unknown = REFUSAL if refuses or (b"40" in text and _REFUSED_STATUS.search(text)) else OWN_WORDS
+        shape = shape if unknown else ""
+        return Line(state, at, record, events, lacks, client, continues, is_statement, unknown, shape, warns)
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
-        sought = (block for block in self.by.sought if block.parts[0].literal in text)
-        phrases = dict.fromkeys(LogEvent(block.kind, block.name) for block in sought)
-        refuses = any(map(text.translate(SMALL).__contains__, self.by.refusals))
-        return list(phrases), refuses, shape_of(text), WARNING.search(text, 0, _BEGINNING) is not None
+        seen = dict.fromkeys(
+            LogEvent(it.kind, it.name) for it in self.by.sought if it.parts[0].literal in text
+        )
+        return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, _BEGINNING))
 
     def layout(self, text: bytes, clock: Clock | None = None) -> Layout:
         """The prefixes of a text, and the first body that takes what follows; a clock judges their times."""
@@ -228,8 +220,9 @@ class LineReader:
         """What follows the prefixes: a structured line, a request, a message or other text."""
         rest, body, is_object = text[layout.start :], layout.body, layout.fields is json_fields
         if layout.fields and head.structures < _STRUCTURES:
-            fields = layout.fields(rest, self.by.fields, self.clock)
-            if fields and (fields.requested or fields.text or is_object):
+            if (fields := layout.fields(rest, self.by.fields, self.clock)) and (
+                fields.requested or fields.text or is_object
+            ):
                 return self._structured(fields, head)
             head = head.behind(fields) if fields else head
         if is_object and head is NOTHING:
@@ -308,7 +301,7 @@ class LineReader:
         bare_path, _, query = path.partition(b"?")
         if not query or not (self.by.answers or self.by.secret_of(path)):
             path = bare_path  # the same for whatever query
-        return (self._request_of if len(path) <= LONGEST_KEPT else self.request)(path, method, status)
+        return (self._request_of if len(path) <= KEPT_BYTES else self.request)(path, method, status)
 
     def request(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         """A request as an event without its client, another if its URL has a secret, none for no status."""
@@ -418,9 +411,11 @@ def _joined(line: Line, begun: list[re.Match[bytes]], reader: LineReader) -> Lin
         return line
     values = [{found[name] for found in begun} for name in ("client", "method", "path", "time")]
     client, method, path, time = (each.pop() if len(each) == 1 else b"" for each in values)
-    at = parse_time(time, reader.zone) if line.at is None else line.at
-    events = reader.request(path, method, event.status or 0)
-    return line._replace(events=events, at=at, client=clean_client(client))
+    return line._replace(
+        events=reader.request(path, method, event.status or 0),
+        at=parse_time(time, reader.zone) if line.at is None else line.at,
+        client=clean_client(client),
+    )
 
 
 def _request_key(found: re.Match[bytes]) -> bytes:

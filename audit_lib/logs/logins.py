@@ -74,10 +74,8 @@ def settle_logins(
         return requests, events
     steps = events[is_open].sort_values("line", kind="stable")
     following = steps.groupby("client", observed=True)[["message", "at", "route", "subject"]].shift(-1)
-    pairs = zip(steps.itertuples(), following.itertuples(), strict=True)
-    kinds = pd.Series([_kind(step, after, logins) for step, after in pairs], steps.index)
-    minutes = (steps["at"] // MINUTE).where(steps["at"] > NONE, -1)
-    steps = steps.assign(kind=kinds, minute=minutes, count=1, message="")
+    kinds = [_kind(*pair, logins) for pair in zip(steps.itertuples(), following.itertuples(), strict=True)]
+    steps = steps.assign(kind=kinds, minute=steps["at"].clip(-1) // MINUTE, count=1, message="")
     failed = steps.loc[steps["kind"].ne("other")].assign(subject="")[list(events)]
     return (
         pd.concat([requests, steps[list(requests)]], ignore_index=True),

@@ -30,7 +30,7 @@ from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
-from audit_lib.logs.tally import LogSums, categories, joined, read_log, sum_lines, tabulate, tabulate_minutes
+from audit_lib.logs.tally import LogSums, counts_of, joined, read_log, sum_lines, tabulate, tabulate_minutes
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
@@ -47,12 +47,10 @@ ROTATED = re.compile(  # what a rotation adds to the name of a log
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
 _FOREIGN = ["route", "client", "subject"]  # what others wrote: a request may bear a value in its path
-_Reader = Callable[[Sequence[LogFile]], Iterator[LogSums]]
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8
 _MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
 _PATIENCE_SECONDS = 10  # for an answer of a cluster
-_Piece = tuple[int, int | None, int | None]  # its first byte, and byte and instant of what follows it
 _FORMATS: ContextVar[LogFormats] = ContextVar("formats")  # of a process that reads for another
 
 
@@ -61,10 +59,10 @@ class LogRead:
     """What the logs gave: frames by the contracts Sources, LogCounts, LogEvents and LogMinutes."""
 
     sources: pd.DataFrame
-    counts: pd.DataFrame
+    rows: pd.DataFrame  # of which counts and minutes are made when they are asked for: that takes memory
     events: pd.DataFrame
-    requests: pd.DataFrame  # of which the minutes are made when they are asked for: that takes long
-    minutes = cached_property(lambda logs: tabulate_minutes(logs.requests))
+    counts = cached_property(lambda logs: counts_of(logs.rows))
+    minutes = cached_property(lambda logs: tabulate_minutes(logs.rows))
 
 
 class _Log(NamedTuple):
@@ -74,7 +72,7 @@ class _Log(NamedTuple):
 
 
 def _kept_sums(
-    cache: Cache, search: Redactor, logs: Sequence[_Log], formats: LogFormats, read: _Reader
+    cache: Cache, search: Redactor, logs: Sequence[_Log], formats: LogFormats, read: Callable[..., Any]
 ) -> Iterator[LogSums]:
     by = formats.origin, formats.declared_statuses, formats.logins, search.contents
     names = [cache.name(log.row["sha256"], str(log.file.zone), log.file.written, *by) for log in logs]
@@ -156,8 +154,8 @@ def without_values(logs: LogRead, search: Redactor) -> LogRead:
 def _redact(frame: pd.DataFrame, search: Redactor) -> None:
     for column in frame.columns.intersection(_FOREIGN):
         if changed := search.texts(frame[column].unique()):
-            texts = frame[column].astype("str").replace(changed)
-            frame[column] = categories(texts) if frame[column].dtype == "category" else texts
+            kind: Any = frame[column].dtype.name
+            frame[column] = frame[column].astype("str").replace(changed).astype(kind)
 
 
 def _opened(source: LogSource, file: LogFile) -> _Log:
@@ -298,7 +296,7 @@ def _read_part(file: LogFile, *piece: Any) -> LogSums:
     return sum_lines(_FORMATS.get(), file, *piece) if piece else read_log(_FORMATS.get(), file)
 
 
-def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[_Piece]:
+def _pieces(formats: LogFormats, file: LogFile, count: int) -> list[tuple[int, int | None, int | None]]:
     """A large log in at most so many pieces, each but the first from a record with a time on.
 
     What is said before a record with a time of its own changes nothing behind it, so the sums of the pieces

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP, strip_port
 from audit_lib.logs.times import LATEST, WHOLE, Clock
-from audit_lib.logs.values import KEPT, LONGEST_KEPT, SMALL, Words
+from audit_lib.logs.values import KEPT, KEPT_BYTES, SMALL, Words
 
 MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
 MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
@@ -41,9 +41,8 @@ class FieldNames:
 
     def __init__(self, words: Words, outcome: Words) -> None:
         self.outcome = dict.fromkeys(OUTCOME, ()) | dict(outcome)
-        lists = ("wrapper", "records", "labels", "foreign", "time")
         self.wrapper, self.records, self.labels, self.foreign, self.times = (
-            frozenset(words.get(each, ())) for each in lists
+            frozenset(words.get(each, ())) for each in ("wrapper", "records", "labels", "foreign", "time")
         )
         event = self.outcome["event"]
         named = {kind: words.get(kind, ()) for kind in _KINDS}
@@ -163,8 +162,7 @@ def _objects(value: Any) -> list[_Object]:
 
 def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | None:
     """The fields of key=value pairs; None if the text does not begin with two of them."""
-    first = _PAIR.match(text)
-    if not first or text[:1] == b" " or not _PAIR.match(text, first.end()):
+    if not (first := _PAIR.match(text)) or text[:1] == b" " or not _PAIR.match(text, first.end()):
         return None
     pairs = (
         (each[1].decode(), each[3] or _ESCAPE.sub(lambda it: _ESCAPED.get(it[1], it[1]), each[2] or b""))
@@ -196,7 +194,7 @@ def _select(record: Iterable[tuple[str, Any]], names: FieldNames, clock: Clock) 
     best: dict[str, tuple[int, int]] = {}
     selected: dict[str, Any] = {}
     for name, depth, raw, quoted in _walk(record, names, 0):
-        fitting = names.fit if name in names.times or len(raw) > LONGEST_KEPT else names.fitting
+        fitting = names.fit if name in names.times or len(raw) > KEPT_BYTES else names.fitting
         for kind, rank, fit in fitting(raw, name, quoted):
             if kind in best and best[kind] <= (depth, rank):
                 continue
@@ -216,8 +214,7 @@ def _select(record: Iterable[tuple[str, Any]], names: FieldNames, clock: Clock) 
 
 def _since_1970(value: bytes) -> int | None:
     """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size (1973 to 5138)."""
-    found = _NUMBER.fullmatch(value)
-    if not found:
+    if not (found := _NUMBER.fullmatch(value)):
         return None
     micros = int(found[1]) * 1_000_000 + int((found[2] or b"")[:6].ljust(6, b"0"))
     at = micros // 1_000 ** ((len(found[1]) - 9) // 3)

@@ -2,7 +2,7 @@
 
 import gc
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from io import BufferedReader
@@ -40,9 +40,9 @@ EVENTS = (
 )  # fmt: skip
 TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
-_NAMES = {"minute": "minute_at", "not_before": "not_before_at", "not_after": "not_after_at"}
-_BY_GROUP = ["file", "day", "kind", "status", "client", "method", "route"]
-_BY_MINUTE = ["file", "minute_at", "status", "client", "method", "route", "kind"]
+_BY_MINUTE = ["file", "minute", "status", "client", "method", "route", "kind"]
+_SUMS = {"count": np.add, "untimed": np.add, "line": np.minimum, "untimed_line": np.minimum}
+_INTS: Any = defaultdict(lambda: "int64", minute="int32", day="int32", status="int16", count="int32")
 _BLOCK = 1 << 20  # bytes that are read at a time
 _MOST_ROWS = 200_000  # that are held as Python's own objects
 _LONG = 32 * DAY  # before its date a file ends that was copied later; no clock is set back so far
@@ -103,8 +103,7 @@ class LogSums:
 
     def within(self, quarter: Quarter) -> "LogSums":
         """The sums with the rows of a quarter's days, and those before the first date of the log."""
-        days = {0, *days_of(quarter)}
-        requests, events = (frame[frame["day"].isin(days)] for frame in (self.requests, self.events))
+        requests, events = (it[it["day"].isin({0, *days_of(quarter)})] for it in (self.requests, self.events))
         return replace(self, requests=requests, events=events)
 
     def dumps(self) -> bytes:
@@ -115,16 +114,17 @@ class LogSums:
     @classmethod
     def loads(cls, body: bytes) -> "LogSums":
         """The same from its JSON."""
-        requests, events, facts = json.loads(body)
-        facts["days"] = {*facts["days"]}
-        return cls(frame_of(REQUESTS, requests), frame_of(EVENTS, events), Facts(**facts))
+        rows, events, own = json.loads(body)
+        return cls(
+            frame_of(REQUESTS, rows), frame_of(EVENTS, events), Facts(**own | {"days": {*own["days"]}})
+        )
 
 
 def frame_of(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
     """A frame of rows: texts as categories in their order, all else as whole numbers."""
-    values = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
+    cells = dict.fromkeys(columns, ()) | dict(zip(columns, zip(*rows, strict=True), strict=False))
     return pd.DataFrame(
-        {name: categories(own) if name in TEXTS else np.array(own, "int64") for name, own in values.items()}
+        {name: categories(it) if name in TEXTS else np.array(it, _INTS[name]) for name, it in cells.items()}
     )
 
 
@@ -135,14 +135,18 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of all frames: texts as categories in their order, without those that no row uses."""
-    whole = pd.concat(frames, ignore_index=True)
-    for name in whole.columns.intersection(TEXTS):
-        texts = [one[name] if one[name].dtype == "category" else categories(one[name]) for one in frames]
-        every = union_categoricals(texts, sort_categories=True)
-        is_whole = np.bincount(every.codes, minlength=len(every.categories)).all()
-        whole[name] = every if is_whole else every.remove_unused_categories()
-    return whole
+    """The rows of all frames, each column taken out of them; texts as categories in their order, if used."""
+    whole: dict[str, Any] = {}
+    for name in [*map(str, frames[0])]:
+        parts: list[Any] = [frame.pop(name) for frame in frames]
+        if name in TEXTS:
+            texts = [part if part.dtype == "category" else categories(part) for part in parts]
+            every = union_categoricals(texts, sort_categories=True)
+            is_whole = np.bincount(every.codes, minlength=len(every.categories)).all()
+            whole[name] = every if is_whole else every.remove_unused_categories()
+        else:
+            whole[name] = np.concatenate(parts, dtype=parts[0].dtype, casting="same_kind")
+    return pd.DataFrame(whole, copy=False)
 
 
 def read_log(formats: LogFormats, file: LogFile) -> LogSums:
@@ -171,8 +175,9 @@ def sum_lines(
     try:
         with file.open() as (content, _):
             stream = LogStream(content)
-            part = raw_lines(PieceReader(_between(stream, first, end)))
-            lines = read_lines(part, formats, file.zone, file.written)
+            lines = read_lines(
+                raw_lines(PieceReader(_between(stream, first, end))), formats, file.zone, file.written
+            )
             return replace(Tally().total(lines, following), broken=stream.broken)
     except Unreadable as error:
         return LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()), state=error.state, reason=error.reason)
@@ -200,18 +205,21 @@ def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
     """
     if len(parts) == 1:
         return parts[0]
-    facts, requests, events = Facts(), [], []
+    facts = Facts()
     for part in parts:
-        requests.append(part.requests.assign(line=part.requests["line"] + facts.lines))
-        events.append(part.events.assign(line=part.events["line"] + facts.lines))
+        for frame in (part.requests, part.events):
+            frame["line"] += facts.lines
         facts.append(part.facts)
     is_capped = any(len(shapes) >= MOST_SHAPES for shapes in facts.shapes.values())
     if is_capped or facts.lacks & YEARLESS or any(part.state for part in parts):
         return None
-    shown = together(events)
+    shown = together([part.events for part in parts])
     steps = shown["message"].eq(CLOCK_SET_BACK)
     kept = shown[~steps | steps.groupby(shown["day"]).cumsum().le(MOST_STEPS)]
-    return settled(formats, LogSums(_merged(requests), together([kept]), facts, parts[-1].broken))
+    return settled(
+        formats,
+        LogSums(_merged([part.requests for part in parts]), together([kept]), facts, parts[-1].broken),
+    )
 
 
 class Tally:
@@ -324,23 +332,37 @@ class Tally:
 
 def _summed(requests: Sequence[Any]) -> pd.DataFrame:
     """The rows REQUESTS of requests: of each in turn its minute, day, line, event and client."""
-    minutes, days, lines = (np.array(requests[at::5], "int64") for at in range(3))
+    minutes, days, lines = (np.array(requests[at::5], kind) for at, kind in enumerate(("i4", "i4", "i8")))
     events, clients = requests[3::5], categories(requests[4::5])
     numbers = {event: at for at, event in enumerate(dict.fromkeys(events))}
     named = frame_of(LogEvent._fields[:6], numbers).take([numbers[event] for event in events])
-    rows = named.assign(minute=minutes, day=days, line=lines, client=clients, count=1)
-    groups = rows.groupby(list(GROUP), observed=True, sort=False, as_index=False)
-    return groups.agg(count=("count", "sum"), line=("line", "min"))
+    rows = named.assign(minute=minutes, day=days, line=lines, client=clients, count=np.int32(1))
+    sums = _by_group(rows[[*REQUESTS]].reset_index(drop=True), GROUP)
+    return sums.astype({"count": _INTS["count"]}).sort_index().reset_index(drop=True)
+
+
+def _by_group(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """The first row of each group by these columns, in their order (no day, no status last), with _SUMS."""
+    cells = [rows[name].sub(1) if name in {"day", "status"} else rows[name] for name in by]
+    cells = [each.cat.codes if each.dtype == "category" else each for each in cells]
+    keys = [column.to_numpy().view(f"u{column.dtype}") for column in cells]
+    order = np.lexsort(keys[::-1])
+    is_new = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    starts = np.flatnonzero(np.append(len(rows) > 0, is_new))
+    sums = {name: _SUMS[name].reduceat(rows[name].to_numpy()[order], starts) for name in {*rows} & {*_SUMS}}
+    return rows.take(order[starts]).assign(**sums)
 
 
 def _merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows REQUESTS of frames in their order; what several have of a minute, or of a day, is summed."""
-    whole = together(frames)
     places = [frame["minute"].where(frame["minute"].ge(0), -1 - frame["day"]) for frame in frames]
     known = pd.concat([each.drop_duplicates() for each in places])
-    shared = whole[pd.concat(places, ignore_index=True).isin(known[known.duplicated()])]
-    whole.loc[shared.index, "count"] = shared.groupby(list(GROUP), observed=True)["count"].transform("sum")
-    return whole.drop(shared.index[shared.duplicated(GROUP)]).reset_index(drop=True)
+    shared = np.flatnonzero(pd.concat(places).isin(known[known.duplicated()]))
+    whole = together(frames)
+    sums = _by_group(whole.take(shared), GROUP)
+    whole.loc[sums.index.to_numpy(), "count"] = sums["count"].astype(_INTS["count"])
+    twice = np.setdiff1d(shared, sums.index)
+    return pd.DataFrame({name: whole.pop(name).array.delete(twice) for name in REQUESTS}, copy=False)
 
 
 class OfLog(Contract):
@@ -386,37 +408,45 @@ class LogMinutes(OfLog):
     count: Series[int]
 
 
-def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, ...]:
-    """`LogCounts` and `LogEvents` of logs by name, the counts without notices; and their requests.
+def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of requests, and of messages that are no notices, of logs by name; and their `LogEvents`.
 
-    Events are in order of file, line and message, other rows in order of their groups. Routes after the first
-    `most` (404 and its like, which anyone may make up, apart) and addresses beyond MOST_NAMES have one name.
+    Events are in order of file, line and message. Routes after the first `most` (404 and its like, which
+    anyone may make up, apart) and addresses beyond MOST_NAMES have one name.
     """
-    if not logs:
-        return LogCounts.of([]), LogEvents.of([]), LogMinutes.of([])
-    requests = _typed(_limited(_of_all(logs, "requests"), most))
-    events = _typed(_of_all(logs, "events")).sort_values(["file", "line", "message"], kind="stable")
-    messages = events[events["status"].isna() & events["kind"].ne(NOTICE)].assign(count=1)
-    columns = [*_BY_GROUP, "count", "line", "at"]
-    both = together([requests.rename(columns={"minute_at": "at"})[columns], messages[columns]])
-    untimed = both["at"].isna()
-    lines = both["line"].astype("Int64").where(untimed)
-    both = both.assign(untimed=both["count"].where(untimed, 0), untimed_line=lines)
-    sums = {"count": "sum", "untimed": "sum", "line": "min", "untimed_line": "min"}
-    counts = both.groupby(_BY_GROUP, observed=True, dropna=False, as_index=False).agg(sums)
-    frames = ((LogCounts, counts), (LogEvents, events))
-    return *(each.checked(frame[list(each.columns)]) for each, frame in frames), requests
+    logs = logs or {"": LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()))}
+    requests, events = _limited(_of_all(logs, "requests"), most), _of_all(logs, "events")
+    messages = events.assign(count=1, minute=events["at"].clip(-1) // MINUTE)[list(requests)]
+    rows = together([requests, messages[messages["status"].eq(0) & messages["kind"].ne(NOTICE)]])
+    return rows, LogEvents.checked(
+        _typed(events).sort_values(["file", "line", "message"], kind="stable")[list(LogEvents.columns)]
+    )
 
 
-def tabulate_minutes(requests: pd.DataFrame) -> pd.DataFrame:
-    """`LogMinutes` of the requests that `tabulate` gives, in order of their groups."""
-    groups = requests.groupby(_BY_MINUTE, observed=True, as_index=False)
-    return LogMinutes.checked(groups.agg({"count": "sum", "line": "min"})[list(LogMinutes.columns)])
+def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Counts of the rows that `tabulate` gives by these columns of `LogCounts`, in order of their groups."""
+    timed = rows["minute"].ge(0)
+    marked = rows.assign(untimed=rows["count"].mask(timed, 0), untimed_line=rows["line"].mask(timed, 1 << 62))
+    counts = _by_group(marked, by)[[*by, *_SUMS]]
+    return _typed(
+        counts.assign(untimed_line=counts["untimed_line"].astype("Int64").where(counts["untimed"].gt(0)))
+    )
+
+
+def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """`LogCounts` of the rows that `tabulate` gives, in order of their groups."""
+    return LogCounts.checked(counted(rows, ["file", *GROUP[1:]])[list(LogCounts.columns)])
+
+
+def tabulate_minutes(rows: pd.DataFrame) -> pd.DataFrame:
+    """`LogMinutes` of the rows that `tabulate` gives, in order of their groups."""
+    timed = rows[rows["minute"].ge(0) & rows["status"].gt(0)]
+    return LogMinutes.checked(_typed(_by_group(timed, _BY_MINUTE))[list(LogMinutes.columns)])
 
 
 def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
-    frames = ((file, getattr(sums, name)) for file, sums in logs.items())
-    return together([frame.assign(file=categories([file]).repeat(len(frame))) for file, frame in frames])
+    frames = [getattr(sums, name) for sums in logs.values()]
+    return together(frames).assign(file=categories(logs).repeat([*map(len, frames)]))
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
@@ -436,9 +466,9 @@ def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     typed = frame.assign(status=frame["status"].astype("Int64").mask(frame["status"].eq(0)))
     for name in frame.columns.intersection([*_UNITS]):
-        numbers = frame[name].to_numpy()
+        numbers = frame[name].to_numpy("int64")
         stamps = np.where(numbers < 0, pd.NaT.value, numbers * _UNITS[name]).view("datetime64[us]")
-        typed[_NAMES.get(name, name)] = pd.DatetimeIndex(stamps, tz="UTC")
+        typed[name if name == "at" else f"{name}_at"] = pd.DatetimeIndex(stamps, tz="UTC")
     days, known = pd.factorize(frame["day"])
     names = [str(np.datetime64(day - 1, "D")) if day else None for day in known.tolist()]
     return typed.assign(day=pd.array(names, dtype="str").take(days))

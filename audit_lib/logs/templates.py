@@ -177,15 +177,13 @@ class Choice:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         first = next((at for at, block in enumerate(blocks) if block.parts[0].field == "time"), 0)
-        behind = sorted(blocks[first:], key=lambda block: block.parts[0].field != "time")
-        self._blocks = [*blocks[:first], *behind]
+        self._blocks = [*blocks[:first], *sorted(blocks[first:], key=lambda it: it.parts[0].field != "time")]
         self._by_byte: dict[bytes, tuple[Any, list[Block]]] = {}  # what may match by the first byte
 
     def match(self, text: bytes, clock: Clock | None = None) -> tuple[Block, re.Match[bytes]] | None:
         """The first block that matches, and what it takes; None also where a clock refuses its time."""
         match, blocks = self._by_byte.get(text[:1]) or self._beginning(text[:1])
-        found = match(text)
-        if found is None:
+        if (found := match(text)) is None:
             return None
         block = blocks[found.lastindex - 1]
         own = block.pattern.match(text)

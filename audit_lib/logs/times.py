@@ -66,8 +66,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """
     if (counted := _counted_seconds(raw)) is not None:
         return counted if 0 <= counted < LATEST else None
-    found = next(filter(None, (form(raw) for form in _FORMS)), None)
-    if not found:
+    if not (found := next(filter(None, (form(raw) for form in _FORMS)), None)):
         return None
     parts = found.groupdict()
     year, day, hour, minute, second = map(int, found.group("year", "day", "hour", "minute", "second"))

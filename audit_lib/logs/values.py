@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from audit_lib.logs.templates import ADDRESS, FIELDS
+from audit_lib.logs.templates import ADDRESS
 from audit_lib.logs.times import SAME_DIGITS
 from audit_lib.secrecy.identities import locate
 from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
@@ -13,7 +13,7 @@ from audit_lib.secrecy.strength import could_be_a_piece, looks_generated
 NOT_AN_ADDRESS = "(not an address)"
 _IDENTIFIER, BEHIND = b"{id}", "a token behind "
 KEPT = 1 << 17  # entries of a cache
-LONGEST_KEPT = 500  # bytes of a text for which a result is kept
+KEPT_BYTES = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
@@ -38,9 +38,6 @@ _ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 _REQUESTED = re.compile(rb'"(?:[A-Z]{3,16} /|https?://)[^"]*"')  # what a client asked for, as nginx quotes it
-# Of an answer; no part of a time, a decimal, or what stands behind a process's name.
-REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
-WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
 
 
 def remember(function: Callable[[bytes], Any], telling: Collection[bytes]) -> Callable[[bytes], Any]:
@@ -54,7 +51,7 @@ def remember(function: Callable[[bytes], Any], telling: Collection[bytes]) -> Ca
     def read(text: bytes) -> Any:
         same = text.translate(SAME_DIGITS)
         if (found := kept.get(same)) is None:
-            if len(text) > LONGEST_KEPT or tells(same):
+            if len(text) > KEPT_BYTES or tells(same):
                 return function(text)
             if len(kept) == KEPT:
                 kept.clear()

@@ -13,7 +13,7 @@ from audit_lib.logs import read, tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
-from audit_lib.logs.tally import OTHER_CLIENTS, read_log, tabulate, tabulate_minutes
+from audit_lib.logs.tally import OTHER_CLIENTS, counts_of, read_log, tabulate, tabulate_minutes
 from audit_lib.logs.times import YEARLESS
 from tests.support.log_lines import FORMATS, events_of, read_folder, read_line, read_text, requests_of
 
@@ -101,9 +101,9 @@ def _scan(lines: int) -> str:
 
 def test_beyond_the_limit_routes_are_counted_together() -> None:
     """Those that come first over all files keep their names; missing routes have a limit apart."""
-    counts, _, requests = tabulate({"a": read_text(_scan(10)), "b": read_text(_scan(400))}, 15)
+    counts = counts_of(rows := tabulate({"a": read_text(_scan(10)), "b": read_text(_scan(400))}, 15)[0])
     assert counts.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
-    assert tabulate_minutes(requests).groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
+    assert tabulate_minutes(rows).groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
     others = counts[counts["route"].eq(OTHER_ROUTES)]
     assert others.groupby(["file", "status"])["count"].sum().to_dict() == {("b", 200): 185, ("b", 404): 185}
 
