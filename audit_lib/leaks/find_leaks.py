@@ -138,7 +138,6 @@ def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.Data
     found = targets.query("kind == 'pattern' and provider in ('', 'Google')")
     secret = found["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
     given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
-    public = {*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}
     code = sightings["encoding"].str.endswith(" in its name") | sightings["path"].map(
         partial(candidates.is_kind, "file of code")
     ).astype(bool)
@@ -147,7 +146,7 @@ def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.Data
     }
     return {
         one.fingerprint: one.aside or tables.CODE * (one.fingerprint not in other) for one in ranked
-    } | dict.fromkeys(public, "public")
+    } | dict.fromkeys({*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}, "public")
 
 
 def leak_targets(

@@ -4,7 +4,9 @@ import json
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
@@ -12,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from audit_lib.base.archives import Budget
 from audit_lib.base.cache import Cache
 from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, rows
@@ -33,6 +36,8 @@ _SIGNATURE = re.compile(rb"\ngpgsig[^ ]* [^\n]*(?:\n [^\n]*)*")  # of a commit, 
 _TIMES = ["authored_at", "committed_at"]
 _SAME = ["fingerprint", "matched", "place", "path", "encoding", "own_line"]
 _SIGHTED = [*_SAME[:-1], "line", "commit", *_TIMES, "at_head", "reachable", "occurrences"]
+_THREADS, _AT_ONCE = 2, 3_000  # that search, others would wait for Python; objects, since git starts anew
+_Look = Callable[[Source, Reading], Collection[Any]]  # what a source holds
 _SEARCHES = 40  # whose clean objects are kept
 
 
@@ -135,86 +140,75 @@ class Search:
         self.homes = {source.path for source in project.env_sources if not source.example}  # of values
         kept = options.cache if key.origin == "file" else None  # of a key that all know nothing is believed
         self._clean = Cache(kept, key.derive("scan cache"), "clean", _SEARCHES) if kept else None
-        self.objects, self._folders = Reading("git objects", ".git"), dict[Path, Reading]()
         self.patterns, self.reports = Reading("patterns"), Reading("reports")  # of other scanners
-        self.idle = 0  # values that are counted and not listed
+        self.idle, self._installed, self._folders = 0, 0, dict[Path, Reading]()  # values and files not listed
+        self._own = f"{os.path.relpath(project.ledger_dir, self.history.root)}/"
 
     def by_rules(self, rules: Rules) -> set[Shape]:
         """Everything that looks like a secret; of chosen passwords those of files, not of history."""
         self.patterns = reading = Reading("patterns", count=1)
-        shapes, marked, installed = set[Shape](), set[str](), 0
-        own = f"{os.path.relpath(self.project.ledger_dir, self.history.root)}/"
-        for source, _ in self._sources("shapes in git objects", rules.digest, marked, but="tree"):
-            origin, found, before = source.origin, set[Shape](), len(reading.left_out)
-            paths = {path for _, path in self.history.places.get(origin.oid, ())} or {origin.path} - {""}
-            installed += not origin.oid and is_kind("installed", origin.path)
-            apart = origin.path in self.homes or origin.path.startswith(own) or is_others(*paths)
-            for member, text in () if apart else source.texts(reading):
-                found |= rules.find(_SIGNATURE.sub(b"", text) if origin.kind == "commit" else text, paths)
-                if origin.place not in ("git", *OUTSIDE) and not member:
-                    chosen, idle = rules.find_chosen(text, origin.path)
-                    found, self.idle = found | chosen, self.idle + idle
-            marked |= {origin.oid} if found or len(reading.left_out) > before else set()
-            shapes |= found
-        reading.left_out += (
-            [Fault(counted(installed, "file"), "belong to installed packages or to git")] if installed else []
-        )
+        shapes = set(self._search(rules.digest, partial(self._shapes_in, rules), reading))
+        reading.left_out += [
+            Fault(counted(self._installed, "file"), "belong to installed packages or to git")
+        ] * bool(self._installed)
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
-    def _is_local_compose(self, origin: Origin) -> bool:
-        """Whether a file is a compose file that git does not track: a value in force belongs there."""
-        deploys = origin.place == "working tree" and is_deployment(PurePosixPath(origin.path))
-        try:
-            return deploys and self.history.there and origin.path not in tracked(self.project.root)
-        except GitFailed:
-            return False
+    def _shapes_in(self, rules: Rules, source: Source, reading: Reading) -> set[Shape]:
+        origin, found = source.origin, set[Shape]()
+        paths = {path for _, path in self.history.places.get(origin.oid, ())} or {origin.path} - {""}
+        apart = origin.path in self.homes or origin.path.startswith(self._own) or is_others(*paths)
+        for member, text in () if apart else source.texts(reading):
+            found |= rules.find(_SIGNATURE.sub(b"", text) if origin.kind == "commit" else text, paths)
+            if origin.place not in ("git", *OUTSIDE) and not member:
+                chosen, idle = rules.find_chosen(text, origin.path)
+                found, self.idle = found | chosen, self.idle + idle
+        self._installed += not origin.oid and is_kind("installed", origin.path)
+        return found
 
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
-        found, marked = list[Found](), set[str]()
-        for source, reading in self._sources("git objects", values.digest, marked):
-            origin = source.origin
-            here = [] if origin.path in self.homes else values.search(source, reading)
-            if here and self._is_local_compose(origin):
-                here = [one for one in here if one.fingerprint not in values.known]
-            marked |= {origin.oid} if here else set()
-            found += [*here, *(values.find_in_path(origin) if origin.path else ())]
+        found = list(self._search(values.digest, partial(self._places_in, values)))
+        with suppress(GitFailed):  # a value in force belongs into a compose file that git does not track
+            new = {it.origin.path for it in found if it.place == "working tree"} - tracked(self.project.root)
+            at, known = {path for path in new if is_deployment(PurePosixPath(path))}, values.known
+            found = [it for it in found if not (it.line and it.fingerprint in known and it.origin.path in at)]
         if any(one.origin.kind == "tree" for one in found):  # once a version: the commits' paths say where
             paths = {path for places in self.history.places.values() for _, path in places}
             named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
             told = {one.fingerprint for one in named}
             found = [one for one in found if one.origin.kind != "tree" or one.fingerprint not in told] + named
-        why = "cannot be read: it was never fetched, or it is broken"
-        self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
+        self.objects.left_out += [
+            Fault(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
+            for oid in self.objects.missing
+        ]
         return found
 
-    def _sources(
-        self, what: str, digest: str, marked: set[str], but: str = ""
-    ) -> Iterator[tuple[Source, Reading]]:
-        """Every file, then each object that is not remembered as clean; all but those `marked` then are."""
-        root, read = self.history.root, 0
+    def _places_in(self, values: Values, source: Source, reading: Reading) -> list[Found]:
+        named = values.find_in_path(source.origin) if source.origin.path else []
+        return named if source.origin.path in self.homes else [*values.search(source, reading), *named]
+
+    def _search(self, digest: str, look: _Look, patterns: Reading | None = None) -> Iterator[Any]:
+        """What a look finds in every file, then in each object that is not known to hold nothing."""
+        root, kinds, self.objects = self.history.root, self.history.objects, Reading("git objects", ".git")
         for folder in (root, *self._options.also):
             reading = Reading("files") if folder == root else Reading("files outside", str(folder))
             self._folders[folder] = reading
             for source in sources.file_sources(folder, reading, outside=folder != root):
-                yield source, reading
-                read += source.size
-                self._options.progress("files", read, 0)
+                yield from look(source, patterns or reading)
+                self._options.progress("files", reading.count, 0)
         name = self._clean.name(str(root.resolve()), digest) if self._clean else ""
         clean = frozenset(json.loads((self._clean and self._clean.recall(name)) or b"[]"))
-        wanted = [one for one in self.history.objects if one.kind != but and one.oid not in clean]
-        done, total = 0, sum(one.size for one in wanted)
-        self.objects, left_out = Reading("git objects", ".git"), 0
-        for source in sources.object_sources(root, [one.oid for one in wanted], self.objects):
-            yield source, self.objects
-            done += source.size if source.start == 0 else 0  # of a large object several windows come
-            self._options.progress(what, done, total)
-            marked |= {source.origin.oid} if len(self.objects.left_out) > left_out else set()
-            left_out = len(self.objects.left_out)
+        oids = [oid for oid in kinds if oid not in clean and not (patterns and kinds[oid] == "tree")]
+        pieces, left = [oids[at : at + _AT_ONCE] for at in range(0, len(oids), _AT_ONCE)], list[str]()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for done, marked in enumerate(pool.map(partial(_marked_in, root, look), pieces), 1):
+                left += marked
+                self._options.progress("shapes in " * bool(patterns) + "git objects", done, len(pieces))
+        for source in sources.object_sources(root, left, self.objects):
+            yield from look(source, patterns or self.objects)
         if self._clean and not (self.objects.faults or self.objects.missing or self.history.faults):
-            left = sorted(one.oid for one in self.history.objects if one.oid not in marked)
-            self._clean.keep(name, json.dumps(left).encode("ascii"))
+            self._clean.keep(name, json.dumps(sorted(kinds.keys() - left)).encode("ascii"))
 
     def coverage(self, values: Values, targets: pd.DataFrame) -> pd.DataFrame:
         """`LeakCoverage`: how much was searched, and everything that was not; weak LeakTargets one by one."""
@@ -238,6 +232,17 @@ class Search:
             *([("patterns", "files", "partly", self.idle, idle)] if self.idle else []),
         ]
         return LeakCoverage.checked(pd.DataFrame(listed, columns=list(LeakCoverage.columns)))
+
+
+def _marked_in(root: Path, look: _Look, oids: list[str]) -> list[str]:
+    """Those in which a look finds or notes anything or unpacks too much, to be looked at in order; or all."""
+    reading, marked = Reading(budget=Budget(0)), set[str]()
+    for source in sources.object_sources(root, oids, reading):
+        if look(source, reading) or reading.left_out or reading.budget.left:
+            marked.add(source.origin.oid)
+            reading.left_out, reading.budget.left = [], 0
+    marked.update(oids if reading.faults else reading.missing)
+    return [oid for oid in oids if oid in marked]
 
 
 def _rows(one: Reading, values: Values) -> list[tuple[Any, ...]]:

@@ -15,7 +15,7 @@ from audit_lib.base import git
 from audit_lib.base.archives import HEAD, PIECE, TAIL, Budget, kind_of, unpack
 from audit_lib.base.errors import Fault
 from audit_lib.base.files import walk_files
-from audit_lib.base.git import GitFailed, GitObject, run_git
+from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import counted
 from audit_lib.leaks.candidates import expression, is_kind
 
@@ -73,7 +73,7 @@ class Reading:
     missing: list[str] = field(default_factory=list)  # objects
     faults: list[str] = field(default_factory=list)  # of git
     budget: Budget = field(default_factory=Budget)
-    count: int = 0  # sources
+    count: int = 0  # files or results
 
 
 class Source(NamedTuple):
@@ -150,7 +150,6 @@ def object_sources(root: Path, oids: list[str], reading: Reading) -> Iterator[So
         try:
             for found in git.read_objects(root, oids, reading.missing):
                 last, origin = found.oid, Origin("git", oid=found.oid, kind=found.kind)
-                reading.count += found.start == 0
                 if _POINTER.fullmatch(found.content):
                     reading.left_out.append(Fault(origin.name, "points to what git LFS stores elsewhere"))
                 content = _IDS.sub(b"", found.content) if found.kind == "commit" else found.content
@@ -170,7 +169,7 @@ class History:
 
     root: Path
     there: bool = False
-    objects: list[GitObject] = field(default_factory=list)
+    objects: dict[str, str] = field(default_factory=dict)  # the kind of each, by its id
     faults: list[str] = field(default_factory=list)
 
     @classmethod
@@ -178,17 +177,14 @@ class History:
         """All objects as they are now, reachable or not, in the order in which git reads them."""
         history = cls(root, git.repository_above(root) is not None)
         every = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
-        # If some are broken git gives the ids alone, and of a missing one no size: reading them says which.
-        layouts = ("%(objectname) %(objecttype) %(objectsize)", "%(objectname) blob 0")
-        for layout in layouts if history.there else ():
-            history.faults.clear()
+        # If some are broken git gives the ids alone: reading them says which.
+        for layout in ("%(objectname) %(objecttype)", "%(objectname) blob") if history.there else ():
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
-                    listed = [[*line.split(), "0"][:3] for line in stream.read().decode("ascii").splitlines()]
-                history.objects = [GitObject(oid, kind, b"", 0, int(size)) for oid, kind, size in listed]
-                return history
+                    listed = stream.read().decode("ascii").splitlines()
+                return cls(root, history.there, dict(map(str.split, listed)))
             except GitFailed as failed:
-                history.faults.append(str(failed))
+                history.faults = [str(failed)]
         return history
 
     @cached_property
@@ -196,7 +192,7 @@ class History:
         """By blob, of a submodule by commit, the commits and paths that put it there; see `faults`, too."""
         places: dict[str, list[tuple[str, str]]] = defaultdict(list)
         commit, oid, rest, decoded = "", "", b"", cache(os.fsdecode)  # many commits have the same few paths
-        commits = (listed.oid for listed in self.objects if listed.kind == "commit")
+        commits = (oid for oid, kind in self.objects.items() if kind == "commit")
         diff = ("diff-tree", "--stdin", "-r", "-m", "--root", "--no-renames", "--raw", "-z", "--no-abbrev")
         try:
             with git.running(self.root, diff, commits) as stream:

@@ -227,23 +227,9 @@ def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:
     assert {source.loader for source in held} == {"compose"}
 
 
-COMPOSE = """
-services:
-  app:
-    environment:
-      SHOP_db__password: &password shop
-      PORT: 9000
-  db:
-    environment:
-      - POSTGRES_PASSWORD=shop
-#     - OLD_TOKEN=x
-"""
-
-
 def test_what_compose_files_set_is_named(tmp_path: Path) -> None:
     """An application that reads its variables by prefix has those that compose files set, of production."""
-    files = {"docker-compose.yml": COMPOSE, "web.go": "package web\n", "tests/compose.yml": "  A_KEY: x\n"}
-    project = write(tmp_path / "shop", files)
+    project = write(tmp_path / "shop", CASES["composed"])
     words = ["snapshot", "--project", str(project)]
     assert "next: audit-lib snapshot" in (told := run_init(project).output)
     assert told.count("--env production/backend=FILE") == 1

@@ -11,11 +11,13 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import NamedTuple
 
 import pandas as pd
 import pytest
 
+from audit_lib.base.archives import Budget
 from audit_lib.leaks.find_leaks import LeakTargets, target
 from audit_lib.leaks.rules import Rules
 from audit_lib.leaks.search import LeakOptions, Search as SearchOf, Values, tabulate_sightings
@@ -66,8 +68,11 @@ def met(found: Search, keeper: Keeper, value: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize(("origin", "kept"), [("file", 1), ("demo", 0), ("throw-away", 0)])
-def test_only_an_own_key_remembers_what_held_nothing(tmp_path: Path, origin: str, kept: int) -> None:
+def test_only_an_own_key_remembers_what_held_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, origin: str, kept: int
+) -> None:
     """Under a key that all know anybody could say of an object that it is clean."""
+    monkeypatch.setattr(f"{SearchOf.__module__}._AT_ONCE", 1)
     plot = new_plot(tmp_path / "repo")
     plot.commit("a.py", "nothing = 1\n")
     keeper, steps = Keeper(Key(b"k" * 32, origin)), list[tuple[str, int, int]]()
@@ -78,6 +83,25 @@ def test_only_an_own_key_remembers_what_held_nothing(tmp_path: Path, origin: str
     done = [(count, of) for what, count, of in steps if what == "git objects"]
     assert len(done) == (6 if kept else 12)
     assert done[5][0] == done[5][1] == max(count for count, _ in done)
+
+
+def test_threads_search_as_one(plot: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In however many threads and pieces, all is found, said and kept alike; bombs draw on one bound."""
+    monkeypatch.setattr(Budget.__init__, "__defaults__", (2 << 20,))
+    for number in range(5):
+        text = VALUE * (number > 2) + str(number)
+        plot.commit(f"{number}.gz", gzip.compress(bytes(2 << 20) + text.encode()))
+    ways, seen, real = set[str](), list[set[int]](), Values.search
+    monkeypatch.setattr(Values, "search", lambda *each: (seen[-1].add(get_ident()), real(*each))[1])
+    for threads, at_once in ((1, 3_000), (2, 1), (4, 2)):
+        seen.append(set())
+        monkeypatch.setattr(f"{SearchOf.__module__}._THREADS", threads)
+        monkeypatch.setattr(f"{SearchOf.__module__}._AT_ONCE", at_once)
+        found, _ = search(plot.root, {"TOKEN": VALUE}, tmp_path / str(threads))
+        (kept,) = (tmp_path / str(threads)).rglob("*.clean")
+        ways.add(found.sightings.to_csv() + found.coverage.to_csv() + kept.read_bytes().hex())
+    assert [len(each) > 2 for each in seen] == [False, True, True]
+    assert (len(ways), "times its size" in ways.pop()) == (1, True)
 
 
 @pytest.fixture(scope="module")

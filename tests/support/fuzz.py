@@ -109,7 +109,7 @@ def _git(data: bytes, folder: Path) -> None:
         spoil.chmod(0o600)
         spoil.write_bytes(spoilt(spoil.read_bytes(), random.Random(data)))
         history = History.of(root)
-        for _ in object_sources(root, [one.oid for one in history.objects], Reading()):
+        for _ in object_sources(root, list(history.objects), Reading()):
             pass
         history.limits()
 
