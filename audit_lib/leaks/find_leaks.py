@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,13 +30,13 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.variables import likely_kind, shape_by
+from audit_lib.settings.variables import is_deployment, likely_kind, shape_by
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _LARGEST_REPORT, _MOST_FAULTS = 64 << 20, 20  # bytes; faults that are listed
 _PLACE = ("locations", 0, "physicalLocation")  # in SARIF
 _PATTERN, _REPORT = "looks like a secret", "scanner report"  # what is known of a hit; a place
-_OWN = "that no other may read: git ignores the file and does not track it; no leak"
+_OWN = "in use there: git does not track the file, and compose reads it or no other may; no leak"
 
 
 class LeakTargets(Contract):
@@ -111,12 +111,16 @@ def find_leaks(
         & ~leaks["kind"].isin(NO_SECRETS)
     )
     aside |= dict.fromkeys({*leaks.loc[other, "fingerprint"]} - earlier, OTHERS)
+    still = places.loc[~places["place"].isin(tables.IN_HISTORY), "leak_id"]
+    old = leaks["first_committed_at"].lt(pd.Timestamp(as_of or "NaT") - pd.Timedelta("365D"))
+    gone = leaks.loc[old & ~leaks["at_head"] & ~leaks["leak_id"].isin(still), "fingerprint"]
+    aside |= {one: tables.PAST for one in gone if not aside.get(one)}
     return LeakAudit(leaks, places, coverage, aside)
 
 
 def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> set[Found]:
-    """Places of secrets in files that a server alone has: git ignores them and does not track them, not all
-    may read them, and by their names they are no copies, of an env file or in a talk."""
+    """Places of secrets in files that a server alone has: git does not track them, and by name they are no
+    copies, of an env file or in a talk. Compose reads them, or git ignores them and not all may read them."""
     secrets = {*targets.loc[~targets["kind"].isin(NO_SECRETS), "fingerprint"]}
     there = {
         one
@@ -125,9 +129,10 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
         if not any(candidates.is_kind(kind, one.origin.path) for kind in ("copy", *OUTSIDE[:-1]))
     }
     with suppress(GitFailed, OSError):
-        hidden = ignored(root, {one.origin.path for one in there}) - tracked(root)
-        own = {path for path in hidden if not (root / path).lstat().st_mode & 0o004}
-        return {one for one in there if one.origin.path in own}
+        paths = {one.origin.path for one in there} - tracked(root)
+        own = {path for path in ignored(root, paths) if not (root / path).lstat().st_mode & 0o004}
+        used = {path for path in paths if is_deployment(PurePosixPath(path))}
+        return {one for one in there if one.origin.path in own | used}
     return set()
 
 

@@ -6,10 +6,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -18,7 +17,7 @@ from audit_lib.base.archives import Budget
 from audit_lib.base.cache import Cache
 from audit_lib.base.errors import Fault
 from audit_lib.base.frames import Contract, Field, Series, rows
-from audit_lib.base.git import GitFailed, run_git, tracked
+from audit_lib.base.git import GitFailed, run_git
 from audit_lib.base.in_words import Progress, counted, quiet
 from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_drawn, is_kind, is_others, reads_as_words
@@ -28,7 +27,6 @@ from audit_lib.logs.files import lines_read, outside_logs
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.variables import is_deployment
 
 _BETWEEN = (b"=", b'="', b"='", b": ", b':"', b': "', b"': '", b'": "', b'":"', b" = ", b' = "', b" = '")
 _GOES_ON = re.compile(rb"[\w-]{2}")  # beside its name a value is not the beginning of another
@@ -169,10 +167,6 @@ class Search:
     def for_values(self, values: Values) -> list[Found]:
         """Every place of every value, in every form; of env files only the names are searched."""
         found = list(self._search(values.digest, partial(self._places_in, values)))
-        with suppress(GitFailed):  # a value in force belongs into a compose file that git does not track
-            new = {it.origin.path for it in found if it.place == "working tree"} - tracked(self.project.root)
-            at, known = {path for path in new if is_deployment(PurePosixPath(path))}, values.known
-            found = [it for it in found if not (it.line and it.fingerprint in known and it.origin.path in at)]
         if any(one.origin.kind == "tree" for one in found):  # once a version: the commits' paths say where
             paths = {path for places in self.history.places.values() for _, path in places}
             named = [one for path in paths for one in values.find_in_path(Origin("git", path))]

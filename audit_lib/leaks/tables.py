@@ -24,9 +24,9 @@ STATUSES = ("emergency", "unknown", "historic")  # as the forces
 PRODUCTION = "production"
 SECRETS, NO_SECRETS = ("leak", "pattern", "truncated"), ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
-OTHERS, CODE = "values that production lacks", "files of code"
-GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", OTHERS, CODE)
-TESTS, ELSEWHERE, _, UNHELD, PUBLIC, _, _ = GATHERED
+OTHERS, CODE, PAST = "values that production lacks", "files of code", "what git shows of earlier years"
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", OTHERS, CODE, PAST)
+TESTS, ELSEWHERE, _, UNHELD, PUBLIC = GATHERED[:5]
 COMMON, CHOSEN, IN_LOGS = "passwords that many choose", "somebody may have chosen it", " in logs"
 KEY_ID = "an identifier, of whose secret no value in force was found there"  # public by nature
 FOUND, UNDECIDED = 3, 2  # exit codes
@@ -46,7 +46,7 @@ _FIRST = {"commit": "first_commit", "authored_at": "first_at", "committed_at": "
 _BY_AGE = ["authored_at", "committed_at", "commit", "place", "path", "line", "encoding", "variable"]
 _IN_FILES = ("commit", "note", "stash", "other ref", "reflog", "unreachable", "staged")
 _IN_MESSAGES = ("commit message", "commit author", "tag")
-_IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")  # all else is a file on disk
+IN_HISTORY = (*_IN_FILES, *_IN_MESSAGES, "path", "git file", "git object")  # all else is a file on disk
 _REPLACE = Path(__file__).with_name("purge.txt").read_text("utf-8")
 
 
@@ -105,7 +105,7 @@ class LeakedSecrets(Contract):
     named: Series[str]  # it with providers or, of a general word, its file; of GATHERED the first names
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
-    published: Series[bool]  # in a file that the project has now, and that is no test
+    published: Series[bool]  # in a file that the project has now and uses, or that all copy
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
     digest: Series[str]  # of the leaks, so that no acceptance of several covers a later one
@@ -205,7 +205,8 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Stays) -> list[tuple
     """Places of secrets that have the leaked value or its name, or had it by the ledger, each with whether it
     is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
-    held = {SecretPlace.of(row): row for row in inventory}
+    each = ((SecretPlace.of(row), row) for row in inventory)
+    held = {at: row for at, row in each if row.state != "missing" or at in last}
     alike = [at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint]
     holding = {at for at in alike if leak.kind in SECRETS or held[at].kind not in ("identifier", "setting")}
     secrets = {place.secret for place in (*last, *holding)}
@@ -281,8 +282,9 @@ def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Sta
     nowhere = exposure["status"].eq("unknown") & exposure["service"].eq("")
     made = about.map(alone.eq(TESTS) & ~ours & by_id["provider"].eq("")).eq(True)  # whatever it is called
     group = about.map(alone).astype("str").mask(aside.eq("comment") & ~made, ELSEWHERE).where(nowhere | made)
-    group = group.mask(aside.eq(CODE) & nowhere & group.isna(), CODE).mask(aside.eq(OTHERS), OTHERS)
-    group = group.mask(aside.eq("public") & ~made, PUBLIC).mask(about.map(lost).eq(True), UNHELD)
+    group = group.mask(aside.isin((CODE, PAST)) & nowhere & group.isna(), aside)
+    group = group.mask(aside.eq(OTHERS), OTHERS).mask(aside.eq("public") & ~made, PUBLIC)
+    group = group.mask(about.map(lost).eq(True), UNHELD)
     logged = about.isin(places["leak_id"][places["place"].eq("log") & uses.eq(IN_USE)]) & nowhere
     group = group.where(~there).mask(logged & ~aside.eq("public"), exposure["secret"] + IN_LOGS)
     unsaid = {"environment": "", "service": "", "status": "unknown"}
@@ -328,11 +330,15 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "named": title + (f" ({providers})" if providers else told),
         "also": f"; with its id {key}" * bool(key) + f"; other values of it that leaked: {more}" * bool(more),
         "places": first,
-        "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(use_of).gt(0).any()),
+        "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(_is_published).any()),
         "first_at": worst["first_at"].iloc[0],
         "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
+
+
+def _is_published(path: str) -> bool:
+    return use_of(path) == IN_USE or (use_of(path) > 0 and is_kind("copy", path))  # an example is copied
 
 
 def _first_places(places: pd.DataFrame, leading: str = "") -> str:
@@ -436,6 +442,6 @@ def purge_of(project: Project, places: pd.DataFrame) -> Purge:
     ]
     return Purge(
         (*whole, *texts, *["commit messages or tags"] * messages, *["names of files"] * names),
-        tuple(sorted(set(places.loc[~place.isin(_IN_HISTORY), "path"]))),
+        tuple(sorted(set(places.loc[~place.isin(IN_HISTORY), "path"]))),
         tuple(commands),
     )

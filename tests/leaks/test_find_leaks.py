@@ -39,13 +39,13 @@ from tests.support.rows import filled, rows_of
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-def audit(root: Path, tmp_path: Path, name: str = "p", **given: Any) -> tuple[LeakAudit, Keeper]:
+def audit(root: Path, kept: Path, name: str = "p", at: Any = None, **given: Any) -> tuple[LeakAudit, Keeper]:
     """The leaks of a project whose values nobody knows."""
-    keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=tmp_path / "cache", **given)
+    keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=kept / "cache", **given)
     known = bundled_policy("paiid"), EnvEntries.of([]), rows_of("inventory", {"fingerprint": "in force"})
     example = EnvSource("", "backend", ".env.example", example=True)
     project = Project(name, root, env_sources=(EnvSource("production", "backend", ".env"), example))
-    return find_leaks(project, keeper, *known, options=options), keeper
+    return find_leaks(project, keeper, *known, as_of=at, options=options), keeper
 
 
 def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
@@ -61,6 +61,19 @@ def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
     found, keeper = audit(plot.root, tmp_path)
     assert list(found.leaks["force"]) == [*["not known"] * 3, *["not in force"] * 2]
     assert [found.aside[keeper.fingerprint(it)] for it in values] == ["", OTHERS, OTHERS, "", "comment"]
+
+
+def test_what_went_years_ago_is_one_row(tmp_path: Path) -> None:
+    """Of nobody, in no file now, and first committed more than a year before: told together."""
+    plot = new_plot(tmp_path / "repo")
+    plot.commit("kept.yml", f"KEPT_TOKEN: {fake_value('kept')}\n")
+    for name in ("OLD", "NEW"):
+        plot.commit("app.yml", f"{name}_TOKEN: {fake_value(name)}\n")
+        plot.commit("app.yml", "\n")
+        plot.clock += 400 * 86_400
+    found, _ = audit(plot.root, tmp_path, at=datetime.fromtimestamp(plot.clock - 399 * 86_400, UTC))
+    table = tables.tabulate_leaked_secrets(found, tables.tabulate_exposure(found.leaks, Inventory.of([])))
+    assert sorted(table["secret"]) == ["KEPT_TOKEN", "NEW_TOKEN", tables.PAST]
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
@@ -148,14 +161,14 @@ def test_what_code_or_a_log_shows_is_told_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("path", "mode", "kinds"), CASES["own"])
 def test_what_a_server_alone_has_is_no_leak(path: str, mode: int, kinds: list[str], tmp_path: Path) -> None:
-    """Git ignores the file, does not track it, not all may read it, and it is no log and no copy: counted."""
+    """Git does not track the file, not all may read it or compose does, and it is no log and no copy."""
     plot, text = new_plot(tmp_path / "repo"), f"api_token = {VALUE}\n".encode()
     plot.commit(".gitignore", "*.*\n/site/\nlogs/\n.claude/\n!notes.ini\n")
-    put = plot.commit if path == "tracked.ini" else plot.file
+    put = plot.commit if path.startswith("tracked") else plot.file
     put(path, gzip.compress(text) if path.endswith(".gz") else text)
     (plot.root / path).chmod(mode)
     found, _ = audit(plot.root, tmp_path)
-    own = found.coverage[found.coverage["reason"].str.contains("1 value that no other may read")]
+    own = found.coverage[found.coverage["reason"].str.contains("1 value in use there")]
     assert (list(found.leaks["kind"]), list(own["place"])) == (kinds, [] if kinds else [path])
     assert shows_no_leak(found.coverage)
 

@@ -174,16 +174,6 @@ def test_the_signature_of_a_commit_is_no_secret(tmp_path: Path) -> None:
     assert "commit author" not in set(search(plot.root, ids, tmp_path)[0].sightings["place"])
 
 
-@pytest.mark.parametrize(("name", "commits", "expected"), CASES["compose"])
-def test_a_compose_file_may_hold_values(name: str, commits: bool, expected: bool, tmp_path: Path) -> None:
-    """A value in force belongs where the deployment reads it; once it is committed it has leaked."""
-    plot = new_plot(tmp_path / "repo")
-    plot.commit("README.md", "Begin\n")
-    (plot.commit if commits else plot.file)(name, f"services:\n  db:\n    environment:\n      A: {VALUE}\n")
-    found, keeper = search(plot.root, {"DB_PASSWORD": VALUE}, tmp_path)
-    assert (name in set(met(found, keeper, VALUE)["path"])) == expected
-
-
 def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     """A guessable value counts only in `NAME=value`, and not as the beginning of another."""
     repo = tmp_path / "repo"
