@@ -25,7 +25,7 @@ GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
 COMPOSED = r"set in (?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml:"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
-MANY_LINES = 0.05  # above this share of a log that is not understood its counts say little
+MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
 ONCE = (  # a route and what it shows: good for one use, or for one link; no webhook's
     r"(?i)(?!.*hook).*(?:(?:reset|invit|verif|activat|confirm|magic|callback|e-?mail).* (?:token|code)"
     rf"| {BEHIND}.*| signature)"
@@ -181,12 +181,17 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents, most lines first, those without a time last; no guessing with a success on that day."""
+    """The incidents, most lines first, those without a time last; no guessing with a success on that day.
+    `guessers` are all who tried little, in words, if several did, and `digest` is theirs."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"] - DAY, both["last_at_in"] + MINUTE)
     part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
     most = detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
+    little = (_found("guessing") & has("severity", "medium"))(most)
+    names = sorted(most.loc[little, "subject"].unique())
+    told = [few(names, 5) * (one and len(names) > 1) for one in little.tolist()]
+    most = most.assign(guessers=told, digest=sha256(" ".join(names).encode()).hexdigest()[:8])
     return most.sort_values("first_at", key=pd.isna, kind="stable")
 
 
@@ -230,13 +235,12 @@ def with_lacking(ownership: Rows, tables: Tables) -> Rows:
 
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT, MISSING = has("state", "present"), has("state", "missing")
-IN_DEVELOPMENT = has("environment", *DEVELOPMENT)
 SECRET, ANY_SECRET = has("kind", "secret"), has("kind", "secret", "unlisted")
 # A placeholder or a published value is short and malformed, too: one fault, one finding.
 OWN = PRESENT & no("placeholder") & ~(yes("compromised") | no("default_ok"))
 LONG_ENOUGH = OWN & ~has("length", "short")
 KNOWN = PRESENT & ~null("placeholder")  # of another one finding is enough
-BROWSER_SECRET = yes("public") & ANY_SECRET
+BROWSER_SECRET, IN_DEVELOPMENT = yes("public") & ANY_SECRET, has("environment", *DEVELOPMENT)
 DEMANDED = yes("demanded") & has("required", "always", "production")
 # What may be unset: what is optional, and what is no secret unless the policy grades it.
 ONLY_LISTED = has("required", "optional", "") | ~ANY_SECRET & has("missing_severity", "")
@@ -254,6 +258,7 @@ PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
+MANY_UNTIMED = Predicate(lambda rows: rows["untimed"].gt(rows["counted"] * MANY_LINES))
 
 
 def _asked(column: str) -> Predicate:
@@ -277,9 +282,11 @@ UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
 TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
-CONDITIONS = {  # logins first
+CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "tries-not-limited": when(every, prepare=without_limit),
-    "attack-on-logins": when(GRAVE & FAMILIAR, _found("let-in"), _found(*GUESSED), prepare=without_parts),
+    "attack-on-logins": when(
+        GRAVE & FAMILIAR, _found("let-in"), ~has("guessers", ""), _found(*GUESSED), prepare=without_parts
+    ),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own
@@ -306,7 +313,6 @@ CONDITIONS = {  # logins first
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),
-    # Values compared, rotations that were forced
     "pairing-mismatch": when(has("relation", "different"), UNKNOWN, about=PAIRED, prepare=with_lines),
     "reused-across-environments": when(
         WHOLE & SAME, SAME, WHOLE & UNKNOWN, about=has("why", "environments"), prepare=with_lines
@@ -324,7 +330,6 @@ CONDITIONS = {  # logins first
         NO, NOT_KNOWN & ~has("secret", ""), NOT_KNOWN, about=has("kind", "leaver", "breach")
     ),
     "looked-at-values": when(NO, NOT_KNOWN, about=has("kind", "access")),
-    # Values
     "compromised-value": when(PRESENT & yes("compromised"), KNOWN & null("compromised"), about=HELD),
     "placeholder-value": when(
         PRESENT & yes("placeholder"),
@@ -352,7 +357,6 @@ CONDITIONS = {  # logins first
     ),
     "ambiguous-url": when(OWN & no("url_ok"), about=_asked("url_ok")),
     "unexpected-setting": when(PRESENT & no("expected_ok"), about=_asked("expected_ok")),
-    # Variables
     "public-exposure": when(  # if the guide itself calls a value harmless in public, that is decided
         BROWSER_SECRET & PRESENT & ~has("exposure_severity", "info"), about=ANY_SECRET & ~MISSING
     ),
@@ -378,7 +382,6 @@ CONDITIONS = {  # logins first
     "secret-not-reviewed": when(
         has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
     ),
-    # Ages
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
     "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
     "overdue-by-the-period-for-all": when(
@@ -389,7 +392,6 @@ CONDITIONS = {  # logins first
     "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),
     "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),
-    # Files
     "tracked-env-file": when(
         yes("tracked") & yes("alone") & ~has("guessable", ""),
         yes("tracked"),
@@ -431,7 +433,6 @@ CONDITIONS = {  # logins first
     "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
-    # Logs
     "value-in-log": when(
         yes("told"), yes("once"), has("message", SECRET_IN_URL), every, prepare=with_senders
     ),
@@ -442,14 +443,13 @@ CONDITIONS = {  # logins first
     ),
     "database-failure": when(has("kind", "database_failure"), has("kind", "connection_failed")),
     "log-gap": when(has("counted", 0), Predicate(lambda rows: rows["days_read"].lt(rows["days"]))),
-    "untimed-log-lines": when(more_than("untimed", 0)),
+    "untimed-log-lines": when(MANY_UNTIMED, more_than("untimed", 0)),
     "log-not-understood": when(
         more_than("not_understood", 0) & ~MANY_LOST,
         more_than("not_understood", 0) | TEXT_ONLY,
         about=has("kind", "log"),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
-    # What a review rests on
     "ledger-fault": when(yes("lost"), every),
     "settings-changed": when(yes("known"), no("known")),
     "rule-not-met": when(has("status", "answered no"), UNANSWERED),
