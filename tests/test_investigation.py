@@ -48,10 +48,7 @@ def guessing() -> Investigation:
 
 @pytest.mark.parametrize(("kind", "seed"), [*((kind, 0) for kind in EXPLAINED), *LONG])
 def test_the_planted_explanation_comes_first(kind: str, seed: int) -> None:
-    """Of five explanations the true one is first, and the exposure window contains the true one.
-
-    Of an outage no word speaks of an attack.
-    """
+    """Of five explanations the true one is first, and the exposure window contains the true one."""
     folder, plan = planted(kind, seed)
     found = opened(folder, secret=plan.secret) if seed or plan.secret else opened_once(kind)
     table = found.explanations
@@ -111,10 +108,7 @@ def test_by_default_the_window_begins_with_the_leak() -> None:
 
 
 def test_looking_elsewhere_changes_every_frame(guessing: Investigation) -> None:
-    """Another window, secret or address is looked at without reading again.
-
-    Guessing is found in its window with its lines; in a later window there is none.
-    """
+    """Another window, secret or address is looked at without reading again."""
     there = guessing.detections.set_index("detection").loc["guessing"]
     assert (there["verdict"], there["subject"], guessing.suspects) == ("found", STRANGER, (STRANGER,))
     assert there["evidence"].startswith("backend/logs/backend.log:")

@@ -47,10 +47,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[pd.DataFrame, pd.Dat
 
 @pytest.mark.parametrize("symptom", LINES)
 def test_a_symptom_is_told_from_its_lines(symptom: str, told: tuple[Any, Any, list[str]]) -> None:
-    """It is found with the lines that show it, and by no other; without them it is none.
-
-    That nobody was limited shows nothing while the policy declares no limiter.
-    """
+    """It is found with the lines that show it, and by no other; without them it is none."""
     found, silent, log = told
     row = found.loc[symptom]
     assert (row["verdict"], bool(row["guide_lines"])) == ("found", True)

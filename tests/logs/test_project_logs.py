@@ -102,10 +102,7 @@ def test_untimed_lines_have_bounds_and_never_a_time(
 
 
 def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
-    """What lies in the quarter is counted, its first and last instant and lines on no day included.
-
-    A line without a time is of the day before it; those of other days are counted by state alone.
-    """
+    """What lies in the quarter is counted, its first and last instant and lines on no day included."""
     stamp = b'%s INFO: 1.1.1.1:1 - "GET / HTTP/1.1" 401\n'
     times = [b"2026-06-30T23:59:59.999Z", b"2026-07-01T00:00:00Z"]
     times += [b"2026-09-30T23:59:59Z", b"2026-10-01T00:00:00Z"]
