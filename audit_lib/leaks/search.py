@@ -146,9 +146,8 @@ class Search:
         """Everything that looks like a secret; of chosen passwords those of files, not of history."""
         self.patterns = reading = Reading("patterns", count=1)
         shapes = set(self._search(rules.digest, partial(self._shapes_in, rules), reading))
-        reading.left_out += [
-            Fault(counted(self._installed, "file"), "belong to installed packages or to git")
-        ] * bool(self._installed)
+        if self._installed:
+            reading.left_out.append(Fault(counted(self._installed, "file"), "belong to packages or to git"))
         reading.faults += [*self.history.faults, *self.objects.faults]
         return shapes
 
@@ -172,10 +171,8 @@ class Search:
             named = [one for path in paths for one in values.find_in_path(Origin("git", path))]
             told = {one.fingerprint for one in named}
             found = [one for one in found if one.origin.kind != "tree" or one.fingerprint not in told] + named
-        self.objects.left_out += [
-            Fault(f"git object {oid}", "cannot be read: it was never fetched, or it is broken")
-            for oid in self.objects.missing
-        ]
+        why = "cannot be read: it was never fetched, or it is broken"
+        self.objects.left_out += [Fault(f"git object {oid}", why) for oid in self.objects.missing]
         return found
 
     def _places_in(self, values: Values, source: Source, reading: Reading) -> list[Found]:

@@ -205,8 +205,7 @@ def _homes_of(leak: Any, inventory: Collection[Any], stays: Stays) -> list[tuple
     """Places of secrets that have the leaked value or its name, or had it by the ledger, each with whether it
     is in force there and why; but for other services of an environment where it is in force."""
     last = {stay.home: stay for stay in stays if stay.fingerprint == leak.fingerprint}
-    each = ((SecretPlace.of(row), row) for row in inventory)
-    held = {at: row for at, row in each if row.state != "missing" or at in last}
+    held = {home: row for row in inventory if (home := SecretPlace.of(row)) in last or row.state != "missing"}
     alike = [at for at, row in held.items() if row.fingerprint and row.fingerprint == leak.fingerprint]
     holding = {at for at in alike if leak.kind in SECRETS or held[at].kind not in ("identifier", "setting")}
     secrets = {place.secret for place in (*last, *holding)}
@@ -330,15 +329,14 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "named": title + (f" ({providers})" if providers else told),
         "also": f"; with its id {key}" * bool(key) + f"; other values of it that leaked: {more}" * bool(more),
         "places": first,
-        "published": bool(there.loc[there["place"].eq("working tree"), "path"].map(_is_published).any()),
+        "published": any(  # in use, or an env file that all copy
+            use_of(path) > (0 if is_kind("copy", path) else 2)
+            for path in there.loc[there["place"].eq("working tree"), "path"]
+        ),
         "first_at": worst["first_at"].iloc[0],
         "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],
     }
-
-
-def _is_published(path: str) -> bool:
-    return use_of(path) == IN_USE or (use_of(path) > 0 and is_kind("copy", path))  # an example is copied
 
 
 def _first_places(places: pd.DataFrame, leading: str = "") -> str:
