@@ -5,6 +5,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from io import BufferedReader
 from typing import Any
 
@@ -347,7 +348,7 @@ def _by_group(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     cells = [each.cat.codes if each.dtype == "category" else each for each in cells]
     keys = [column.to_numpy().view(f"u{column.dtype}") for column in cells]
     order = np.lexsort(keys[::-1])
-    is_new = np.any([np.diff(key[order]) != 0 for key in keys], axis=0)
+    is_new = reduce(np.logical_or, (np.diff(key[order]) != 0 for key in keys))
     starts = np.flatnonzero(np.append(len(rows) > 0, is_new))
     sums = {name: _SUMS[name].reduceat(rows[name].to_numpy()[order], starts) for name in {*rows} & {*_SUMS}}
     return rows.take(order[starts]).assign(**sums)
@@ -424,18 +425,17 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
 
 
 def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Counts of the rows that `tabulate` gives by these columns of `LogCounts`, in order of their groups."""
-    timed = rows["minute"].ge(0)
-    marked = rows.assign(untimed=rows["count"].mask(timed, 0), untimed_line=rows["line"].mask(timed, 1 << 62))
-    counts = _by_group(marked, by)[[*by, *_SUMS]]
-    return _typed(
-        counts.assign(untimed_line=counts["untimed_line"].astype("Int64").where(counts["untimed"].gt(0)))
-    )
+    """The first of the rows that `tabulate` gives in each group by these columns, with the counts of all."""
+    return _typed(_by_group(rows.assign(untimed=rows["count"].where(rows["minute"].lt(0), 0)), by))
 
 
 def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
     """`LogCounts` of the rows that `tabulate` gives, in order of their groups."""
-    return LogCounts.checked(counted(rows, ["file", *GROUP[1:]])[list(LogCounts.columns)])
+    counts = counted(
+        rows.assign(untimed_line=rows["line"].where(rows["minute"].lt(0), 1 << 62)), ["file", *GROUP[1:]]
+    )
+    lines = counts["untimed_line"].astype("Int64").where(counts["untimed"].gt(0))
+    return LogCounts.checked(counts.assign(untimed_line=lines)[list(LogCounts.columns)])
 
 
 def tabulate_minutes(rows: pd.DataFrame) -> pd.DataFrame:
