@@ -207,6 +207,7 @@ _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|
 _OTHERS = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
+_EXPANDS = re.compile(r'"(?:@prisma/client|prisma|dotenv-expand|dotenv-cli)"\s*:')  # as Next does
 _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-/srv/app/.env (its last part)
     r"(?m)^(?![ \t]*#)(?:.*[\s\[\],'\"=]-?)?"
     r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"=]*/)?{last})(?:[\s\[\],'\"].*)?$"
@@ -229,7 +230,7 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     is_next |= any(name.startswith("next.config.") for name in names)
     speaks = {
         "python-dotenv": any(map(_PYTHON.fullmatch, names)),
-        "next": is_next,
+        "next": is_next or _EXPANDS.search(package),
         "dotenv": package and not is_next,
         "compose": _is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
         "systemd": _is_named(root, path, "*.service"),
