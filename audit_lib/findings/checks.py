@@ -27,7 +27,7 @@ COMPOSED = r"set in (?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
 ONCE = (  # a route and what it shows: good for one use, or for one link; no webhook's
-    r"(?i)(?!.*hook).*(?:(?:reset|invit|verif|activat|confirm|magic|callback|e-?mail).* (?:token|code)"
+    r"(?i)(?!.*hook).*(?:(?:reset|invit|verif|activat|confirm|magic|callback|e-?mail|export).* (?:token|code)"
     rf"| {BEHIND}.*| signature)"
 )
 DESCRIBED = {"owner": "owner", "purpose": "purpose", "reach": "reach", "period_reason": "reason of its limit"}

@@ -114,7 +114,7 @@ def find_leaks(
     still = places.loc[~places["place"].isin(tables.IN_HISTORY), "leak_id"]
     old = leaks["first_committed_at"].lt(pd.Timestamp(as_of or "NaT") - pd.Timedelta("365D"))
     gone = leaks.loc[old & ~leaks["at_head"] & ~leaks["leak_id"].isin(still), "fingerprint"]
-    aside |= {one: tables.PAST for one in gone if not aside.get(one)}
+    aside |= {one: tables.PAST for one in gone if aside.get(one, "") in ("", tables.CODE)}
     return LeakAudit(leaks, places, coverage, aside)
 
 
