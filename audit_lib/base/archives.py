@@ -240,11 +240,11 @@ class _Unpacker:
             self._require_within_bounds()
 
     def _require_within_bounds(self) -> None:
-        surplus = self.taken - FAIR * self.packed.taken
         bounds = {
             f"has more than {MEMBERS:,} members": self.members > MEMBERS,
             f"holds more than {EXPANDED:,} bytes": self.taken >= EXPANDED,
-            f"grows to more than {FAIR} times its size": surplus > max(0, self.budget.left),
+            f"grows to more than {FAIR} times its size": self.taken - FAIR * self.packed.taken
+            > max(0, self.budget.left),
             f"takes more than {SECONDS_A_SOURCE} seconds": thread_time() > self.until,
         }
         for bound in (bound for bound, reached in bounds.items() if reached):

@@ -130,6 +130,12 @@ class Case:
         return found.sort_values(["successes", "client"], ascending=[False, True], ignore_index=True)
 
     @cached_property
+    def got_in(self) -> tuple[str, ...]:
+        """Who was let in after failures, then who is new and of a network that guessed, if anybody was."""
+        entered, guessed = names_of(self.found(LET_IN)), self.new_addresses.query("guessed")["client"]
+        return tuple(dict.fromkeys((*entered, *guessed))) if entered else ()
+
+    @cached_property
     def undecided(self) -> pd.DataFrame:
         """The answers of the window at logins that do not tell whether somebody got in."""
         return self.here[self.here["kind"].eq(POSSIBLE) | self.here["doubtful"]]

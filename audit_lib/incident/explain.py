@@ -144,7 +144,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     """Requests that show the value show it; that somebody new was answered without a guess only hints at it.
     What leaked counts if it is of production, or of the secret that is asked for, and open in the window."""
     senders, window, leaked = _senders(case), case.window, exposure[exposure["leaked"]]
-    guessed = [f"who got in guessed before: {few(who)}" for who in [names_of(case.found(LET_IN))] if who]
+    guessed = [f"who got in guessed before: {few(who)}" for who in [case.got_in] if who]
     one = Explanation(USED, [*senders.values()], [], guessed, doubted=bool(guessed))
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
@@ -160,19 +160,13 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
         return one
     if quiet := [new for new in rows(case.new_addresses) if not new.guessed]:
-        names = few(
-            f"{new.client} ({new.successes} times since {instant_words(new.first_at, case.as_of.year)})"
-            for new in quiet
-        )
+        names = few(f"{it.client} ({it.successes} times since {instant_words(it.first_at)})" for it in quiet)
         one.hinted.append(f"new addresses were answered without having guessed: {names}")
         one.lack("whose address it is: a new user looks the same")
     elif case.shows_who_is_new and not senders:
         guessers = few(case.new_addresses["client"])
-        one.rule_out(
-            f"{guessers} guessed before being answered"
-            if guessers
-            else "nobody of a new network was let in, or answered on a protected route"
-        )
+        nobody = "nobody of a new network was let in, or answered on a protected route"
+        one.rule_out(f"{guessers} guessed before being answered" if guessers else nobody)
     one.lack("which token a request carried: logs show one in a URL alone")
     one.lack(*case.may_have_missed("new addresses", LET_IN), case.lacks_history)
     one.addresses = tuple(senders) or tuple(new.client for new in quiet)

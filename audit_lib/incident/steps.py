@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.incident.case import LET_IN, MOST, Case, names_of
+from audit_lib.incident.case import MOST, Case
 from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import pairs_apart
@@ -67,7 +67,7 @@ def _asked(case: Case, best: Explanation) -> tuple[str, tuple[str, ...]]:
         return NEW if best.name == USED and not best.shown else best.name, names
     outside = tuple(name for name in names if name not in inside)
     maybe = tuple(case.new_addresses.query("guessed")["client"]) or tuple(case.many_tries.index)
-    whom = ((GOT_IN, names_of(case.found(LET_IN))), (MAY_BE_IN, maybe), (MANY, outside[MOST:] and outside))
+    whom = ((GOT_IN, case.got_in), (MAY_BE_IN, maybe), (MANY, outside[MOST:] and outside))
     return next((each for each in (*whom, (GUESSED, outside), (OWN, names)) if each[1]), (MANY, ()))
 
 

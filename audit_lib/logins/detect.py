@@ -245,7 +245,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not joined.any()
     days = int(run["days"].min()) if few_own and run["days"].min() >= FAMILIAR else 0
     theirs = near.query("client == @answer.client & (seconds > @at | seconds == @at & line >= @answer.line)")
-    soon, last = theirs[theirs["seconds"].le(at + DAY)], theirs["at"].max()
+    soon, last = theirs[theirs["seconds"].le(at + DAY)], (theirs if key == "client" else near)["at"].max()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
     written = map(" ".join, asked["client"].nunique().sort_values(kind="stable").index)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.in_words import DECLARED, counted, instant_words
-from audit_lib.incident.case import APPLICATION, LET_IN, Case, names_of
+from audit_lib.incident.case import APPLICATION, Case
 from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import PAUSE, Outage, deploys_around, find_outage, is_of_variables, pairs_apart
@@ -126,7 +126,7 @@ def _got_in(case: Case, best: Explanation | None) -> Reply:
     first = case.new_addresses.sort_values("first_at").set_index("client")["first_at"]
     beside = case.clients.query("classification == 'new address' and successes > 0")["client"]
     sent = best.addresses if best and best.name in (EXPOSED, USED) else ()
-    every = (names_of(case.found(LET_IN)), first.index, sent or case.many_tries.index, beside)
+    every = (case.got_in, first.index, sent or case.many_tries.index, beside)
     entered, new, maybe, near = ([who for who in names if case.address in ("", who)] for names in every)
     if entered:
         return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)

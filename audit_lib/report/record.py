@@ -149,12 +149,13 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
 
 def _coverage(audit: "Audit") -> Row:
     sources, daily = audit.sources, audit.daily
-    lost = audit.entries.query("state == 'not understood'")[["source", "environment", "service", "line"]]
     return {
         "lines": sources[_LINES].sum().astype(int).to_dict(),
         "log_lines": sources.loc[sources["kind"].eq("log"), _LOG_LINES].sum().astype(int).to_dict(),
         "days_without_logs": list(map(str, daily.index[daily["requests"].isna()])),
-        "lines_not_understood": records(lost),
+        "lines_not_understood": records(
+            audit.entries.query("state == 'not understood'")[["source", "environment", "service", "line"]]
+        ),
         "evidence_left_out": int(audit.evidence["role"].eq("left out").sum()),
         "rules": _rows(audit, "rules"),
     }

@@ -120,10 +120,9 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
         return f"{secrets}." if lost else _worst(audit), reasons
-    were = "was" if len(entered) == 1 else "were"
     reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
     more = f", and {secrets.lower()}" if lost else ""
-    return f"{_several(len(entered), 'address', 'es')} {were} let in after failed logins{more}.", reasons
+    return f"Somebody was let in after failed logins{more}.", reasons
 
 
 def _losses(audit: "Audit") -> dict[str, str]:
@@ -286,8 +285,8 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         yield f"{waiting} of {len(answers)}", "questions need a person's answer.", "audit-lib decide list"
 
 
-def _several(count: int, noun: str, plural: str = "s") -> str:
-    return f"{_number_words(count).capitalize()} {noun}{plural if count != 1 else ''}"
+def _several(count: int, noun: str) -> str:
+    return f"{_number_words(count).capitalize()} {noun}{'s' if count != 1 else ''}"
 
 
 def _number_words(count: int) -> str:

@@ -162,9 +162,9 @@ def tabulate_leak_lives(leaks: pd.DataFrame, read: RotationRead) -> pd.DataFrame
     that is found still was replaced and revoked.
     """
     real = leaks[leaks["kind"].isin(SECRETS)]
-    in_place = real["fingerprint"].isin(set(read.inventory["fingerprint"].dropna()))
     states = {
-        "in force": real["force"].eq(IN_FORCE) | in_place,
+        "in force": real["force"].eq(IN_FORCE)
+        | real["fingerprint"].isin(set(read.inventory["fingerprint"].dropna())),
         "not known": real["force"].ne(NOT_IN_FORCE),
         "revoked": real["fingerprint"].isin(set(read.revoked)),
     }

@@ -149,8 +149,9 @@ class Matcher:
         for entry in (*whole, *texts, *parts):
             known[entry[2][:_HEAD]].append(entry)
         self._entries = list(known.values())
-        fast = Implementation.DFA if len(known) <= self.most_in_table else None
-        self._automaton = BytesAhoCorasick(list(known), implementation=fast)
+        self._automaton = BytesAhoCorasick(
+            list(known), implementation=Implementation.DFA if len(known) <= self.most_in_table else None
+        )
         self.contents = sorted({content for entries in self._entries for _, _, content in entries})
 
     @classmethod

@@ -28,7 +28,7 @@ from tests.support.planted_incidents import (
 
 NEAR = REGULARS[2].rpartition(".")[0] + ".222"
 WORDS = {"bundle": BUNDLE, "cut_off": CUT_OFF, "near": NEAR, "stranger": STRANGER}
-WORDS |= {"known": REGULARS[0], "other": REGULARS[1]}
+WORDS |= {"known": REGULARS[0], "other": REGULARS[1], "beside": STRANGER.rpartition(".")[0] + ".78"}
 SCENES = tomllib.loads(Template(Path(__file__).with_suffix(".toml").read_text("utf-8")).substitute(WORDS))
 
 
