@@ -201,7 +201,6 @@ def settled(formats: LogFormats, sums: LogSums) -> LogSums:
 
 def joined(formats: LogFormats, parts: Sequence[LogSums]) -> LogSums | None:
     """The sums of a log from those of its pieces, in their order; a single piece is the log as it was read.
-
     None if a piece cannot be read, a time has no year, or MOST_SHAPES is reached: read the whole log then.
     """
     if len(parts) == 1:
@@ -357,8 +356,8 @@ def _by_group(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def _merged(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The rows REQUESTS of frames in their order; what several have of a minute, or of a day, is summed."""
     places = [frame["minute"].where(frame["minute"].ge(0), -1 - frame["day"]) for frame in frames]
-    known = pd.concat([each.drop_duplicates() for each in places])
-    shared = np.flatnonzero(pd.concat(places).isin(known[known.duplicated()]))
+    known = pd.concat([each.drop_duplicates() for each in places]).loc[lambda it: it.duplicated()]
+    shared = np.flatnonzero(np.concatenate([each.isin(known) for each in places]))
     whole = together(frames)
     sums = _by_group(whole.take(shared), GROUP)
     whole.loc[sums.index.to_numpy(), "count"] = sums["count"].astype(_INTS["count"])
@@ -426,7 +425,9 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
 
 def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The first of the rows that `tabulate` gives in each group by these columns, with the counts of all."""
-    return _typed(_by_group(rows.assign(untimed=rows["count"].where(rows["minute"].lt(0), 0)), by))
+    parts = (rows[at : at + _MOST_ROWS] for at in range(0, max(len(rows), 1), _MOST_ROWS))
+    sums = [_by_group(one.assign(untimed=one["count"].where(one["minute"].lt(0), 0)), by) for one in parts]
+    return _typed(_by_group(pd.concat(sums), by))
 
 
 def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -452,8 +453,7 @@ def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:
     missed = requests["status"].between(400, 499) & ~requests["status"].isin(list(REQUEST_KINDS))
     for column, others, rows, most in (
-        ("route", OTHER_ROUTES, missed, routes),
-        ("route", OTHER_ROUTES, ~missed, routes),
+        *(("route", OTHER_ROUTES, some, routes) for some in (missed, ~missed)),
         ("client", OTHER_CLIENTS, missed | ~missed, MOST_NAMES),
     ):
         names = requests.loc[rows & requests[column].ne(""), column].unique()
