@@ -53,10 +53,7 @@ def test_the_notebook_replays(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_the_report_is_the_same_to_the_byte(tmp_path: Path) -> None:
-    """A checkout gives the committed bytes by another hash seed, zone, locale and home.
-
-    In each run tests/test_package.py holds the same of the installed package.
-    """
+    """A checkout gives the committed bytes by another hash seed, zone, locale and home."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     reproduce([sys.executable, "-m", "audit_lib"], tmp_path, tmp_path / "home", environment)
 

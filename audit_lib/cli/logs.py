@@ -53,7 +53,7 @@ def failures(paths: tuple[str, ...], by: str, folder: Path, layout: str, schedul
     cli.refuse(*((True, row.source, row.reason or row.state) for row in unread))
     cli.say(*dict.fromkeys(filter(None, read.sources["reason"])), err=True)
 
-    counts = tally.counted(read.rows.rename(columns={"client": "address"}), sorted({*COLUMNS[:3], *names}))
+    counts = tally.count_by(read.rows.rename(columns={"client": "address"}), sorted({*COLUMNS[:3], *names}))
     counts["failures"] = counts["count"].mask(counts["kind"].isin({"other", POSSIBLE, NOTICE}), 0)
     sums = ["failures", "count", *(["untimed"] if "day" in names else [])]
     table = counts.groupby(names, dropna=False, as_index=False, observed=True)[sums].sum()

@@ -136,7 +136,7 @@ def categories(texts: Iterable[str]) -> pd.Categorical:
 
 
 def together(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The rows of all frames, each column taken out of them; texts as categories in their order, if used."""
+    """The rows of all frames, which are emptied to save memory; texts as categories in order, if used."""
     whole: dict[str, Any] = {}
     for name in [*map(str, frames[0])]:
         parts: list[Any] = [frame.pop(name) for frame in frames]
@@ -342,7 +342,7 @@ def _summed(requests: Sequence[Any]) -> pd.DataFrame:
 
 
 def _by_group(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """The first row of each group by these columns, in their order (no day, no status last), with _SUMS."""
+    """The first row of each group by these columns, sorted by them (no day or status last), with _SUMS."""
     cells = [rows[name].sub(1) if name in {"day", "status"} else rows[name] for name in by]
     cells = [each.cat.codes if each.dtype == "category" else each for each in cells]
     keys = [column.to_numpy().view(f"u{column.dtype}") for column in cells]
@@ -423,7 +423,7 @@ def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.D
     )
 
 
-def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def count_by(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The first of the rows that `tabulate` gives in each group by these columns, with the counts of all."""
     parts = (rows[at : at + _MOST_ROWS] for at in range(0, max(len(rows), 1), _MOST_ROWS))
     sums = [_by_group(one.assign(untimed=one["count"].where(one["minute"].lt(0), 0)), by) for one in parts]
@@ -432,7 +432,7 @@ def counted(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
     """`LogCounts` of the rows that `tabulate` gives, in order of their groups."""
-    counts = counted(
+    counts = count_by(
         rows.assign(untimed_line=rows["line"].where(rows["minute"].lt(0), 1 << 62)), ["file", *GROUP[1:]]
     )
     lines = counts["untimed_line"].astype("Int64").where(counts["untimed"].gt(0))

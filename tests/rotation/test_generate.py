@@ -169,9 +169,30 @@ def test_the_form_of_the_old_value_stays(
     assert f":{quote(new, safe='')}@" in _value(root, ".env", "DATABASE_URL")
 
 
+# All is imported and parsed before, and Python writes no caches (-B): a child dies at the project's files.
+KILLED = """
+import atexit, contextlib, gc, os, resource, signal, sys
+from audit_lib.__main__ import main
+from audit_lib.base.clock import iso
+import audit_lib.cli.records, audit_lib.rotation.runbook
+atexit.register(gc.freeze)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+secret, file, *roots = sys.argv[1:]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr):
+    main(["rotate", "due", "--project", roots[0]])
+for root in roots:
+    if not os.fork():
+        limit = int(root.rpartition("at")[2])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        main(["rotate", "new", secret, "--project", root, "--into", f"{root}/{file}"])
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
 def _killed(secret: str, file: str, places: list[Path]) -> set[str]:
     """The exit codes of rotations that the system killed when a file got longer than the place's number."""
-    command = [sys.executable, "-B", "-c", CASES["killed"], secret, file, *map(str, places)]
+    command = [sys.executable, "-B", "-c", KILLED, secret, file, *map(str, places)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     return set(done.stdout.split())
 
