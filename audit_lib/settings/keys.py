@@ -150,8 +150,7 @@ def checked(
     With a `root` a link out of it is a fault, too. A fault of an unknown key may suggest one of `beside`.
     """
     try:
-        made: Made = adapter_of(kind).validate_python(table, context=root)  # type: ignore[arg-type]
-        return made
+        return adapter_of(kind).validate_python(table, context=root)  # type: ignore[arg-type,no-any-return]
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
     raise BadInput(_fault(one, kind, table, place, beside) for one in found)

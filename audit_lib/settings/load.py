@@ -177,7 +177,6 @@ def _project(path: Path, place: str, root: Path) -> Project:
         faults += error.faults
     else:
         zone, zoned = project.time_zone, "time_zone" in table
-        zones = (block.get("time_zone") for block in table.get("log", ()))
         project = replace(
             project,
             root=root,
@@ -185,8 +184,8 @@ def _project(path: Path, place: str, root: Path) -> Project:
             zone_declared=zoned,
             logins=tuple(replace(login, added=True) for login in project.logins),
             log_sources=tuple(
-                replace(log, time_zone=own or zone, zone_declared=zoned or bool(own))
-                for log, own in zip(project.log_sources, zones, strict=True)
+                replace(log, time_zone=(own := it.get("time_zone")) or zone, zone_declared=zoned or bool(own))
+                for log, it in zip(project.log_sources, table.get("log", ()), strict=True)
             ),
         )
     if demands:

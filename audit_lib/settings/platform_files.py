@@ -54,8 +54,7 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
     that git ignores. What cannot be read or understood is a row of the topic `file`, with the reason.
     """
     paths = files(project.root, [])
-    found: list[Row] = []
-    builds: set[tuple[str, str]] = set()  # Dockerfiles, each with a folder that it is built from
+    found, builds = list[Row](), set[tuple[str, str]]()  # each Dockerfile with a folder that it is built from
     for path in filter(is_deployment, paths):
         with _fault_noted(found, str(path)):
             mappings = _mappings(_text(project, str(path)))
@@ -63,9 +62,8 @@ def tabulate_configuration(project: Project, policy: Policy) -> pd.DataFrame:
             if path.name in BLUEPRINTS:
                 found += list(blueprint_rows(str(path), mappings[0], policy))
     env_files = [it.path for it in project.env_sources if not it.example and PurePosixPath(it.path) in paths]
-    for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):
-        contexts = [context for dockerfile, context in sorted(builds) if dockerfile == str(path)]
-        for context in contexts or [str(path.parent)]:  # that of one that nothing names is its own folder
+    for path in filter(lambda path: _DOCKERFILE.fullmatch(path.name), paths):  # unnamed: of its own folder
+        for context in [at for one, at in sorted(builds) if one == str(path)] or [str(path.parent)]:
             with _fault_noted(found, str(path)):
                 found += list(image_rows(project, str(path), context, env_files))
 
@@ -102,9 +100,8 @@ def _mappings(text: str) -> list[Mapped]:
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Mapped:
             return {**super().construct_mapping(node, deep=deep), _LINE: node.start_mark.line + 1}
 
-    text = re.sub(r"(?<=\s)!(?:reset|override)(?=\s)", "", text)  # Compose's own tags
-    try:
-        values = list(yaml.load_all(text, Loader=Loader))
+    try:  # Compose's own tags aside
+        values = list(yaml.load_all(re.sub(r"(?<=\s)!(?:reset|override)(?=\s)", "", text), Loader=Loader))
     except yaml.YAMLError:
         raise ValueError from None
     for number, value in enumerate(values):

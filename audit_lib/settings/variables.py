@@ -23,15 +23,14 @@ from audit_lib.settings.models import Policy, Project
 MAX_DEPTH, MAX_ENTRIES, MAX_CODE_FILES = 24, 50_000, 5_000  # of folders; files and folders; read files
 MAX_BYTES, MAX_BYTES_IN_ALL = 1_000_000, 128_000_000  # of a file, and of all
 _DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
+_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["words"].pop("families"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
 # Expressions are compiled when they are first used: most commands read no code.
-_NEVER = dict.fromkeys(("demand", "default", "setting", "length", "unnamed"), "(?!)")
 _PATTERNS, *_LANGUAGES = (
-    _NEVER | {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
+    dict.fromkeys(("demand", "default", "setting", "length", "unnamed"), "(?!)")
+    | {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
     for table in (_DATA["patterns"], *_DATA["language"])
 )
-_FAMILIES = tuple(frozenset(words.split()) for words in _DATA["kinds"].pop("families"))
-_KINDS = {key: frozenset(text.split()) for key, text in _DATA["kinds"].items()}
 NOT_CONFIGURED = _WORDS["not_configured"]
 is_of_tests = re.compile(_PATTERNS["test"]).search  # of a path
 _CONDITIONAL = (  # in these a read may not run, although its file does
@@ -78,33 +77,32 @@ def likely_kind(
 
     The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
     Where every value is `plain`, only a name that is surely a secret's makes a secret. The form `setting` is
-    code's: a switch, a number or a choice; then only a generated value makes a secret.
-    """
-    seen = {*forms} - {"no value"}
+    code's: a switch, a number or a choice; then only a generated value makes a secret."""
+    seen = {*forms} - {"", "no value"}
     if "URL with password" in seen:
         return "secret", "password"
-    is_none = "generated" not in seen and ("setting" in seen or _matches(name, _KINDS["named"]))
-    if is_none or _matches(name, policy.public_names) or _matches(name, _KINDS["not_secret"]):
+    is_none = "generated" not in seen and ("setting" in seen or _matches(name, _WORDS["named"]))
+    if is_none or _matches(name, policy.public_names) or _matches(name, _WORDS["not_secret"]):
         return "setting", "whole"
     pair = re.fullmatch(_PATTERNS["key_id"], name)
-    if pair and "generated" not in seen and any(pair[1] + end in beside for end in _KINDS["key_secrets"]):
+    if pair and "generated" not in seen and any(pair[1] + end in beside for end in _WORDS["key_secrets"]):
         return "identifier", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}
     if _matches(name, policy.secret_url_names) and not named:
         # A connection string that is no store's holds its key as one of several fields, as Azure's does.
-        store, fields = _KINDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
+        store, fields = _WORDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
         held = (store or fields) and not only_plain
         return ("secret" if held else "setting"), ("password" if held and store else "whole")
-    is_secret = named and (_KINDS["sure"] & parts or not only_plain)
-    other = "identifier" if _matches(name, _KINDS["identifiers"]) else ""
+    is_secret = named and (_WORDS["sure"] & parts or not only_plain)
+    other = "identifier" if _matches(name, _WORDS["identifiers"]) else ""
     return "secret" if is_secret else other or ("secret" if "generated" in seen else "setting"), "whole"
 
 
 def is_issued(name: str, application: str) -> bool:
     """Whether a secret's name says that a provider issues it, as OPENAI_API_KEY and SENTRY_AUTH_TOKEN do."""
     found = re.fullmatch(_PATTERNS["issued"], name.upper())
-    own = _KINDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
+    own = _WORDS["no_provider"] | set(re.findall(r"[A-Z0-9]+", application.upper()))
     return found is not None and not own.issuperset(found[found.lastindex or 0].split("_"))
 
 
@@ -189,16 +187,16 @@ def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
 
 def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
     """The variables that a code or deployment file reads from its environment; notes Python that is none."""
-    conditional = set[int]()
+    conditional, fields = set[int](), list[Mention]()
     if path.endswith(".py"):
         try:
             with warnings.catch_warnings(action="ignore"):
                 tree = ast.parse(text)
+            fields += _settings_fields(tree, text, path) if "BaseSettings" in text else ()
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             tree, conditional = ast.Module([], []), {*range(text.count("\n") + 2)}
             faults.append(Fault(shown(path), "is not Python that can be parsed"))
-        if "BaseSettings" in text:
-            yield from _settings_fields(tree, path)
+        yield from fields
         blocks = (node for node in ast.walk(tree) if isinstance(node, _CONDITIONAL))
         conditional.update(*(range(node.lineno, (node.end_lineno or 0) + 1) for node in blocks))
     for language, found, line in _matches_in(text, path, "named"):
@@ -231,15 +229,17 @@ def _spelt_out(found: re.Match[str]) -> str:
     return " ".join([*reads, "process.env"] if "..." in found[0] else reads) + "\n" * found[0].count("\n")
 
 
-def _settings_fields(tree: ast.AST, path: str) -> Iterator[Mention]:
-    settings = {"BaseSettings"}
+def _settings_fields(tree: ast.AST, text: str, path: str) -> Iterator[Mention]:
+    laid = re.findall(r"\b\w++(?=\s*=)", " ".join(re.findall(_PATTERNS["makes"], text)))
+    settings, by_code = {"BaseSettings"}, {*laid, *re.findall(_PATTERNS["given"], text)}
     for made in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
         if settings.isdisjoint(ast.unparse(base).rpartition(".")[2] for base in made.bases):
             continue
         settings.add(made.name)
         prefix = re.search(_PATTERNS["prefix"], ast.unparse(made))
         for field in (field for field in made.body if isinstance(field, ast.AnnAssign)):
-            name, given = ast.unparse(field.target), ast.unparse(field.value) if field.value else ""
+            name = ast.unparse(field.target)
+            given = ast.unparse(field.value) if field.value else "default" if name in by_code else ""
             if not name.startswith(("_", "model_")):
                 alias = re.search(_PATTERNS["alias"], given)
                 optional = bool(given) and ("default" in given or not re.match(r"\w+\(", given))

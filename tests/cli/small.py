@@ -75,8 +75,7 @@ class SmallProject:
         named &= not any(word in words for word in ELSEWHERE)
         words += ["--project", str(self.root)] if named else []
         words += ["--writer", "ci"] if line.startswith(WRITERS) and "--writer" not in words else []
-        stdin = (self.root / typed).read_text() if typed else ""
-        result = CliRunner().invoke(main, words, input=stdin)
+        result = CliRunner().invoke(main, words, input=(self.root / typed).read_text() if typed else "")
         assert result.exit_code == code, result.output
         assert "Traceback" not in result.output
         return result

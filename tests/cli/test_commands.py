@@ -95,8 +95,7 @@ def test_leaks_says_no_value_in_a_path(tmp_path: Path) -> None:
 
 def _commands() -> dict[str, click.Command]:
     """Each command and subcommand by its name, as typed."""
-    context = click.Context(main)
-    found = {name: main.get_command(context, name) for name in COMMANDS}
+    found = {name: main.get_command(click.Context(main), name) for name in COMMANDS}
     assert all(found.values())
     groups = {name: one.commands for name, one in found.items() if isinstance(one, click.Group)}
     subs = {f"{name} {sub}": one for name, commands in groups.items() for sub, one in commands.items()}

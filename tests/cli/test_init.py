@@ -208,8 +208,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rules_of(project: Path) -> dict[str, dict[str, Any]]:
     """The variables of the audit.toml that `init` wrote."""
-    settings = tomllib.loads((project / "audit.toml").read_text("utf-8"))
-    return {rule["name"]: rule for rule in settings["secret"]}
+    return {it["name"]: it for it in tomllib.loads((project / "audit.toml").read_text("utf-8"))["secret"]}
 
 
 def test_secrets_are_told_from_settings_by_name_and_value(shop: Path) -> None:

@@ -94,8 +94,7 @@ def _run(*arguments: object, stdin: bytes = b"") -> Result:
 def test_beyond_the_most_rows_one_row_holds_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sums of all others, with their share."""
     monkeypatch.setattr(logs, "_MOST_ROWS", 1)
-    rows = [line.split() for line in _run("-", "--by", "kind", stdin=LOG).stdout.splitlines()[2:]]
-    assert rows == [
+    assert [line.split() for line in _run("-", "--by", "kind", stdin=LOG).stdout.splitlines()[2:]] == [
         ["unauthorized", "2", "66.7", "%", "2"],
         ["(2", "more", "rows)", "1", "33.3", "%", "2"],
         ["total", "3", "100.0", "%", "4"],

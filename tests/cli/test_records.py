@@ -136,8 +136,7 @@ def test_a_closed_finding_that_is_there_is_contradicted(small: SmallProject) -> 
 def test_a_sign_off_keeps_what_the_review_judged_by(small: SmallProject) -> None:
     """The next review compares itself with it, if nobody kept the report; SIGNED.md has a row of it."""
     small.run("snapshot")
-    first = reviewed(small, "2026Q3", "2026-09-30")
-    folder = write_report(small.report, to_json(report_record(first)))
+    folder = write_report(small.report, to_json(report_record(reviewed(small, "2026Q3", "2026-09-30"))))
     small.run("sign {report} --by Ada")
     row = r"\| Ada \| reviewed \| .* \| \d+ \| audit_lib \S+, Python 3\.\S+ \|  \| ledger ci#2 \|"
     assert re.search(row, (folder / "SIGNED.md").read_text())

@@ -44,8 +44,7 @@ def test_a_blueprint_answers_for_each_variable(previews: str, expected: Any, tmp
 def test_a_text_that_looks_like_a_secret_is_one_under_any_name(tmp_path: Path) -> None:
     """The address of a store with a password is a secret, whatever its variable is called."""
     value = f"postgres://u:{fake_value('inside an address')}@h/d"
-    text = f"services:\n  - name: b\n    envVars:\n      - key: TARGET\n        value: {value}\n"
-    write(tmp_path, {"render.yaml": text})
+    write(tmp_path, {"render.yaml": f"services:\n- name: b\n  envVars:\n  - key: TARGET\n    value: {value}"})
     assert _told(tmp_path, "blueprint value") == {"TARGET": "no"}
 
 

@@ -53,9 +53,10 @@ def test_a_default_makes_a_variable_optional(path: str, text: str, optional: str
 
 def test_what_is_no_python_is_not_read_in_full(tmp_path: Path) -> None:
     """A Python file that cannot be parsed is named, so that nobody says that nothing there reads a name."""
-    write(tmp_path, {"old.py": 'print "x"\n', "new.py": 'print("x")\n'})
+    deep = f"class S(BaseSettings):\n    a_key: int = 1{' + 1' * 2_000}\n"
+    write(tmp_path, {"deep.py": deep, "old.py": 'print "x"\n', "new.py": 'print("x")\n'})
     unread = variables.read_code(load_project(tmp_path)).unread
-    assert [str(fault) for fault in unread] == ["old.py: is not Python that can be parsed"]
+    assert [*map(str, unread)] == [f"{one}.py: is not Python that can be parsed" for one in ("deep", "old")]
 
 
 @pytest.mark.parametrize(("path", "text", "lines"), ROWS["dynamic"])
