@@ -28,8 +28,7 @@ def discover(project: Project, generic: Policy) -> Project:
     """The project with the env-like files and log folders that were found beside its layout.
 
     What was found replaces a layout of which nothing is there. `not_searched` names what was left out, and
-    why: links to folders, what cannot be read, and what is beyond the bounds. No link to another is listed.
-    """
+    why: links to folders, what cannot be read, what is beyond the bounds. No link to another is listed."""
     left_out: list[Fault] = []
     found = variables.files(project.root, left_out)
     like = {str(path): path for path in found if is_env_like(path)}
@@ -47,10 +46,12 @@ def discover(project: Project, generic: Policy) -> Project:
         if not (one.example and re.search(_PATTERNS["aside"], one.path))
         and (re.search(_PATTERNS["sets"], written[one.path]) or not one.path.endswith(".envrc"))
     }
-    own = [path for path in found if _WORDS["test_folders"].isdisjoint(path.parts[:-1])]
-    named = ((path, re.fullmatch(_PATTERNS["log"], path.name)) for path in own)
-    patterns = {str(path.parent / f"{log['stem'] or '*.log'}*"): path for path, log in named if log}
-    logs = {pattern: LogSource(pattern, service_of(path)) for pattern, path in patterns.items()}
+    logs = {
+        (pattern := str(path.parent / f"{log['stem'] or '*.log'}*")): LogSource(pattern, service_of(path))
+        for path in found
+        if _WORDS["test_folders"].isdisjoint(path.parts[:-1])
+        if (log := re.fullmatch(_PATTERNS["log"], path.name))
+    }
     return replace(
         project,
         env_sources=_kept("env files", layout, env, left_out),
@@ -162,22 +163,28 @@ def service_of_variable(
     return service_of(next(built, PurePosixPath()) / path.name)
 
 
+def _mailed_by_others(project: Project, names: Collection[str]) -> set[str]:
+    """The passwords of mail servers that are another's, by the host that an env file gives beside each."""
+    texts = variables.texts(project, [one.path for one in project.env_sources], [])
+    hosts = ((text, it) for _, text in texts for it in [*re.finditer(_PATTERNS["mail_host"], text)][:20])
+    begin = {it[1] for text, it in hosts if text.count(it[2] or it[0]) == 1}
+    return {name for name in names if re.sub(_PATTERNS["mail_password"], r"\1", name) in begin}
+
+
 def guess_variables(project: Project, generic: Policy, code: variables.CodeRead) -> list[dict[str, Any]]:
     """What each variable seems to be that an env file holds or the code reads, by service, then name.
 
     A guess has keys of a [[secret]]; `pair`, the same name without or with a public prefix, else ""; and the
     `places` of its name. Left out is a setting that code alone has and can do without, or that only an env
-    file has which is no example. A key that no code reads is a caller's, issued by the application itself.
-    """
+    file has which is no example. A key that no code reads is a caller's, issued by the application itself."""
     examples = {source.path for source in project.env_sources if source.example}
     held, read = variables.env_variables(project), variables.asked_of_owner(project, code)
     sizes = Counter(path for places in held.values() for path in {place.path for place in places})
     names = {name for name in {*held, *read} if held.get(name) or read.get(name)}
-    guesses = []
+    mailed, guesses = _mailed_by_others(project, names), dict[str, dict[str, Any]]()
     for name in names:
         places, reads, prefixes = held.get(name, ()), read.get(name, []), generic.public_prefixes
-        forms = {place.form for place in (*places, *reads)} - {""}
-        kind, component = variables.likely_kind(name, forms, generic, names)
+        kind, component = variables.likely_kind(name, (it.form for it in (*places, *reads)), generic, names)
         pairs = {one for it in prefixes for one in (name.removeprefix(it), it + name)} - {name}
         needed = not any(place.optional for place in reads) and any(
             place.needed for place in reads if not re.search(_PATTERNS["tools"], place.path)
@@ -185,24 +192,23 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
         set_in = {place.path for place in places}
         by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in
         beside = {re.sub("ACCESS_KEY(_ID)?$", end, name) for end in ("SECRET_ACCESS_KEY", "SECRET_KEY")}
-        issued = kind == "secret" and variables.is_issued(name, project.name if shown else "")
-        maker = "its provider's console" if variables.is_issued(name, project.name) else project.name
+        other = variables.is_issued(name, project.name) or name in mailed
+        maker = "its provider's console" if other else project.name
+        issued = kind == "secret" and (other or (not shown and variables.is_issued(name, "")))
         if "secret" in (kind, by_name) or needed or (set_in and shown):
-            guesses.append(
-                {
-                    "name": name,
-                    "service": service_of_variable(reads or places, set_in, sizes, project),
-                    "kind": kind,
-                    "component": component,
-                    "required": "always" if needed else "optional",
-                    "obtain": maker if issued else "",
-                    "partner": min(beside & names - {name}, default=""),
-                    "length": max((place.length for place in reads), default=(0, False)),
-                    "pair": min(pairs & names, default=""),
-                    "places": few((f"{variables.shown(it.path)}:{it.line}" for it in (*places, *reads)), 3),
-                }
-            )
-    return sorted(guesses, key=lambda guess: (guess["service"], guess["name"]))
+            guesses[name] = {
+                "name": name,
+                "service": service_of_variable(reads or places, set_in, sizes, project),
+                "kind": kind,
+                "component": component,
+                "required": "always" if needed else "optional",
+                "obtain": maker if issued else "",
+                "partner": min(beside & names - {name}, default=""),
+                "length": max((place.length for place in reads), default=(0, False)),
+                "pair": min(pairs & names, default=""),
+                "places": few((f"{variables.shown(it.path)}:{it.line}" for it in (*places, *reads)), 3),
+            }
+    return sorted(guesses.values(), key=lambda guess: (guess["service"], guess["name"]))
 
 
 def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
@@ -215,9 +221,8 @@ def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
     used = {"production", *(one.environment for one in there)} if extends == "generic" else {*ENVIRONMENTS}
     environment = Environment(trim_blocks=True)  # noqa: S701
     environment.filters["quoted"] = _quoted
-    template = environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8"))
     log_sources = (source for source in project.log_sources if not keys.path_fault(source.pattern))
-    return template.render(
+    return environment.from_string(Path(__file__).with_name("first_audit.toml.j2").read_text("utf-8")).render(
         project=project,
         extends=extends,
         environments=[name for name in ENVIRONMENTS if name in used],

@@ -39,8 +39,7 @@ def test_neighbours_tell(files: dict[str, str], committed: list[str], places: st
     """Neighbours say the environment of a file that says none, and the service of what is to be filled."""
     git(write(tmp_path, files), "init", "-q")
     git(tmp_path, "add", "--", *committed)
-    held = [f"{one.service}/{one.environment}" for one in load_project(tmp_path).env_sources]
-    assert " ".join(held) == places
+    assert " ".join(f"{it.service}/{it.environment}" for it in load_project(tmp_path).env_sources) == places
 
 
 def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
@@ -57,8 +56,7 @@ def test_the_default_layout_is_assumed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("files", "env", "logs"), ROWS["found"])
 def test_what_is_there_is_found(files: str, env: list[str], logs: list[str], tmp_path: Path) -> None:
     """Env files and logs of the application alone: the layout's if one is there, then those found."""
-    write(tmp_path, dict.fromkeys(files.split(), ""))
-    project = load_project(tmp_path)
+    project = load_project(write(tmp_path, dict.fromkeys(files.split(), "")))
     there = [source.path for source in project.env_sources], [log.pattern for log in project.log_sources]
     assert there == (env, logs)
 
@@ -113,6 +111,14 @@ def test_a_first_audit_toml_holds_what_is_guessed(tmp_path: Path) -> None:
     assert [block["name"] for block in written["secret"]] == [guess["name"] for guess in guesses]
     made = ((block["name"], *map(block.get, ("min_length", "generate"))) for block in written["secret"])
     assert [[*filter(None, one)] for one in made if any(one[1:])] == ROWS["lengths"]
+
+
+@pytest.mark.parametrize(("files", "line"), ROWS["log_lines"])
+def test_a_log_is_of_a_service_that_is_there(files: dict[str, str], line: str, tmp_path: Path) -> None:
+    """The log of a folder of its own is of the one service that is there, or has secrets; else init asks."""
+    project = load_project(write(tmp_path, {**files, "logs/a.log": ""}))
+    them = guess_variables(project, bundled_policy("generic"), variables.read_code(project))
+    assert f'.log*"\n{line}\n' in first_audit_toml(project, "generic", guesses=them, loaders={}, logins=[])
 
 
 @pytest.mark.parametrize(("path", "text", "word", "set_at"), ROWS["named"])
