@@ -193,8 +193,9 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
         by_name, shown = variables.likely_kind(name, (), generic)[0], reads or examples & set_in
         beside = {re.sub("ACCESS_KEY(_ID)?$", end, name) for end in ("SECRET_ACCESS_KEY", "SECRET_KEY")}
         other = variables.is_issued(name, project.name) or name in mailed
-        maker = "its provider's console" if other else project.name
-        issued = kind == "secret" and (other or (not shown and variables.is_issued(name, "")))
+        of_pair = name.replace("PRIVATE_KEY", "PUBLIC_KEY") in names - {name}
+        maker = "its provider's console" if other else "the tool that makes both" if of_pair else project.name
+        issued = kind == "secret" and (other or of_pair or (not shown and variables.is_issued(name, "")))
         if "secret" in (kind, by_name) or needed or (set_in and shown):
             guesses[name] = {
                 "name": name,

@@ -272,8 +272,7 @@ def _identity(root: Path) -> str:
 def dump(policy: Policy, project: Project | None = None) -> tuple[str, ...]:
     """The settings that are not as by default, one to a line: `secret API_TOKEN: max_age_days = 90`.
 
-    They are sorted, without a project those of the policy alone; what looks like a value is a digest.
-    """
+    They are sorted, without a project those of the policy alone; what looks like a value is a digest."""
     lines = list(_lines("policy: ", policy))
     if project is not None:
         own = "audit.toml" if project.policy and policy.path == project.policy.path else "the reviewer"
