@@ -282,7 +282,7 @@ def check(context: cli.Opened, secret: str, since: str, **given: Any) -> None:
         place = f" [{step.place}]" if step.place else ""
         cli.say(f"{step.state:<9}  {step.step}{place}: {step.why}", indent="  ")
     cli.say(*found.half_done, lead="half done: ")
-    sys.exit(0 if found.whole else cli.FOUND)
+    sys.exit(0 if found.steps and not left else cli.FOUND)
 
 
 def _plan(context: cli.Opened, secret: str, given: dict[str, Any]) -> runbook.RotationPlan:

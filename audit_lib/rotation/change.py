@@ -125,8 +125,7 @@ def current_value(
 
     `BadInput`, with the file's place, if it sets one more than once or to a value that is not known.
     """
-    parsed = parse_env(content, loaders)
-    found = {name: [line for line in parsed if line.name == name] for name in names}
+    found = {name: [line for line in parse_env(content, loaders) if line.name == name] for name in names}
     for name, lines in found.items():
         BadInput.unless(len(lines) < 2, place, f"sets {name} {len(lines)} times: keep one line")
         clear = all(line.value is not None and not value_is_unknown(line.faults) for line in lines)
@@ -147,8 +146,7 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
         return content
     text, other_encoding = decoded(content)
     end = _line_end(text)
-    missing = "" if not text or text.endswith(("\n", "\r")) else end
-    added = [f"{text}{missing}{name}={new}{end}"]
+    added = [text + end * (text[-1:] not in ("", "\n", "\r")) + f"{name}={new}{end}"]
     written = added if old is None else _replaced(text, parse_env(content, loaders), name, change, new)
     candidates = [one.encode("utf-8", "surrogateescape") for one in written if not other_encoding]
     for readers in (tuple(READERS), loaders):
@@ -212,9 +210,8 @@ def replace_file(path: Path, expected: bytes, content: bytes) -> None:
     try:
         facts = path.stat()
         beside.unlink(missing_ok=True)
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
                 with suppress(PermissionError):
                     os.fchown(file.fileno(), facts.st_uid, facts.st_gid)

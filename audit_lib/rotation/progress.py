@@ -77,11 +77,6 @@ class Progress:
     steps: tuple[StepProgress, ...]
     half_done: tuple[str, ...]
 
-    @property
-    def whole(self) -> bool:
-        """Whether everything that leaves evidence is done."""
-        return bool(self.steps) and all(step.state == DONE for step in self.steps)
-
 
 def rotation_progress(
     stores: Collection[Store], read: RotationRead, since: datetime, *, revocable: bool = True
@@ -132,11 +127,9 @@ def _change(store: Store, read: RotationRead, since: datetime) -> tuple[str, str
 
 
 def _retired(old: set[str], state: str, read: RotationRead) -> tuple[str, str]:
-    held = read.inventory[read.inventory["fingerprint"].isin(old)]
-    unseen = int(read.inventory["state"].eq("not supplied").sum())
-    if len(held):
-        return NOT_DONE, f"still in force: {'; '.join(str(SecretPlace.of(row)) for row in rows(held))}"
-    if state == DONE and unseen:
+    if held := [str(SecretPlace.of(row)) for row in rows(read.inventory) if row.fingerprint in old]:
+        return NOT_DONE, f"still in force: {'; '.join(held)}"
+    if state == DONE and (unseen := int(read.inventory["state"].eq("not supplied").sum())):
         return NOT_KNOWN, f"in no place that was read; {unseen} values were not supplied (--env)"
     return state, "in force in no place" if state == DONE else "not every place has a new value"
 

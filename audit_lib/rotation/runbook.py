@@ -124,9 +124,8 @@ def plan_of(
 def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     """The part of a plan whose values leaked, past and present, by value or by name; and what to purge."""
     read, stores, found = plan.read, plan.stores, leaks.leaks[leaks.leaks["kind"].isin(SECRETS)]
-    places = {store.place for store in stores}
     values = {store.fingerprint for store in stores} | {
-        one.fingerprint for one in read.stays if one.home in places
+        one.fingerprint for one in read.stays if one.home in {store.place for store in stores}
     }
     names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
     own = found["fingerprint"].isin(values - {None})
@@ -187,11 +186,10 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         if (each == "value" or store.platform is (each == "platform")) and (named or group not in first):
             first[group] = store
     for store in first.values():
-        secret, environment, service = store.place
+        environment, service = store.place[1:]
         given = f" --env {environment}/{service}=FILE" if store.platform else ""
         place = f"--environment {environment} --service {service}{given}"
-        path = shlex.quote(str(plan.project.root / store.source))
-        yield {"store": store, "secret": secret, "place": place, "path": path}
+        yield {"store": store, "place": place, "path": shlex.quote(str(plan.project.root / store.source))}
 
 
 def _facts(plan: RotationPlan) -> set[str]:

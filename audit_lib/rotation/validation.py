@@ -9,6 +9,7 @@ import string
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import log2
 from typing import NamedTuple
 
 from audit_lib.base.bounded import matches_glob
@@ -24,8 +25,11 @@ LEAST_BYTES = 16  # 128 bits
 PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits
 # The unreserved signs of a URL (RFC 3986, 2.3) but for ~, which a shell expands at a word's beginning.
 _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
-# What programs read by its form: hexadecimal, and base64 by its padding or, in Laravel, a mark.
-_FORM = re.compile(r"(?:[0-9a-fA-F]{2}){16,}|(base64:|(?=.*=$))([A-Za-z0-9+/_-]{22,})={0,2}")
+# Programs may read a value by its form: a prefix such as Laravel's `base64:`, then signs that are all of the
+# first kind of these (in both cases hexadecimal becomes small) or, with other signs or padding, base64.
+_FORM = re.compile(r"\A([A-Za-z]\w{0,15}:)?(?:([A-Za-z0-9]+)|([\w+/-]+)(={0,2}))\Z", re.ASCII)
+_LETTERS = (*_KINDS[:2], string.ascii_letters)
+_PLAIN = (string.digits, "ABCDEF0123456789", string.hexdigits, *(f"{one}{string.digits}" for one in _LETTERS))
 _COMMAND = re.compile(r"token_(urlsafe|hex)\((\d+)\)")
 
 
@@ -144,7 +148,7 @@ def made_value(rule: SecretRule, policy: Policy, environment: str, old: str = ""
     BadInput.unless(rule.kind == "secret", place, f"is a {rule.kind}: it is not made at random")
     if rule.obtain and not rule.generate and rule.component == "whole":
         raise BadInput.at(place, f"is issued by its provider ({rule.obtain}): enter it with --given")
-    tries = (_random(rule, "" if format_of(rule, environment) else old) for _ in range(100))
+    tries = (_random(rule, form) for form in (old, "") for _ in range(100))
     good = next((one for one in tries if not any(new_value_faults(rule, one, policy, environment))), "")
     BadInput.unless(good, place, "has rules that no random value of its form meets: make it by hand")
     return good
@@ -158,7 +162,7 @@ def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: 
 
 
 def _random(rule: SecretRule, old: str) -> str:
-    """By token_hex(N) or token_urlsafe(N), else in the old value's form if programs read it by its form.
+    """By token_hex(N) or token_urlsafe(N) as the rule says, else in the old value's form.
 
     A password, or what needs kinds of characters, has all four, and begins with a letter: `-` begins options.
     """
@@ -167,9 +171,15 @@ def _random(rule: SecretRule, old: str) -> str:
         secrets.SystemRandom().shuffle(signs)
         return "".join(map(secrets.choice, (string.ascii_letters, *signs)))
     found = _COMMAND.search(rule.generate)
-    form = _FORM.fullmatch("" if found else old)
-    if form and form[2]:
-        made = secrets.token_bytes(len(form[2]) * 3 // 4)
-        return form[1] + b64encode(made, b"-_" if re.search("[-_]", old) else b"+/").decode("ascii")
-    size = len(old) // 2 if form else max(int(found[2]) if found else 32, LEAST_BYTES)
-    return secrets.token_hex(size) if form or (found and found[1] == "hex") else secrets.token_urlsafe(size)
+    make = secrets.token_hex if found and found[1] == "hex" else secrets.token_urlsafe
+    return _alike("" if found else old) or make(max(int(found[2]) if found else 32, LEAST_BYTES))
+
+
+def _alike(old: str) -> str:
+    """Random signs of an old value's kind, as many, behind its prefix; "" for no form, or below 128 bits."""
+    prefix, plain, coded, padding = next(iter(_FORM.findall(old)), ("",) * 4)
+    signs = next(signs for signs in _PLAIN if {*plain} <= {*signs}).removesuffix("ABCDEF")
+    made = b64encode(secrets.token_bytes(len(coded) * 3 // 4), b"-_" if re.search("[-_]", coded) else b"+/")
+    text = made.decode("ascii").rstrip("=").ljust(len(coded), secrets.choice(string.ascii_letters))
+    text += padding + "".join(map(secrets.choice, [signs] * len(plain)))
+    return prefix + text if len(plain) * log2(len(signs)) + len(coded) * 6 >= LEAST_BYTES * 8 else ""

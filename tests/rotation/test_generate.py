@@ -160,7 +160,7 @@ def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool
 def test_the_form_of_the_old_value_stays(
     tmp_path: Path, text: str, length: int, signs: str, form: str
 ) -> None:
-    """Programs read keys in hexadecimal or base64 by it. In a URL a sign of base64 is percent-encoded."""
+    """Programs read keys by kind of signs and length. In a URL a sign of base64 is percent-encoded."""
     old = text.format(fake_value("form", length, signs))
     root = _pair(tmp_path / "app", old, quote(old, safe=""))
     done = _run(root, "POSTGRES_PASSWORD", "--into", str(root / ".env"))
