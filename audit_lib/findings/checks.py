@@ -309,7 +309,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         prepare=with_senders,
     ),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(has("variable", COMMON), more_than("values", 0)),
+    "password-in-file": when(has("variable", GATHERED[-1]), has("variable", COMMON), more_than("values", 0)),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),

@@ -23,8 +23,7 @@ from audit_lib.ledger.chain import Decision, decisions
 from audit_lib.settings import Policy
 
 DUE_DAYS: Mapping[str, int] = {"critical": 1, "high": 7, "medium": 30, "low": 90}
-ABOUT_FINDINGS = ("accept", "assign", "close")
-UNANSWERED = ("open", "expired")
+ABOUT_FINDINGS, UNANSWERED = ("accept", "assign", "close"), ("open", "expired")
 QUARTER = 92  # days: CIS Controls 8.1, safeguard 5.5: "at a minimum quarterly"
 Row = dict[str, Any]
 
@@ -109,8 +108,11 @@ class _Register:
         """The first review or record that named the finding, or the same fault no less gravely."""
         known = [Opened(self.reviews.as_of, self.reviews.quarter)]
         known += [Opened(made.at, made.place) for made in self.decisions.get(row["id"], ())[:1]]
-        for review in (self.reviews.last, self.reviews.previous):
-            known += [review.opened[row["id"]]] if review and row["id"] in review.opened else []
+        known += [
+            review.opened[row["id"]]
+            for review in (self.reviews.last, self.reviews.previous)
+            if review and row["id"] in review.opened
+        ]
         for fault in faults_of(row):
             known += [opened for grave, opened in self.earlier.get(fault, ()) if grave >= gravity(row)]
         return min(known, key=lambda opened: opened.at)

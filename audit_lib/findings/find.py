@@ -85,9 +85,8 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:
     alike: dict[str, list[Finding]] = {}
     for case, here in check.picked(table):
-        speaks = here.any() and case.status != "told"
-        for finding in _of_case(check, case, table[here], policy) if speaks else ():
-            alike.setdefault(finding.id, []).append(finding)
+        for one in _of_case(check, case, table[here], policy) if here.any() and case.status != "told" else ():
+            alike.setdefault(one.id, []).append(one)
     yield from map(_merged, alike.values())
 
 

@@ -172,6 +172,5 @@ def is_generated(path: str, content: bytes = b"") -> bool:
 
 def use_of(path: str, name: str = "") -> int:
     """How near to use a file is: a test 0, a document 1, a pipeline 2; all else, and a token of that, 3."""
-    if is_kind("pipeline", path):
-        return IN_USE if is_kind("pipeline's token", name) else 2
-    return 0 if is_kind("test file", path) else 1 if is_kind("text or example", path) else IN_USE
+    told = 0 if is_kind("test file", path) else 1 if is_kind("text or example", path) else IN_USE
+    return told if not is_kind("pipeline", path) else IN_USE if is_kind("pipeline's token", name) else 2

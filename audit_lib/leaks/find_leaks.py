@@ -91,21 +91,20 @@ def find_leaks(
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")
     aside = _aside_of(shapes, targets, sightings)
     used = sightings["path"].map(candidates.use_of).eq(candidates.IN_USE)
-    how = sightings["fingerprint"].map(aside)
+    how, keyed = sightings["fingerprint"].map(aside), keeper.key.origin != "throw-away"
     seen = sightings.assign(deploys=used & how.ne("comment"))[used | how.ne("default")]
-    leaks, places = tabulate_leaks(
-        seen, targets, inventory, as_of, stays=stays, keyed=keeper.key.origin != "throw-away"
-    )
+    leaks, places = tabulate_leaks(seen, targets, inventory, as_of, stays=stays, keyed=keyed)
     earlier = {  # where another is in force: what was held or issued; what an example shows is a sample
         *entries.loc[entries["kind"].ne("example"), "fingerprint"],
         *sightings.loc[sightings["path"].isin(search.homes), "fingerprint"],
         *[stay.fingerprint for stay in stays],
         *[shape.fingerprint for shape in shapes if shape.provider],
     }
-    given = inventory[inventory["environment"].eq(PRODUCTION)].groupby("variable")["fingerprint"]
+    live = inventory[inventory["environment"].eq(PRODUCTION)].fillna({"fingerprint": ""})  # "": not known
+    given = defaultdict(lambda: {""}, live.groupby("variable")["fingerprint"].agg(set).to_dict())
     shown = sightings["path"].isin({source.path for source in project.env_sources} - search.homes)
     other = leaks["force"].eq(NOT_IN_FORCE) | (
-        leaks["variable"].map(given.count().eq(given.size())).eq(True)
+        leaks["variable"].isin([name for name, marks in given.items() if "" not in marks])
         & leaks["in_force"].eq("")
         & leaks["fingerprint"].isin(sightings.loc[shown, "fingerprint"])
         & ~leaks["kind"].isin(NO_SECRETS)
@@ -115,6 +114,12 @@ def find_leaks(
     old = leaks["first_committed_at"].lt(pd.Timestamp(as_of or "NaT") - pd.Timedelta("365D"))
     gone = leaks.loc[old & ~leaks["at_head"] & ~leaks["leak_id"].isin(still), "fingerprint"]
     aside |= {one: tables.PAST for one in gone if aside.get(one, "") in ("", tables.CODE)}
+    pairs = {
+        (it.fingerprint, it.setter) for it in shapes if it.text
+    }  # under each name production has another
+    doubted = {mark for mark, name in pairs if not given[name].isdisjoint((mark, ""))}
+    unsure = leaks.query("kind == 'possible' and force == 'not known'")["fingerprint"]
+    aside |= dict.fromkeys({*unsure} - doubted, tables.SET_OTHERWISE)
     return LeakAudit(leaks, places, coverage, aside)
 
 
@@ -165,10 +170,8 @@ def leak_targets(
     ]
     shown_by_git = {*inventory.loc[inventory["shown_by_git"].fillna(False).astype(bool), "fingerprint"]}
     settings = {value for _, value, is_secret in given if not is_secret}
-    in_force = {
-        (row.variable, row.environment, row.fingerprint)
-        for row in rows(inventory[inventory["state"].eq("present")].dropna(subset=["fingerprint"]))
-    }
+    there = inventory.query("state == 'present'").dropna(subset="fingerprint")
+    in_force = {(it.variable, it.environment, it.fingerprint) for it in rows(there)}
     found: dict[str, list[tuple[str, str, bool, bool, str]]] = defaultdict(list)
     for row, whole in ((row, value) for row, value, is_secret in given if is_secret):
         rule = policy.rule(row.name)
@@ -215,8 +218,7 @@ def _readings(row: Any, keeper: Keeper) -> list[str]:
 
 
 def _is_secret(name: str, fingerprint: str, policy: Policy, keeper: Keeper) -> bool:
-    shape = shape_by(lambda question: keeper.ask(fingerprint, question))
-    rule = policy.rule(name)
+    shape, rule = shape_by(lambda question: keeper.ask(fingerprint, question)), policy.rule(name)
     return (rule.kind if rule else likely_kind(name, (shape,), policy)[0]) == "secret"
 
 
@@ -364,9 +366,8 @@ def search_staged(
     values, known = Values(keeper, wanted), {row.fingerprint: row for row in rows(wanted)}
     hits: dict[tuple[str, int], set[StagedHit]] = defaultdict(set)
     for source in sources:
-        here = values.search(source, reading)
         for path in staged[source.origin.oid]:
-            for one in [*here, *values.find_in_path(Origin("git", path))]:
+            for one in [*values.search(source, reading), *values.find_in_path(Origin("git", path))]:
                 row = known[one.fingerprint]
                 unknown = _PATTERN if row.kind == "pattern" else "not known to be in force"
                 by = f"in force in {row.in_force}" if row.in_force else unknown

@@ -41,6 +41,7 @@ class Shape:
     text: str = ""  # of a password that somebody chose: the fingerprint of name and value, as they stand
     aside: str = ""  # one of ASIDE; of all shapes of a value the last of them counts
     provider: str = ""  # of whom the rule knows the value by its form
+    setter: str = ""  # of a chosen password, but in a URL: the variable that sets another
 
 
 class Rules:
@@ -165,10 +166,11 @@ class Rules:
             beside = not is_kind("rule for a login", rule) and (  # a word, which a report may hold by chance
                 strength_bits(value) < WEAKEST_BITS or is_default(value) or candidates.reads_as_words(value)
             )
-            said = before + rest[: len(value) + 1] if beside else value
+            text = self.keeper.take(before + rest[: len(value) + 1] if beside else value)
             shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
             aside = "default" if default or placeholder else ""
-            found.add(Shape(self.keeper.fingerprint(password), shown, rule, self.keeper.take(said), aside))
+            sets = [*re.findall(r"\$\{(\w+):-$", before), *re.findall(r"(?:^|env\.)([A-Z\d_]+)$", name), ""]
+            found.add(Shape(self.keeper.fingerprint(password), shown, rule, text, aside, setter=sets[0]))
         return found, idle
 
 

@@ -25,14 +25,14 @@ PRODUCTION = "production"
 SECRETS, NO_SECRETS = ("leak", "pattern", "truncated"), ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
 OTHERS, CODE, PAST = "values that production lacks", "files of code", "what git shows of earlier years"
-GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", OTHERS, CODE, PAST)
+SET_OTHERWISE = "passwords that production sets otherwise"
+GATHERED = (*ALONE, "commits on no branch", "keys that browsers are given", OTHERS, CODE, PAST, SET_OTHERWISE)
 TESTS, ELSEWHERE, _, UNHELD, PUBLIC = GATHERED[:5]
 COMMON, CHOSEN, IN_LOGS = "passwords that many choose", "somebody may have chosen it", " in logs"
 KEY_ID = "an identifier, of whose secret no value in force was found there"  # public by nature
 FOUND, UNDECIDED = 3, 2  # exit codes
 PUBLISHED_PLACE = {"place": "source"}  # the column's name in report.json and in `leaks --format json`
-_SEARCHED = ("git objects", "files")
-_MOST_PLACES, _MOST_NAMES = 5, 20
+_SEARCHED, _MOST_PLACES, _MOST_NAMES = ("git objects", "files"), 5, 20
 _DO_FIRST = (
     "rotate {} now, then take the value out of the places above",
     "rotate {}, or give the values in force (--env) to show that it was replaced",
@@ -114,7 +114,7 @@ class LeakedSecrets(Contract):
 class ChosenPasswords(Contract):
     """One row for each name under which somebody may have chosen a password, and one for what many choose."""
 
-    variable: Series[str]  # COMMON for these
+    variable: Series[str]  # COMMON for these; SET_OTHERWISE for all of which production has other values
     names: Series[str]  # under which they stand
     covers: Series[Several]  # all of them, as items without a place
     values: Series[int]
@@ -165,8 +165,7 @@ def tabulate_leaks(
     about = ["fingerprint"] if keyed else ["kind", "variable", "path", "number"]  # a date can be forged
     found["number"] = found.groupby(["kind", "variable", "path"], sort=False).cumcount() + 1
     found["leak_id"] = [leak_id(*map(str, row)) for row in found[about].itertuples(index=False)]
-    there = seen["at_head"] | seen["place"].isin(("working tree", "staged"))
-    standing = seen.loc[there & seen["deploys"], "fingerprint"]
+    standing = seen.query("deploys and (at_head or place in ('working tree', 'staged'))")["fingerprint"]
     leaks = with_force(Leaks.checked(found[list(Leaks.columns)]), inventory, stays, standing)
     seen = seen.assign(encoding=seen["encoding"] + (~exact).map({True: ", shortened", False: ""}))
     places = leaks[["leak_id", "fingerprint"]].merge(seen, on="fingerprint")
@@ -236,8 +235,7 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Stays, *, standing: 
     if leak.in_force or force == IN_FORCE:
         return IN_FORCE
     places = [place for place, *_ in homes]
-    secrets = {place.secret for place in places}
-    known = [*places, *(stay.home for stay in stays if stay.home.secret in secrets)]
+    known = [*places, *(it.home for it in stays if it.home.secret in {at.secret for at in places})]
     services = {place.service for place in known if place.environment == PRODUCTION}
     by_ledger = not standing or any(stay.fingerprint == leak.fingerprint for stay in stays)
     return force if by_ledger and services.issuperset(place.service for place in places) else NOT_KNOWN
@@ -361,6 +359,7 @@ def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
     possible = found.leaks.query("kind == 'possible' and leak_id in @places.leak_id")
     aside = possible["fingerprint"].map(found.aside)
     names = possible["variable"].mask(aside.eq("default"), COMMON).where(aside.ne(OTHERS))
+    names = names.mask(aside.eq(SET_OTHERWISE), SET_OTHERWISE)
     return ChosenPasswords.of(
         {
             "variable": name,
@@ -401,9 +400,8 @@ def next_step(leaks: pd.DataFrame, coverage: pd.DataFrame) -> str:
 
 def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...]) -> int:
     """3 if a leak is in force, not known or possible, as `stops` says; else 2 if part was not searched."""
-    if (leaks["force"].str.replace(" ", "-").isin(stops) & ~leaks["kind"].isin(NO_SECRETS)).any() or (
-        "possible" in stops and leaks["kind"].isin(("possible", "hash")).any()
-    ):
+    classes = leaks["force"].str.replace(" ", "-").mask(leaks["kind"].isin(NO_SECRETS), leaks["kind"])
+    if classes.replace("hash", "possible").isin(stops).any():
         return FOUND
     left_out = coverage["state"].eq("not searched") & coverage["part"].isin((*_SEARCHED, "files outside"))
     return UNDECIDED if (coverage["state"].eq("incomplete") | left_out).any() else 0

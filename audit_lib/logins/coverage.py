@@ -48,8 +48,7 @@ class Coverage(dict[str, str]):
 
 def cover(traffic: Traffic) -> Coverage:
     """The facts of the logs of a window."""
-    missing = Coverage()
-    is_empty = traffic.activity.counts.empty and traffic.events.empty
+    missing, is_empty = Coverage(), traffic.activity.counts.empty and traffic.events.empty
     for facts in (_of_reading,) if is_empty else (_of_reading, _of_logins, _of_requests, _of_times):
         for fact, what, text in facts(traffic):
             if what:

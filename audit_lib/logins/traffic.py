@@ -232,8 +232,10 @@ def recorded_changes(
     near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
     for one in rows(deploys[near & deploys["outcome"].isin(("took effect", "not told"))]):
         changes.append(RecordedChange("deploy", one.began_at, one.ended_at, one.evidence, "deploy"))
-    for one in rows(events[events["message"].isin(START_MESSAGES) & events["at"].notna()]):
-        changes.append(RecordedChange("start", one.at, one.at, f"{one.file}:{one.line}", "start"))
+    changes += [
+        RecordedChange("start", one.at, one.at, f"{one.file}:{one.line}", "start")
+        for one in rows(events[events["message"].isin(START_MESSAGES) & events["at"].notna()])
+    ]
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
 
@@ -343,10 +345,9 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
-    tries = mistype.groupby([client, day]).transform("sum").to_numpy()
     logins = good.groupby(["client", dates])["count"].sum()
     most = _MOST_PER_SUCCESS * logins.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
-    mistype &= tries <= most
+    mistype &= mistype.groupby([client, day]).transform("sum").to_numpy() <= most
     return failures.assign(days=days, known=known, used=used, success=success, mistype=mistype)
 
 

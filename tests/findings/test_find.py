@@ -290,9 +290,8 @@ def test_a_tracked_file_of_published_values_discloses_none(
     held = [{"source": "backend/.env", "environment": "development", **facts}]
     held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
     source = {"tracked": True, "environment": "production", "not_understood": None, **lost}
-    found = _find(sources=[source], inventory=held)
     for check in ("tracked-env-file", "values-on-disk"):
-        assert found["check"].eq(check).sum() == tracked
+        assert _find(sources=[source], inventory=held)["check"].eq(check).sum() == tracked
 
 
 @pytest.mark.parametrize(("held", "lost", "found"), CASES["tracked"])

@@ -87,3 +87,17 @@ def test_what_many_choose_is_one_question(tmp_path: Path) -> None:
     first, second = (table.iloc[0] for table in chosen)
     assert (first["values"], first["digest"]) == (2, second["digest"])
     assert {name for name, *_ in second["covers"]} == {"POSTGRES_PASSWORD", "ADMIN_PASSWORD"}
+
+
+@pytest.mark.parametrize(("files", "live", "idle"), CASES["production"])
+def test_what_production_sets_otherwise_is_in_force_nowhere(
+    files: dict[str, str], live: dict[str, str], idle: bool, tmp_path: Path
+) -> None:
+    """Another value, and known, under each name by which one is set; a URL holds others than it is."""
+    plot, keeper = new_plot(tmp_path / "repo"), Keeper(Key(b"k" * 32, "file"))
+    for path, text in files.items():
+        plot.commit(path, f"{text}\n")
+    marks = {name: keeper.fingerprint(value) if value else None for name, value in live.items()}
+    held = [{"secret": name, "variable": name, "fingerprint": mark} for name, mark in marks.items()]
+    found, _ = audit(plot.root, tmp_path, held=held)
+    assert list(tables.tabulate_chosen_passwords(found)["variable"].eq(tables.SET_OTHERWISE)) == [idle]

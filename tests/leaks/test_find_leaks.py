@@ -40,9 +40,10 @@ CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def audit(root: Path, kept: Path, name: str = "p", at: Any = None, **given: Any) -> tuple[LeakAudit, Keeper]:
-    """The leaks of a project whose values nobody knows."""
+    """The leaks of a project whose values nobody knows, but for those that are `held`."""
+    held = rows_of("inventory", *given.pop("held", [{"fingerprint": "in force"}]))
     keeper, options = Keeper(Key(b"k" * 32, "file")), LeakOptions(cache=kept / "cache", **given)
-    known = bundled_policy("paiid"), EnvEntries.of([]), rows_of("inventory", {"fingerprint": "in force"})
+    known = bundled_policy("paiid"), EnvEntries.of([]), held
     example = EnvSource("", "backend", ".env.example", example=True)
     project = Project(name, root, env_sources=(EnvSource("production", "backend", ".env"), example))
     return find_leaks(project, keeper, *known, as_of=at, options=options), keeper

@@ -75,10 +75,9 @@ def test_an_identifier_is_of_places_and_names_alone() -> None:
 
 def test_under_a_key_no_date_names_a_leak() -> None:
     """A commit that is dated before all others renames none: the id follows from the keyed fingerprint."""
-    targets = [target(), target(fingerprint="a")]
     forged = sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))
     for met in ([sighting()], [sighting(), forged]):
-        table = leaks(met, targets, keyed=True)
+        table = leaks(met, [target(), target(fingerprint="a")], keyed=True)
         assert dict(zip(table["fingerprint"], table["leak_id"], strict=True))["f"] == leak_id("f")
     assert table["leak_id"].is_unique
 

@@ -27,8 +27,7 @@ def test_a_header_within_the_file_holds_from_there_on() -> None:
     """A server that is configured anew writes one; so does one that is started again, with the same."""
     names = ("default", "site", "site", "forwarded", "default")
     found = _read(HEAD + "".join(HEADERS[name] + ROWS[name] for name in names))
-    hosts = [7, 8, 8, 9, 7]
-    assert found == {"requests": [f"203.0.113.{host}" for host in hosts], "not understood": 0}
+    assert found == {"requests": [f"203.0.113.{host}" for host in [7, 8, 8, 9, 7]], "not understood": 0}
 
 
 @pytest.mark.parametrize(("header", "row"), CASES["not_read"])

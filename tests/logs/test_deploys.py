@@ -31,15 +31,13 @@ class Found(NamedTuple):
 def deploy(number: int = 1, **more: Any) -> dict[str, Any]:
     """A deploy as Render's API tells of it."""
     text = json.dumps(CASES["deploy"]).replace("@day", f"2026-09-{number:02}")
-    facts = json.loads(text.replace("@number", str(number)).replace("@commit", f"{number:040x}"))
-    return facts | more
+    return json.loads(text.replace("@number", str(number)).replace("@commit", f"{number:040x}")) | more
 
 
 def read(folder: Path, text: str | bytes, keeper: Keeper | None = None, as_of: datetime = AS_OF) -> Found:
     """What one list gives."""
     (folder / "evidence").mkdir(exist_ok=True)
-    content = text.encode() if isinstance(text, str) else text
-    (folder / "evidence" / "deploys.json").write_bytes(content)
+    (folder / "evidence" / "deploys.json").write_bytes(text.encode() if isinstance(text, str) else text)
     return Found(
         *read_deploys(Project("p", folder, deploy_sources=(LIST,)), keeper or Keeper(demo_key()), as_of)
     )
@@ -111,12 +109,10 @@ def test_all_faults_of_a_file_come_at_once_and_quote_nothing(tmp_path: Path) -> 
         deploy(3, finishedAt="2026-08-01T00:00:00Z"), {"message": secret}, [secret],
         deploy(4, environment=secret), deploy(5, commit={"id": secret}), deploy(6, id=7), deploy(7),
     ]  # fmt: skip
-    text = "\n".join(map(json.dumps, bad)) + f"\n{{{secret}\n"
-    found = read(tmp_path, text)
+    found = read(tmp_path, "\n".join(map(json.dumps, bad)) + f"\n{{{secret}\n")
     row = found.sources.iloc[0]
     assert (row["state"], row["lines"], row["read"], row["not_understood"]) == ("read", 10, 1, 9)
-    faults = row["reason"].split("; ")
-    assert [fault.partition(": ")[2] for fault in faults] == CASES["faults"]
+    assert [fault.partition(": ")[2] for fault in row["reason"].split("; ")] == CASES["faults"]
     assert secret not in found.sources.to_csv() + found.deploys.to_csv()
 
 

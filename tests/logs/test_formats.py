@@ -96,8 +96,7 @@ def test_an_outcome_is_a_failed_login_in_its_examples_alone() -> None:
 @pytest.mark.parametrize(("line", "seen"), CASES["templates"])
 def test_a_block_takes_each_of_its_templates(line: str, *, seen: bool) -> None:
     """A message of several shapes is seen in each; a text before the end is the last one, not the first."""
-    events = read_line(line).events
-    assert [event.message for event in events] == ["apache login failed"] * seen
+    assert [event.message for event in read_line(line).events] == ["apache login failed"] * seen
 
 
 GOOD = 'examples = ["a"]\ncounter_examples = ["b"]\n'

@@ -47,8 +47,7 @@ def test_a_line_of_a_far_day_is_counted_like_any_other(far: str, tmp_path: Path)
     """No line is lost, and the far day is not taken for another one."""
     line = '{at} INFO:     203.0.113.7:1 - "GET /x HTTP/1.1" 401 Unauthorized\n'
     (tmp_path / "a.log").write_text(line.format(at="2026-08-01T10:00:00Z") + line.format(at=far))
-    read = read_folder(tmp_path)
-    row = read.sources.iloc[0]
+    row = read_folder(tmp_path).sources.iloc[0]
     assert row["state"] == "read"
     assert row["read"] + row["not_understood"] + row["blank"] == row["lines"] == 2
     assert row["read"] >= 1

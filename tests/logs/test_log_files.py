@@ -97,8 +97,7 @@ def test_what_is_no_log_is_told(app: Path, options: list[str], fault: str) -> No
 def test_a_given_log_of_the_project_keeps_its_name(app: Path) -> None:
     """A file within the project is the project's: counted once, under the place that was given."""
     (app / "a.log").write_bytes(LINE)
-    project = _given(_naming(app, "*.log"), f"staging/web={app}/a.log")
-    read = read_logs(project, None)
+    read = read_logs(_given(_naming(app, "*.log"), f"staging/web={app}/a.log"), None)
     places = read.sources[["source", "environment", "service"]].to_numpy().tolist()
     assert places == [["a.log", "staging", "web"], ["*.log", "production", "api"]]
 

@@ -40,8 +40,7 @@ def test_a_declared_message_takes_no_text_of_another_kind() -> None:
     """A phrase that a database failure holds leaves it one; no example of any message changes its kind."""
     line = "psycopg2.OperationalError: could not connect to server: no"
     phrase = Login("wide", "POST", "/x", failed_message="could not connect to server", added=True)
-    wide = FORMATS.declaring((), (phrase,))
-    assert read_line(line, formats=wide).events[0].kind == "database_failure"
+    assert read_line(line, formats=FORMATS.declaring((), (phrase,))).events[0].kind == "database_failure"
     for block in FORMATS.messages[::7]:
         for example in block.examples[:1]:
             plain, declared = (read_line(example, formats=formats).events for formats in (FORMATS, DECLARING))

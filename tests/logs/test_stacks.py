@@ -99,6 +99,5 @@ def test_planted_failures_are_counted_with_client_and_time(name: str, logs: list
         assert counts.groupby("status")["count"].sum().to_dict() == Counter(visit["status"] for visit in MADE)
     assert len(shown) == len(FAILED)
     assert Counter(shown["client"]) == (CLIENTS if stack.get("named", True) else {"": len(FAILED)})
-    times = shown["at"].dropna().dt.to_pydatetime().tolist()
-    assert times == (TIMES if stack.get("timed", True) else [])
+    assert shown["at"].dropna().dt.to_pydatetime().tolist() == (TIMES if stack.get("timed", True) else [])
     assert sources[["state", "not_understood", "blank"]].to_numpy().tolist() == [["read", 0, 0]]
