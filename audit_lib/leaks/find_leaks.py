@@ -246,8 +246,7 @@ def with_found(
     targets = targets.assign(reason=targets["reason"].mask(again, ""))
     known = set(targets["fingerprint"])
     everywhere = {*targets.query("reason == ''").fingerprint, *[s.fingerprint for s in shapes if not s.text]}
-    found: dict[str, list[Shape]] = defaultdict(list)
-    names: dict[str, set[str]] = defaultdict(set)
+    found, names = defaultdict[str, list[Shape]](list), defaultdict[str, set[str]](set)
     for shape in sorted(shapes):
         if shape.fingerprint not in (everywhere if shape.text else known) and shape.text not in everywhere:
             found[shape.text or shape.fingerprint].append(shape)
@@ -259,9 +258,10 @@ def with_found(
             name = max(named, key=lambda name: (len(name), name), default="") or "password"
             made.append(target(fingerprint, [name], "possible", "may be a password that somebody chose"))
         else:
-            weak, provider = weakness(fingerprint, keeper), max(one.provider for one in some)
+            weak, provider = weakness(fingerprint, keeper) if named else "", max(it.provider for it in some)
+            setters = {it.name for it in some if it.rule == "fallback" and not weak} & named
             kind = "hash" if HASH in rules else "pattern"
-            made.append(target(fingerprint, named or rules, kind, weak if named else "", provider))
+            made.append(target(fingerprint, setters or named or rules, kind, weak, provider))
     owners = {text: some[0].fingerprint for text, some in found.items() if some[0].text}
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 
