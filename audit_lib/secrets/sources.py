@@ -128,8 +128,7 @@ def _counts(lines: Lines) -> Row:
 
 
 def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row]) -> Row:
-    path = Path(given.origin).resolve()
-    inside = path.is_relative_to(root)
+    inside = (path := Path(given.origin).resolve()).is_relative_to(root)
     name = str(path.relative_to(root)) if inside else path.name
     facts = git_facts(name) if inside else {}
     with suppress(Unreadable):

@@ -77,12 +77,13 @@ def judge(
     (docs/rules.md#rule-9). Parsers must read one password out of a URL (rule 27); of a URL to a local file,
     which needs none, nothing is demanded. A strong password may lack a kind of character (rule 24).
     """
-    markers, classes = policy.placeholders + rule.placeholders, [_CLASSES[name] for name in rule.classes]
+    named = {"admin"} if rule.kind in ("identifier", "setting") else set()  # a user may be called so
+    markers = *(it for it in policy.placeholders if it not in named), *rule.placeholders
     stated, expected = environment in rule.expected, rule.expected.get(environment, "").rstrip("/")
     forbidden = [_matches(held, name, policy) for name in rule.forbidden_formats if policy.formats.get(name)]
     ask: Callable[[Any], Any] = partial(held.keeper.ask, held.part) if held.part else (lambda of: of(""))
     length, bits = ask(len), ask(strength.strength_bits)
-    mixed = ask(lambda value: all(re.search(kind, value) for kind in classes))
+    mixed = ask(lambda value: all(re.search(_CLASSES[name], value) for name in rule.classes))
     judged = "short" if length < rule.min_length else "below good" if length < rule.good_length else "ok"
     return {
         "placeholder": held.any_is(lambda value: strength.is_placeholder(value, markers)),
