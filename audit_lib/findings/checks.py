@@ -274,9 +274,6 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
-UNDECLARED = (  # secrets in force that no policy lists: a check of their own names each of them
-    has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
-)
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
 # An example file asks for a variable whoever sets the application up: that is a use.
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
@@ -376,7 +373,9 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & has("exposure_severity", "info") | null("max_age_days")),
     ),
-    "undeclared-variable": when(UNDECLARED),
+    "undeclared-variable": when(  # secrets in force that no policy lists have a check of their own
+        has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
+    ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=OF_POLICY),
     "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(
@@ -424,6 +423,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "env-line-not-understood": when(has("state", "not understood")),
     "value-read-differently": when(
         _line_fault("duplicate"),
+        has("faults", UNKNOWN_VALUES[0]) & ~has("loader", ""),
         _line_fault(*READ_DIFFERENTLY),
         about=has("kind", "env file", "export", "given values") & ~null("name"),
         prepare=without_lines_of_settings,

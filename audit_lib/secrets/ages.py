@@ -421,7 +421,8 @@ def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: da
         return "conflict", f"Find out which is right: {' · '.join(sides)}"
     reason = "straddles" if pieces["bound"] else "reviewed late" if pieces["left out"] else "no evidence"
     if item.state == "present" and item.whole is None and item.fingerprint is None:
-        return reason, f"Name the loader of {item.source} in audit.toml, or write a value that all read alike"
+        named = "Write" if item.loader else f"Name the loader of {item.source} in audit.toml, or write"
+        return reason, f"{named} a value that all read alike"
     if hi is None:
         return reason, "Take a snapshot now, then one each week: audit-lib snapshot"
     period = item.max_age_days * DAY

@@ -134,8 +134,7 @@ def knows_production(inventory: pd.DataFrame) -> bool:
 
 def rule_name(name: str, policy: Policy) -> str:
     """The name of the rule for a variable; its own if there is none."""
-    rule = policy.rule(name)
-    return rule.name if rule else name
+    return rule.name if (rule := policy.rule(name)) else name
 
 
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
