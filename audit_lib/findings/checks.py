@@ -181,18 +181,16 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
-    """The incidents, most lines first, those without a time last; no guessing with a success on that day.
-    `guessers` are all who tried little, in words, if several did, and `digest` is theirs."""
+    """The incidents, most lines first, those without a time last. No guessing with a success on that day, nor
+    of a network that tried less than UNLIMITED times in all: nobody can do anything about it."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"] - DAY, both["last_at_in"] + MINUTE)
     part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
     most = detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
-    little = (_found("guessing") & has("severity", "medium"))(most)
-    names = sorted(most.loc[little, "subject"].unique())
-    told = [few(names, 5) * (one and len(names) > 1) for one in little.tolist()]
-    most = most.assign(guessers=told, digest=sha256(" ".join(names).encode()).hexdigest()[:8])
-    return most.sort_values("first_at", key=pd.isna, kind="stable")
+    guesses = (_found("guessing") & has("severity", "medium"))(most)
+    tries = most["count"].where(guesses).groupby(most["network"]).transform("sum")
+    return most[~(guesses & tries.lt(UNLIMITED))].sort_values("first_at", key=pd.isna, kind="stable")
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
@@ -281,9 +279,7 @@ TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "tries-not-limited": when(every, prepare=without_limit),
-    "attack-on-logins": when(
-        GRAVE & FAMILIAR, _found("let-in"), ~has("guessers", ""), _found(*GUESSED), prepare=without_parts
-    ),
+    "attack-on-logins": when(GRAVE & FAMILIAR, _found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own

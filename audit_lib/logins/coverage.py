@@ -189,10 +189,13 @@ def _of_times(traffic: Traffic) -> Facts:
 def _hints(traffic: Traffic) -> list[str]:
     """Hints at lines that are missing, thinned, or of another application; none is a proof."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
+    # Where a log is kept by the days of its zone, the last one may end before the day of UTC.
+    midnights = [end.tz_convert(log.time_zone).floor("D") for log in traffic.log_sources]
+    last_day = min([end, *(one for one in midnights if end - one <= one.utcoffset())])  # type: ignore[operator]
     # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     other = named and not any(matches_glob(route, named) for route in {*requests["route"][requests["there"]]})
-    at, pause, holes = requests["at"], end - requests["at"].iloc[-1], len(list(silences(traffic)))
+    at, pause, holes = requests["at"], last_day - requests["at"].iloc[-1], len(list(silences(traffic)))
     cut = at.iloc[-1] - at.iloc[0] >= DAY and pause > max(at.diff().max(), HOUR)
     bad = requests.assign(bad=requests["count"].where(requests["refused"], 0))
     days = bad.groupby(at.dt.floor("D"))[["count", "bad"]].sum().asfreq("D", fill_value=0)

@@ -73,8 +73,7 @@ class Incident:
 
     def during(self, at: "pd.Series[pd.Timestamp]") -> "pd.Series[bool]":
         """Which instants lie between its first minute and its last."""
-        first, last = pd.Timestamp(self.first_at), pd.Timestamp(self.last_at)  # type: ignore[arg-type]
-        return at.between(first.floor("min"), last)
+        return at.between(pd.Timestamp(self.first_at).floor("min"), pd.Timestamp(self.last_at))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -269,10 +268,10 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, folders = traffic.requests, traffic.rule("probing"), traffic.policy.served
     sensitive = requests[requests["sensitive"]]
-    answered, severity, how = sensitive["status"].between(200, 299), "critical", "but must not be served"
-    good, gone = ({*sensitive.query("method in @READING & status // 100 == @n")["folder"]} for n in (2, 4))
-    if 3 <= len(good) > len(gone - good):
-        severity, how = rule.severity, "as any path is: whether it is served is not known"
+    answered, reads = sensitive["status"].between(200, 299), sensitive.query("method in @READING")
+    kinds = [reads, reads[~reads["route"].str.contains(".", regex=False)]]  # one page answers any without dot
+    good, gone, pages, none = ({*own["folder"][own["status"] // 100 == n]} for own in kinds for n in (2, 4))
+    is_any, is_page = 3 <= len(good) > len(gone - good), 2 <= len(pages) > 2 * len(none - pages)
 
     def missing(run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -280,13 +279,19 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        text = f"requests for files such as {run['route'].iloc[0]}, none answered"
-        return incident(run, text, rule.severity)
+        return incident(
+            run, f"requests for files such as {run['route'].iloc[0]}, none answered", rule.severity
+        )
 
     def served(run: pd.DataFrame) -> Incident:
         route, client, known = run["route"].iloc[0], run["client"].iloc[0], len({*run["client"]} - {""})
         callers = counted(known, "address", "addresses") if known else "addresses that are not known"
         own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
+        how, severity = (
+            ("as any path is: whether it is served is not known", rule.severity)
+            if is_any or (is_page and "." not in route)
+            else ("but must not be served", "critical")
+        )
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
 
@@ -396,17 +401,19 @@ def find_outages(traffic: Traffic) -> list[Incident]:
     """Errors of most requests, or of most to several routes that usually answer; low if it is a RESTART."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
     failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
+    good = at[~failed]
     usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)
 
     def build(run: pd.DataFrame) -> Incident:
-        begun, again = run["at"].iloc[0], at[at.gt(run["at"].iloc[-1]) & ~failed].min()
-        here = at.ge(begun) & ~at.ge(again)  # what goes on until the next answer is part of it
+        last, again = good[good.lt(run["at"].iloc[0])].max(), good[good.gt(run["at"].iloc[-1])].min()
+        here = ~at.le(last) & ~at.ge(again)  # what fails from the answer before to the next is part of it
         there = here & usable & requests["route"].isin(run["route"])
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
         run = requests[here & failed]
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
         part *= requests.loc[there, "route"].nunique() > 1
-        brief = again - begun <= pd.Timedelta(minutes=RESTART)  # of one client if a proxy says that it is one
+        brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
+        # Of one client it is an outage if a proxy says so.
         met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
         return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")
 

@@ -254,15 +254,10 @@ class Traffic:
         """The thresholds of a detection."""
         return self.policy.thresholds[detection]
 
-    @cached_property
-    def requests(self) -> pd.DataFrame:
-        """The requests with a time, in its order, with `at` and `seconds` of their minute."""
-        return _with_seconds(self.activity.requests[self.activity.requests["timed"]])
-
-    @cached_property
-    def events(self) -> pd.DataFrame:
-        """`LogEvents` with `seconds`, null without a time."""
-        return _with_seconds(self.activity.events)
+    # The requests with a time, in its order, `LogEvents`, and what lets in; with `seconds`, null without one.
+    requests = cached_property(lambda it: _with_seconds(it.activity.requests[it.activity.requests["timed"]]))
+    events = cached_property(lambda it: _with_seconds(it.activity.events))
+    let_in = cached_property(lambda it: it.requests[it.requests["let_in"] & it.requests["client"].ne("")])
 
     @cached_property
     def failures(self) -> pd.DataFrame:
@@ -285,11 +280,6 @@ class Traffic:
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
         return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
-
-    @cached_property
-    def let_in(self) -> pd.DataFrame:
-        """The requests by which an address is let in."""
-        return self.requests[self.requests["let_in"] & self.requests["client"].ne("")]
 
     def seldom_read(self, own: pd.DataFrame) -> list[str]:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""

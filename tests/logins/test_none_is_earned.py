@@ -236,18 +236,19 @@ def test_a_log_that_may_lack_lines_is_a_doubt(case: dict[str, Any]) -> None:
     (first, last), route = case.get("gap", (0, 0)), case.get("route", ROUTES[0])
     asks = [(at, "198.51.1.1", route, 200) for at in times if not first <= at / 3600 < last]
     asks += [(DAY * day + 60.0, "198.51.1.1", route, 401) for day in range(*case.get("refused", (0, 0, 1)))]
-    reason = cover(small_traffic(asks, days=len(counts), since=case.get("since", 0))).reason({"whole logs"})
+    source = replace(DECLARED_LOG, time_zone=case.get("zone", "UTC"))
+    traffic = small_traffic(asks, days=len(counts), since=case.get("since", 0), source=source)
+    reason = cover(traffic).reason({"whole logs"})
     assert (reason[: len(case.get("hint", ""))], bool(reason)) == (case.get("hint", ""), "hint" in case)
 
 
 @pytest.mark.parametrize(("name", "doubted"), CASES["empty"])
 def test_an_empty_log_beside_others_of_its_rotation_is_no_loss(name: str, doubted: bool) -> None:
     """Beside another log of its rotation, with lines, nothing was written; alone it may not be kept."""
-    traffic = small_traffic(QUIET)
-    read = traffic.activity.sources
+    read = (traffic := small_traffic(QUIET)).activity.sources
     sources = pd.concat([read, read.assign(source=name, state="empty")], ignore_index=True)
-    doubt = cover(replace(traffic, activity=replace(traffic.activity, sources=sources)))
-    assert bool(doubt.reason({"every log read"})) == doubted
+    traffic = replace(traffic, activity=replace(traffic.activity, sources=sources))
+    assert bool(cover(traffic).reason({"every log read"})) == doubted
 
 
 def test_the_shapes_of_such_lines_are_listed() -> None:
