@@ -236,9 +236,8 @@ def test_a_log_that_may_lack_lines_is_a_doubt(case: dict[str, Any]) -> None:
     (first, last), route = case.get("gap", (0, 0)), case.get("route", ROUTES[0])
     asks = [(at, "198.51.1.1", route, 200) for at in times if not first <= at / 3600 < last]
     asks += [(DAY * day + 60.0, "198.51.1.1", route, 401) for day in range(*case.get("refused", (0, 0, 1)))]
-    source = replace(DECLARED_LOG, time_zone=case.get("zone", "UTC"))
-    traffic = small_traffic(asks, days=len(counts), since=case.get("since", 0), source=source)
-    reason = cover(traffic).reason({"whole logs"})
+    given = {"days": len(counts), "source": replace(DECLARED_LOG, time_zone=case.get("zone", "UTC"))}
+    reason = cover(small_traffic(asks, since=case.get("since", 0), **given)).reason({"whole logs"})
     assert (reason[: len(case.get("hint", ""))], bool(reason)) == (case.get("hint", ""), "hint" in case)
 
 
