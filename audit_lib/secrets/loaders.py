@@ -156,10 +156,10 @@ def read_docker(text: str) -> Reading:
     return Reading(_statements(text, (line for line in lines if line[-1] is not None)), refused)
 
 
-# ---- compose, systemd: a value is known only if neither can read it differently; to compose `1"2` is plain.
+# ---- compose, systemd: a value is known only if neither can read it differently.
 _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
-    r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*+(?:(?:"
-    r"(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?!['\"`])(?:[^\s\\$#]++#*+| (?=[^\s#]))*+))"
+    r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
+    r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))"
     r"[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\]|\\(?!\1|\\|$))*\1[ \t]*$)")  # or closed by an escape, perhaps
@@ -183,8 +183,8 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
             if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
                 is_printable = f"{own[0]}{value}".replace("" if ends else "\n", "").isprintable()
-                plain = not written and name.isidentifier() and (compose or {*value}.isdisjoint("'\"`"))
-                found.append((line.start(), line.end() - 1, name, value if plain and is_printable else None))
+                is_plain = line["written"] is None and name.isidentifier() and is_printable
+                found.append((line.start(), line.end() - 1, name, value if is_plain else None))
     known = ((*one[:-1], None if in_doubt else one[-1]) for one in found)
     return Reading(_statements(text, known), refused=compose and refused)
 
