@@ -135,16 +135,16 @@ class Audit(ProjectRead):
     triggers = frame(lambda it: it._csv[1])
 
     # ---- Logs and logins ----
-    _watch = cached_property(lambda it: detection_policy(it.policy, it.project))
+    watch = cached_property(lambda it: detection_policy(it.policy, it.project))
     _label = cached_property(lambda it: traffic.address_label(it.logs, it.keeper.key))
 
     @cached_property
     def _detected(self) -> tuple[Verdict, ...]:
         window = traffic.Window(self.quarter.start, min(self.quarter.end, self.as_of))
-        activity = traffic.tabulate_activity(self.logs, self._watch)
+        activity = traffic.tabulate_activity(self.logs, self.watch)
         changes = traffic.recorded_changes(self.ledger, activity.events, self.deploys, window)
         declared = self.project.log_sources
-        return judge(traffic.Traffic(activity, self._watch, window, declared, changes, self.as_of))
+        return judge(traffic.Traffic(activity, self.watch, window, declared, changes, self.as_of))
 
     # A finding's id must not change with how addresses are shown.
     _detections = frame(lambda it: tabulate(it._detected, partial(mask_client, label=it._label)))
@@ -152,7 +152,7 @@ class Audit(ProjectRead):
 
     def _shown(self, logs: pd.DataFrame) -> pd.DataFrame:
         """A frame of logs with addresses as they may be shown."""
-        return traffic.with_addresses(logs, self._label, self.identities, self._watch.is_known).rename(
+        return traffic.with_addresses(logs, self._label, self.identities, self.watch.is_known).rename(
             columns={"client": "address"}
         )
 
@@ -192,7 +192,7 @@ class Audit(ProjectRead):
     def checked(self) -> Mapping[str, pd.DataFrame]:
         """The frames by the names that checks have for them. Addresses are masked, however they are shown: a
         finding's text must not change with that."""
-        logs, masked = self.logs, (self._label, "masked", self._watch.is_known)
+        logs, masked = self.logs, (self._label, "masked", self.watch.is_known)
         secrets = leaked.tabulate_leaked_secrets(self._leaked, self.exposure, self._rotating.stays)
         return {name: getattr(self, name) for name in CHECKED} | {
             "freshness": self.ages,

@@ -92,10 +92,8 @@ def _heal(out: Path) -> None:
 def _check_replaceable(out: Path) -> None:
     """Raise unless `out` is absent, empty, or a report with nothing in it but what its manifest lists."""
     place = f"--out {out}"
-    if not out.name:
-        raise BadInput.at(place, "cannot be a folder for a report")
-    if os.path.lexists(out) and not out.is_dir():
-        raise BadInput.at(place, "is not a folder")
+    BadInput.unless(out.name, place, "cannot be a folder for a report")
+    BadInput.unless(out.is_dir() or not os.path.lexists(out), place, "is not a folder")
     present = {entry.name for entry in out.iterdir()} - _DEBRIS if out.exists() else set()
     if present and MANIFEST not in present:
         raise BadInput.at(place, "is a folder with other files, not a report: name another folder")

@@ -18,7 +18,9 @@ from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import SECRETS, shows_no_leak
+from audit_lib.logins.coverage import unknown_wording
 from audit_lib.logins.detect import EVERYONE
+from audit_lib.logins.traffic import FAILED_STARTS
 from audit_lib.rotation.triggers import KINDS
 from audit_lib.settings.load import guide_rules
 from audit_lib.settings.models import GuideRule
@@ -28,8 +30,11 @@ if TYPE_CHECKING:
 
 FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 GRAVE = ("medium", "high", "critical")
-# A row of these is something that happened: without rows nothing did, if the logs and places were read.
-EVENTS = {"log_events", "ledger_faults", "leaked_secrets", "detections", "settings_changes"}
+# A row of these is something that happened: without rows nothing did, if the places were read.
+EVENTS = {"ledger_faults", "leaked_secrets", "detections", "settings_changes"}
+# Kinds of messages: while no log has one, and nobody knows their words, nothing is known of these checks.
+_SAID = {"value-in-log": ("validation_error",), "start-up-failed": FAILED_STARTS}
+_SAID |= {"database-failure": ("database_failure",)}
 _ITEM = list(Item._fields)
 _MARKS = ("good", UNKNOWN, "bad")  # of two the later counts
 _VALUES = ("env file", "export", "given values")
@@ -51,8 +56,7 @@ def unread(audit: "Audit") -> pd.DataFrame:
 def mark_items(audit: "Audit") -> "pd.Series[str]":
     """`good`, `bad` or `unknown` by item: each secret in each place, and each other subject of a finding. Bad
     is an open finding above `info`. Unknown is an unknown finding, an age that is not known, a variable whose
-    source was not supplied, or a source that should have been read and was not.
-    """
+    source was not supplied, or a source that should have been read and was not."""
     secrets = audit.inventory[audit.inventory["kind"].isin(("secret", "identifier"))]
     findings, silent = by_item(audit.findings), unread(audit)
     bad = findings["status"].eq("open") & findings["severity"].ne("info")
@@ -68,8 +72,7 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
 
 def score(audit: "Audit") -> tuple[int, int]:
     """The least and the greatest share of items without an open finding, in percent, rounded down. What is
-    not known counts as bad in the first and as good in the second; without any item, 0 to 100.
-    """
+    not known counts as bad in the first and as good in the second; without any item, 0 to 100."""
     counts = Counter(audit.marks)
     good, total = counts["good"], counts.total()
     return (100 * good // total, 100 * (good + counts[UNKNOWN]) // total) if total else (0, 100)
@@ -77,8 +80,7 @@ def score(audit: "Audit") -> tuple[int, int]:
 
 def verdict(audit: "Audit") -> str:
     """`fail` with an open finding above info, else `unknown` if anything is not known, else `pass`. Nothing
-    has passed without what PASS_NEEDS name: else a policy that exempts everything would pass.
-    """
+    has passed without what PASS_NEEDS name: else a policy that exempts everything would pass."""
     marks = set(audit.marks)
     return FAIL if "bad" in marks else UNKNOWN if UNKNOWN in marks or not_seen(audit) else PASS
 
@@ -148,9 +150,7 @@ class RuleResults(Contract):
 def tabulate_rules(audit: "Audit") -> pd.DataFrame:
     """`RuleResults`: the guide's rules in their order, or for a policy without rules those that checks imply.
     A rule with an exception fails. One of which anything is not known, or that reaches beyond its checks, is
-    unknown, never a pass. Raises `BadInput` for rules that cannot be read, or that name what does not
-    exist.
-    """
+    unknown, never a pass. Raises `BadInput` for rules that cannot be read or that name what is not there."""
     rules = guide_rules(audit.policy) or tuple(
         GuideRule(check.id, f"This is not so: {check.what}", checks=(check.id,)) for check in CHECKS
     )
@@ -205,12 +205,13 @@ def _decided(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
         answers = seen.audit.attestations
         answer = next(rows(answers[answers["rule"].eq(rule.question)]))
         verdict = {"attested": "attested", "answered no": FAIL}.get(answer.status, UNKNOWN)
-        answered = f"{answer.by}: {answer.reason}"
         row = {
             "verdict": verdict,
             "decided_by": f"a person, question {rule.question}",
             "procedure": "Somebody answers by name, with a reason and an end.",
-            "reason": f"the answer is {answer.status}" if verdict == UNKNOWN else answered,
+            "reason": f"the answer is {answer.status}"
+            if verdict == UNKNOWN
+            else f"{answer.by}: {answer.reason}",
         }
     else:
         row = _tested(rule, seen)
@@ -233,6 +234,8 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     population, exceptions, not_known = map(sum, zip(*tallies, strict=True))
     reasons = [f"{not_known} of {population} could not be judged"] if not_known else []
     reasons += [f"not seen: {need.words}" for need in seen.needs if {*need.tables} & {*tables}]
+    events, watch = seen.audit.checked["log_events"], seen.audit.watch
+    reasons += filter(None, (unknown_wording(_SAID[it], events, watch) for it in rule.checks if it in _SAID))
     # Of a rule that reaches further nothing but a failure can be known.
     passed = PASS if population or EVENTS & {*tables} else "not applicable"
     return {

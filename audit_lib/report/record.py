@@ -134,8 +134,7 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     in that order.
     """
     secrets = inventory[inventory["kind"].eq("secret")]
-    letter: dict[str, str] = {}
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    letter, found = dict[str, str](), dict[tuple[str, str], dict[str, str]]()
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
         held = "not supplied" if row.state == "not supplied" else "missing"
         if row.state == "present" and row.fingerprint is not None:

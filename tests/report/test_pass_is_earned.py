@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from operator import methodcaller
 
 import pandas as pd
 import pytest
@@ -23,12 +25,7 @@ WHOLE = {
 NONE = {name: table.head(0) for name, table in WHOLE.items()}
 
 
-def _query(words: str) -> Change:
-    return lambda table: table.query(words)
-
-
-def _assign(**columns: object) -> Change:
-    return lambda table: table.assign(**columns)
+_query, _assign = partial(methodcaller, "query"), partial(methodcaller, "assign")
 
 
 def _beside(source: str, kind: str, state: str) -> Change:

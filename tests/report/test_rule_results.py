@@ -66,6 +66,14 @@ def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
     assert (row.verdict, row.reason[:21]) == ("unknown", "not seen: an env file")
 
 
+def test_what_no_log_was_known_to_say_has_not_passed(tmp_path: Path) -> None:
+    """A message of a kind that was never met, in words that nobody knows, may have been there."""
+    for check, kinds, known, verdict in CASES["wording"]:
+        events = filled(contract_of("log_events"), [{"status": None, "kind": kind} for kind in kinds])
+        tables = {"log_events": events, "watch": audit().watch.model_copy(update={"known_messages": known})}
+        assert _result(tmp_path, f'checks = ["{check}"]', **tables).verdict == verdict, check
+
+
 @pytest.mark.parametrize("check", ["placeholder-value", "ambiguous-url", "weak-value", "forbidden-format"])
 def test_what_was_not_supplied_has_not_passed(tmp_path: Path, check: str) -> None:
     """A question that cannot be asked of a value that nobody supplied leaves the rule unknown."""
@@ -92,10 +100,9 @@ def test_an_answer_counts_as_long_as_it_holds(tmp_path: Path) -> None:
 
 def test_a_leak_counts_in_the_places_that_a_rule_names(tmp_path: Path) -> None:
     """A value in a document is an exception of the rule on documents, and none of that on source code."""
-    leak = {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}
-    place = {"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}
-    tables = {"leaks": filled(contract_of("leaks"), [leak])}
-    tables["leak_places"] = filled(contract_of("leak_places"), [place])
+    held = {"leaks": {"leak_id": "leak-1", "kind": "leak", "matched": "exact", "force": "not known"}}
+    held |= {"leak_places": {"leak_id": "leak-1", "place": "working tree", "path": "docs/a.md"}}
+    tables = {name: filled(contract_of(name), [row]) for name, row in held.items()}
     decider = 'leaks_in = ["working tree"]\npaths = ["*.{}"]'
     in_text, in_code = (_result(tmp_path, decider.format(ending), **tables) for ending in ("md", "py"))
     assert (in_text.exceptions, in_text.verdict, in_text.evidence) == (1, "fail", ("leak-1",))

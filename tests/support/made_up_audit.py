@@ -8,8 +8,9 @@ import pandas as pd
 
 from audit_lib.audit import Audit
 from audit_lib.base.clock import Quarter
+from audit_lib.logins.parameters import detection_policy
 from audit_lib.secrecy.keeper import Keeper, Key
-from audit_lib.settings import Policy, Project
+from audit_lib.settings import Policy, Project, bundled_policy
 from tests.support.rows import TABLES, contract_of, data, filled, rows_of
 
 QUARTER = Quarter(2026, 3)
@@ -50,5 +51,6 @@ def audit(**changed: pd.DataFrame) -> Audit:
     )
     frames = {**_usual(), **changed}
     # Checks know the ages by another name.
-    vars(made_up).update(frames | {"ages": frames["freshness"], "checked": frames})
+    watch = {"watch": detection_policy(bundled_policy("generic"))}
+    vars(made_up).update(watch | frames | {"ages": frames["freshness"], "checked": frames})
     return made_up
