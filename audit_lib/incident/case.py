@@ -195,9 +195,7 @@ def read_case(  # noqa: PLR0917
 
 def names_of(incidents: Iterable[Incident]) -> tuple[str, ...]:
     """The addresses that incidents name: the largest count of each decides, then the address itself."""
-    counts = [
-        (-one.count, name) for one in incidents for name in ([one.client] if one.client else one.clients)
-    ]
+    counts = [(-it.count, name) for it in incidents for name in ([it.client] if it.client else it.clients)]
     return tuple(dict.fromkeys(name for _, name in sorted(counts)))
 
 

@@ -29,12 +29,14 @@ class Outage:
     failed: pd.DataFrame  # the requests that did
     errors: bool  # they were not refused, but answered with server errors
     told: Incident | None = None  # what messages tell, if requests do not
+    also: str = ""  # what messages tell, if requests do
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
         what = (
             f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses were {how}"
         )
+        what += f", and {self.also}," if self.also else ""
         told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
         return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
@@ -50,10 +52,11 @@ def find_outage(case: Case) -> Outage | None:
     failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
     if worst and worst.first_at and worst.last_at and not (refused or worst.subject == EVERYONE):
         return Outage(worst.first_at, worst.last_at, failed, errors=True, told=worst)
-    if failed.empty:
+    if failed.empty or not worst:
         return None
     first, last = (at.to_pydatetime() for at in failed["not_before_at"].agg(["min", "max"]))
-    return Outage(first, last, failed, errors=not refused)
+    also = "" if refused else worst.classification.partition("; ")[2]
+    return Outage(first, last, failed, errors=not refused, also=also)
 
 
 def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:

@@ -401,7 +401,7 @@ def find_outages(traffic: Traffic) -> list[Incident]:
     """Errors of most requests, or of most to several routes that usually answer; low if it is a RESTART."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
     failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
-    good = at[~failed]
+    good, down = at[~failed], traffic.events.query("kind == 'database_failure'")["at"].dropna()
     usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)
 
     def build(run: pd.DataFrame) -> Incident:
@@ -410,7 +410,8 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         there = here & usable & requests["route"].isin(run["route"])
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
         run = requests[here & failed]
-        text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time"
+        also = "; the database could not be used" * bool((~(down.le(last) | down.ge(again))).any())
+        text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
         part *= requests.loc[there, "route"].nunique() > 1
         brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
         # Of one client it is an outage if a proxy says so.

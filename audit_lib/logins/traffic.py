@@ -79,13 +79,10 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
         untimed = untimed.merge(days, "left", ["file", "day"])
         first = untimed["file"].map(days.groupby("file")["day"].min())
         untimed = untimed.assign(
-            timed=False,
-            at=None,
+            timed=False, at=None, count=untimed["untimed"], line=untimed["untimed_line"],
             not_before_at=pd.to_datetime(untimed["day"], utc=True),
             not_after_at=pd.to_datetime(untimed["end"].mask(untimed["day"].isna(), first), utc=True) + _DAY,
-            count=untimed["untimed"],
-            line=untimed["untimed_line"],
-        )
+        )  # fmt: skip
         requests = pd.concat([untimed[timed.columns], timed]).astype(timed.dtypes)
     events = events.assign(**bounds, client=events["client"].replace(hosts))
     requests = requests.assign(client=requests["client"].replace(hosts)).reset_index(drop=True)

@@ -106,9 +106,8 @@ def with_logs(
     from_stdin = [option for option in options if option.endswith(f"={STDIN}")]
     BadInput.unless(len(from_stdin) < 2, "--log", "stdin (-) can be given for one service only")
     given, faults = parse_each(partial(_source, project, stdin, spool), options)
-    counts = Counter(source.pattern for source in given)
     twice = "is given twice: name files that differ in their names"
-    faults += [Fault(name, twice) for name, count in counts.items() if count > 1]
+    faults += [Fault(name, twice) for name, count in Counter(it.pattern for it in given).items() if count > 1]
     if faults:
         raise BadInput(faults)
     return replace(project, log_sources=(*given, *project.log_sources))

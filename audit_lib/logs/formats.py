@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field, StrictBool, ValidationError, field_valida
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
-from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.logs.logins import answers_of, phrases_of
+from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logs.logins import FAILED_LOGIN, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, parse_template
 from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, possible_client, secret_finder
@@ -58,7 +58,7 @@ class _Written(BaseModel, extra="forbid", hide_input_in_errors=True, defer_build
             plain = max(len(part.literal) for part in block.parts)
             if not plain and block.pattern.match(b""):
                 raise ValueError("matches an empty text")
-            if block.anywhere and (plain < 4 or len(block.parts) > 1):
+            if block.anywhere and (plain < 4 or {part.field for part in block.parts} - {"", "text"}):
                 raise ValueError("needs, to be sought anywhere, plain text of four characters or more")
         return self
 
@@ -123,11 +123,10 @@ class LogFormats:
     def declaring(self, statuses: Iterable[int], logins: tuple[Login, ...] = ()) -> "LogFormats":
         """The same formats, with these statuses, and what these logins declare, as failed logins."""
         own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(logins)]
-        others = [block for block in self.messages if block.kind != "login_failed"]
-        failed = [block for block in self.messages if block.kind == "login_failed"]
+        every = sorted((*own, *self.messages), key=lambda block: block.kind in (FAILED_LOGIN, DECLARED))
         return replace(
             self,
-            messages=(*others, *own, *failed) if own else self.messages,
+            messages=tuple(every) if own else self.messages,
             declared_statuses=tuple(sorted(set(statuses) - set(REQUEST_KINDS))),
             logins=logins,
         )

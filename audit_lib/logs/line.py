@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, partial, reduce
 from io import BufferedReader, RawIOBase
-from itertools import chain, repeat, takewhile
+from itertools import accumulate, chain, repeat, takewhile
 from operator import or_
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
@@ -172,7 +172,10 @@ class LineReader:
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
         seen = dict.fromkeys(
-            LogEvent(it.kind, it.name) for it in self.by.sought if it.parts[0].literal in text
+            LogEvent(it.kind, it.name)
+            for it in self.by.sought
+            if it.parts[0].literal in text  # and what else it has of plain text behind
+            and -1 not in accumulate(it.parts, lambda at, part: text.find(part.literal, at), initial=0)
         )
         return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, _BEGINNING))
 
@@ -259,8 +262,7 @@ class LineReader:
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
         is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
-        cause = b"" if is_known else fields.cause.partition(b"\n")[0]
-        if self.by.possible_client(cause) is None:
+        if self.by.possible_client(b"" if is_known else fields.cause.partition(b"\n")[0]) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
             return self._messages(REFUSED_LOGIN, head)

@@ -50,9 +50,8 @@ def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[byt
             path, _, parameter = target.partition("?")
             sent = LoginAnswer(LOGIN_SENT, range(200, 400), "GET", parameter.lower().encode())
             found[bare_route(path)].append(sent)
-    events = ("", *OPEN_LOGINS)
     return {
-        route: sorted(answers, key=lambda answer: (events.index(answer.event), not answer.parameter))
+        route: sorted(answers, key=lambda it: (("", *OPEN_LOGINS).index(it.event), not it.parameter))
         for route, answers in found.items()
     }
 
