@@ -262,7 +262,7 @@ def plan(context: cli.Opened, secret: str, **given: Any) -> None:
     cli.say(f"Runbook for {made.rules[0].name}: {made.mode}, as of {clock.iso(made.read.as_of)}")
     for number, step in enumerate(made.steps, 1):
         cli.say("", f"{number}. {step.text}{f' [{step.environment}]' if step.environment else ''}.")
-        for command in step.commands:  # whole, to be copied
+        for command in step.command.splitlines():  # whole, to be copied
             click.echo(f"     {inert.plain(command)}")
         cli.say(
             f"Verify: {step.verify}.", f"It breaks: {step.breaks}." if step.breaks else None, indent="   "

@@ -80,4 +80,4 @@ def _of_secret(case: Case, exposure: pd.DataFrame, leaked: dict[str, str]) -> It
         return
     for step in plan_of(case.secret, case.read, leaks=case.leaked).steps:
         place = "/".join(filter(None, (step.environment, step.service)))
-        yield step.text, place, "\n".join(step.commands), step.verify, step.breaks
+        yield step.text, place, step.command, step.verify, step.breaks

@@ -411,9 +411,9 @@ def exit_code(leaks: pd.DataFrame, coverage: pd.DataFrame, stops: tuple[str, ...
 class Purge:
     """What of a repository holds leaked values, and the lines to type, in order, in one shell of bash."""
 
-    purged: tuple[str, ...]  # files that go as a whole, then those that lose a text, then what is no file
-    elsewhere: tuple[str, ...]  # files on disk beside git: logs, bundles, notebooks, copies
-    commands: tuple[str, ...]  # none if the history holds nothing
+    purged: tuple[str, ...] = ()  # files that go whole, then those that lose a text, then what is no file
+    elsewhere: tuple[str, ...] = ()  # files on disk beside git: logs, bundles, notebooks, copies
+    commands: tuple[str, ...] = ()  # none if the history holds nothing
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:

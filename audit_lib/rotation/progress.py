@@ -35,6 +35,7 @@ class Store(NamedTuple):
     source: str  # the env file; of a platform what `--env` names, or the file that holds its values
     platform: bool  # a platform holds the value; no env file that is in force does
     fingerprint: str | None  # of the value in place; None if it is not known
+    loader: str = ""  # that is known to read the file
 
     def __str__(self) -> str:
         where = f"the platform's variables of {self.place.environment}/{self.place.service}"
@@ -70,8 +71,7 @@ class StepProgress(NamedTuple):
     old: str | None = None  # of a value that was replaced: its fingerprint
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """A rotation as it stands: its steps in order, and each half that is missing, in words."""
 
     steps: tuple[StepProgress, ...]
@@ -120,9 +120,8 @@ def _change(store: Store, read: RotationRead, since: datetime) -> tuple[str, str
     elif all(stay.fingerprint != store.fingerprint for stay in earlier):
         after = current.absent.at if current and current.absent else before.last.at
         by = f"{iso(current.first.at)} ({current.first.place})" if current else "now"
-        state, why = DONE, f"changed between {iso(after)} ({before.last.place}) and {by}"
-        if after < since:
-            state, why = NOT_KNOWN, f"{why}, which may be before {iso(since)}"
+        state, early = (NOT_KNOWN, f", which may be before {iso(since)}") if after < since else (DONE, "")
+        why = f"changed between {iso(after)} ({before.last.place}) and {by}{early}"
     return state, why, before.fingerprint if before and state == DONE else None
 
 

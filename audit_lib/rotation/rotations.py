@@ -1,10 +1,9 @@
 """What was rotated in a period, by whom, proved or only claimed; and what was recorded as revoked."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, floor
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -72,8 +71,7 @@ def _row(
     return {**place._asdict(), "after_at": after, "by_at": by, **said, **days, **columns}
 
 
-@dataclass(frozen=True)
-class Revocation:
+class Revocation(NamedTuple):
     """One record. That the value works no longer is what somebody says: no provider is asked."""
 
     home: SecretPlace

@@ -1,12 +1,13 @@
 """What a rotation touches, and its steps in order: from runbook.toml, the policy and what is in place."""
 
+import fnmatch
 import re
 import shlex
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -22,11 +23,12 @@ from audit_lib.leaks.tables import SECRETS, LeakAudit, Purge, purge_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
+from audit_lib.secrets.loaders import is_named
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
 _BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))  # two orders, and steps
-_PARTS = ("text", "command", "verify", "breaks")
+_FILLED = r"^(?![ \t]*#).*\$\{{?{}\b"  # a line, but no comment, of a compose file into which a variable goes
 _KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
 
 
@@ -37,9 +39,9 @@ class RunbookStep(NamedTuple):
     environment: str  # "" for one that is done once
     service: str  # that must start anew; "" for any other step
     text: str
-    commands: tuple[str, ...]
     verify: str
-    breaks: str
+    command: str = ""  # of several lines
+    breaks: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,10 @@ class RotationPlan:
     @property
     def steps(self) -> tuple[RunbookStep, ...]:
         """What to do, in order: development first, or production if others have the value."""
-        order, found = _BOOK[self.mode], {store.place.environment for store in self.stores}
+        order = _BOOK[self.mode]
         steps = list(_phase(order["first"], self, ""))
         for environment in ENVIRONMENTS[:: 1 if self.purge is None else -1]:
-            if environment in found:
-                stores = tuple(store for store in self.stores if store.place.environment == environment)
+            if stores := tuple(store for store in self.stores if store.place.environment == environment):
                 steps += _phase(order["in_each_environment"], replace(self, stores=stores), environment)
         return tuple(dict.fromkeys((*steps, *_phase(order["last"], self, ""))))  # a value in each place: once
 
@@ -82,14 +83,12 @@ def plan_rotation(
 
     `BadInput` for a secret, a file or a ledger that cannot be used.
     """
-    leaks = None
-    if compromised:
-        leaks = find_leaks(
-            *(found.project, found.keeper, found.policy, found.entries, found.inventory),
-            stays=tenures(found.ledger),
-            options=LeakOptions(cache=user_cache()),
-        )
-    return plan_of(secret, found, environment, leaks)
+    leaks = compromised and find_leaks(
+        *(found.project, found.keeper, found.policy, found.entries, found.inventory),
+        stays=tenures(found.ledger),
+        options=LeakOptions(cache=user_cache()),
+    )
+    return plan_of(secret, found, environment, leaks or None)
 
 
 def plan_of(
@@ -155,36 +154,36 @@ def _stores(names: Iterable[str], inventory: pd.DataFrame, environment: str) -> 
     here = mine[mine["state"].ne("missing") & ~(away & mine["state"].eq("not supplied"))]
     for row in rows(mine if here.empty else here):  # if it is set nowhere yet, where it is expected
         platform = row.source in platforms or row.state == "not supplied"
-        yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint)
+        yield Store(SecretPlace.of(row), row.source, platform, row.fingerprint, row.loader)
 
 
 def _phase(names: Iterable[str], plan: RotationPlan, environment: str) -> Iterator[RunbookStep]:
-    facts, words = _facts(plan), _words(plan, environment)
+    words = _words(plan, environment) | _facts(plan)
     for step, block in ((name, block) for name in names for block in _BOOK["step"][name]):
         for item in _items(plan, block["each"]) if "each" in block else [dict[str, Any]()]:
-            if {*facts, item.get("refresh", "")}.issuperset(block.get("if", ())):
-                filled = {part: str(block.get(part, "")).format_map({**words, **item}) for part in _PARTS}
-                commands = tuple(filter(None, filled.pop("command").splitlines()))
-                yield RunbookStep(
-                    step, environment, str(item.get("service", "")), commands=commands, **filled
-                )
+            filled = words | item
+            if all(map(filled.get, block.get("if", ()))):
+                said = {one: block[one].format_map(filled) for one in RunbookStep._fields if one in block}
+                yield RunbookStep(step, environment, item.get("service", ""), **said)
 
 
 def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
     """What a step is about, as words, each item; twins of one environment are one value."""
     if each == "service":
         built = {rule.service for rule in plan.rules if rule.restart == "rebuild"}
-        for environment, service in dict.fromkeys(store.place[1:] for store in plan.stores):
-            refresh = "rebuild" if {"", service} & built else "restart"
-            yield {"service": service, "environment": environment, "refresh": refresh}
+        for store in {one.place[1:]: one for one in plan.stores}.values():
+            refresh = "rebuild" if {"", store.place.service} & built else "restart"
+            path, filled = PurePosixPath(store.source), _FILLED.format(store.place.secret)
+            named = is_named(plan.project.root, path, "*compose*.y*ml", more=filled)
+            container = _BOOK["container"] if named or store.loader == "compose" else ""
+            yield {"service": store.place.service, refresh: True, "container": container}
         return
     first: dict[object, Store] = {}
-    for store in plan.stores:
+    for store in sorted(plan.stores, key=lambda one: one.place.secret != plan.rules[0].name):
         alone = each == "platform" or store.place.secret not in plan.twins
         group = store if alone else (store.place.environment, store.platform if each == "file" else "")
-        named = store.place.secret == plan.rules[0].name
-        if (each == "value" or store.platform is (each == "platform")) and (named or group not in first):
-            first[group] = store
+        if each == "value" or store.platform is (each == "platform"):
+            first.setdefault(group, store)
     for store in first.values():
         environment, service = store.place[1:]
         given = f" --env {environment}/{service}=FILE" if store.platform else ""
@@ -192,30 +191,39 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         yield {"store": store, "place": place, "path": shlex.quote(str(plan.project.root / store.source))}
 
 
-def _facts(plan: RotationPlan) -> set[str]:
-    rule, purge = plan.rules[0], plan.purge
-    database = re.search(_BOOK["database"], "\n".join(sorted(plan.twins)))
-    by_hand = any(store.platform for store in plan.stores) or bool(rule.counterpart or database)
-    made = "issued" if rule.obtain and not rule.generate else "shown" if by_hand else "unseen"
-    encrypts = bool(re.search(_BOOK["encrypts"], rule.name)) and rule.kind in _KEPT
-    overlap = rule.overlap if rule.kind in _KEPT and not encrypts else "yes"
-    return {
+def _facts(plan: RotationPlan) -> dict[str, Any]:
+    """What `if` may ask for, by name: true, or a word that may be empty."""
+    rule, purge, kept = plan.rules[0], plan.purge or Purge(), plan.rules[0].kind in _KEPT
+    issued, encrypts = bool(rule.obtain and not rule.generate), re.search(_BOOK["encrypts"], rule.name)
+    names = "\n".join(sorted(plan.twins)) if kept and not issued and not rule.counterpart else ""
+    end = next((end for end, (own, _) in _BOOK["other_end"].items() if re.search(own, names)), "")
+    by_hand = end or rule.counterpart or any(store.platform for store in plan.stores)
+    made = "issued" if issued else "shown" if by_hand else "unseen"
+    overlap = rule.overlap if kept and not encrypts else "yes"
+    refused = overlap != "yes" and plan.stores and not issued and end in ("", "database")
+    facts = {
         {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
         "entered" if rule.kind != "unlisted" and (rule.kind, made) != ("secret", "unseen") else "",
-        "encrypts" if encrypts else "secret" if rule.kind in _KEPT else "",
-        "counterpart" if rule.counterpart else "database" if database else "",
+        ("encrypts" if encrypts else "secret") if kept else "",
+        "counterpart" if rule.counterpart else "",
         {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
         "not overlap" if overlap != "yes" and plan.stores else "",
-        "callers" if overlap != "yes" and plan.stores and made != "issued" else "no callers",
+        "callers" if refused else "",
+        "not sent" if refused and not end else "sent",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
-        "committed" if purge and purge.commands else "spared" if purge and purge.purged else "not committed",
-        "elsewhere" if purge and purge.elsewhere else "",
+        "committed" if purge.commands else "spared" if purge.purged else "",
+        "not found" if purge == Purge() else "",
+    }
+    logs = (fnmatch.filter(purge.elsewhere, f"{log.pattern}*") for log in plan.project.log_sources)
+    return {
+        **dict.fromkeys(facts, True),
+        "other_end": _BOOK["other_end"][end][1] if end else "",
+        "logged": ", ".join(sorted(set[str]().union(*logs))),
     }
 
 
 def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
-    platforms = {"/".join(store.place[1:]) for store in plan.stores if store.platform}
     only = f" --environment {plan.environment}" if plan.environment else ""
     names, services = ([store.place[part] for store in plan.stores] for part in (0, 2))
     readers = [name for rule in plan.rules for name in rule.consumers or services]
@@ -223,7 +231,9 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "rule": plan.rules[0],
         "project": f" --project {root}",
         "root": root,
-        "env": "".join(f" --env {place}=FILE" for place in sorted(platforms)),
+        "env": "".join(
+            sorted({f" --env {'/'.join(it.place[1:])}=FILE" for it in plan.stores if it.platform})
+        ),
         "check": f"{only} --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
         "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",

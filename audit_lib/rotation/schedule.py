@@ -15,7 +15,6 @@ from audit_lib.secrets.inventory import OfSecret
 # A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
 ADVANCE = timedelta(days=10)
 LEAST_DAYS = 30  # of a shorter limit ten days would be too large a part
-REMINDER = timedelta(days=-7)
 _UNKNOWN = "its age is not known, so it may be overdue already"
 
 
@@ -39,8 +38,7 @@ def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
     aged = freshness[limited & freshness["reason"].ne("not supplied")].rename(
         columns={"possibly_overdue_from_at": "possible_at", "overdue_from_at": "provable_at"}
     )
-    early = aged["max_age_days"].ge(LEAST_DAYS).map({True: ADVANCE, False: timedelta(0)})
-    aged["advised_at"] = aged["possible_at"] - pd.to_timedelta(early)
+    aged["advised_at"] = aged["possible_at"] - aged["max_age_days"].ge(LEAST_DAYS).astype(int) * ADVANCE
     order = ["possible_at", "provable_at", "environment", "service", "secret"]
     return Schedule.checked(
         aged.sort_values(order, na_position="first", kind="stable")[list(Schedule.columns)]
@@ -102,7 +100,7 @@ def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
                     dtstamp=as_of,
                 )
                 event.add_component(
-                    _component(Alarm(), action="DISPLAY", trigger=REMINDER, description=words)
+                    _component(Alarm(), action="DISPLAY", trigger=timedelta(days=-7), description=words)
                 )
                 calendar.add_component(event)
     return str(calendar.to_ical(sorted=False), "utf-8")

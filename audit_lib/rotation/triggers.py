@@ -18,7 +18,6 @@ from audit_lib.ledger import Ledger
 from audit_lib.settings import Policy, Project
 
 KINDS = {"leaver": "leaver list", "breach": "breach list", "access": "access log"}
-LARGEST_BYTES = 16 * 2**20
 _NAMES = ("who", "provider", "name", "email", "login")
 _WHEN = ("date", "at", "left", "timestamp")
 _PLACE = ("secret", "environment", "service")
@@ -120,7 +119,7 @@ def _read(project: Project, kind: str, path: str, as_of: datetime) -> tuple[dict
         "remedy": "name a file that exists in audit.toml, or export the list again",
     }
     try:
-        source = read_source(project.root, path, LARGEST_BYTES)
+        source = read_source(project.root, path, 16 * 2**20)
         found = list(_lines(source.content.decode("utf-8-sig")))
     except Unreadable as error:
         return row | {"state": error.state, "reason": error.reason}, []

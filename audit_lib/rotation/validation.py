@@ -8,7 +8,7 @@ import secrets
 import string
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import log2
 from typing import NamedTuple
 
@@ -30,7 +30,6 @@ _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
 _FORM = re.compile(r"\A([A-Za-z]\w{0,15}:)?(?:([A-Za-z0-9]+)|([\w+/-]+)(={0,2}))\Z", re.ASCII)
 _LETTERS = (*_KINDS[:2], string.ascii_letters)
 _PLAIN = (string.digits, "ABCDEF0123456789", string.hexdigits, *(f"{one}{string.digits}" for one in _LETTERS))
-_COMMAND = re.compile(r"token_(urlsafe|hex)\((\d+)\)")
 
 
 class InvalidSecret(NamedTuple):
@@ -41,8 +40,7 @@ class InvalidSecret(NamedTuple):
     fault: str
 
 
-@dataclass(frozen=True)
-class Validation:
+class Validation(NamedTuple):
     """What the start-up validation of a service found; it passed if nothing is invalid."""
 
     service: str
@@ -170,7 +168,7 @@ def _random(rule: SecretRule, old: str) -> str:
         signs = [*_KINDS, *["".join(_KINDS)] * (PASSWORD_CHARACTERS - len(_KINDS) - 1)]
         secrets.SystemRandom().shuffle(signs)
         return "".join(map(secrets.choice, (string.ascii_letters, *signs)))
-    found = _COMMAND.search(rule.generate)
+    found = re.search(r"token_(urlsafe|hex)\((\d+)\)", rule.generate)
     make = secrets.token_hex if found and found[1] == "hex" else secrets.token_urlsafe
     return _alike("" if found else old) or make(max(int(found[2]) if found else 32, LEAST_BYTES))
 

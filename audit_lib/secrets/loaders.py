@@ -210,7 +210,7 @@ _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')
 _EXPANDS = re.compile(r'"(?:@prisma/client|prisma|dotenv-expand|dotenv-cli)"\s*:')  # as Next does
 _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-/srv/app/.env (its last part)
     r"(?m)^(?![ \t]*#)(?:.*[\s\[\],'\"=]-?)?"
-    r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"=]*/)?{last})(?:[\s\[\],'\"].*)?$"
+    r"(?:(?:\./)?{path}|/(?:[^\s\[\],'\"=]*/)?{last})(?:[\s\[\],'\"].*)?$|{more}"
 )
 
 
@@ -218,8 +218,7 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells.
 
     Known is what `source` declares. Neighbours are files of Python, node and Next in its folder, and there or
-    in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next, too.
-    """
+    in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next."""
     if source.loader:
         return (source.loader,)
     path = PurePosixPath(source.path)
@@ -232,8 +231,8 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
         "python-dotenv": any(map(_PYTHON.fullmatch, names)),
         "next": is_next or _EXPANDS.search(package),
         "dotenv": package and not is_next,
-        "compose": _is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
-        "systemd": _is_named(root, path, "*.service"),
+        "compose": is_named(root, path, "compose*.y*ml", "docker-compose*.y*ml"),
+        "systemd": is_named(root, path, "*.service"),
     }
     # Docker hands quotes on: they are not meant around a number, or in what compose beside the file fills in.
     composed = [one for one in names if path.name == ".env" and re.match(r"(docker-)?compose.*\.ya?ml$", one)]
@@ -243,10 +242,11 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     return tuple(filter(speaks.get, speaks)) or tuple(x for x in UNDECLARED if x != "docker" or not unmeant)
 
 
-def _is_named(root: Path, path: PurePosixPath, *globs: str) -> bool:
+def is_named(root: Path, path: PurePosixPath, *globs: str, more: str = "(?!)") -> bool:
+    """Whether a file that a glob finds, in an env file's folder or above it, names it or has `more`."""
     return any(
-        re.search(_NAMING.format(path=re.escape(str(path.relative_to(folder))), last=last), _text(root, one))
-        for last in (re.escape(path.name),)
+        re.search(_NAMING.format(path=re.escape(str(path.relative_to(folder))), **said), _text(root, one))
+        for said in ({"last": re.escape(path.name), "more": more},)
         for folder in path.parents
         for glob in globs
         for one in log_paths(root, f"{escape(str(folder))}/{glob}")[:_MAX_NEIGHBOURS]

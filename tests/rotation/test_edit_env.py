@@ -106,5 +106,4 @@ def test_a_file_is_replaced_unread_or_left(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == [".env"]
     with pytest.raises(BadInput, match="was changed meanwhile"):
         replace_file(path, b"KEY=old\n", b"KEY=newer\n")
-    assert path.read_bytes() == b"KEY=new\n"
-    assert [one.name for one in tmp_path.iterdir()] == [".env"]
+    assert (path.read_bytes(), [one.name for one in tmp_path.iterdir()]) == (b"KEY=new\n", [".env"])

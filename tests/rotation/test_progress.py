@@ -100,8 +100,7 @@ def test_a_rotation_goes_from_not_done_to_done(app: App) -> None:
     assert _states(app.check("API_TOKEN")) == {key: {"not done"} for key in steps}
     old = app.inventory.query("secret == 'API_TOKEN' and environment == 'production'")["fingerprint"].iloc[0]
     app.replace("backend.production.env", "API_TOKEN", "new")
-    after = app.check("API_TOKEN")
-    assert _states(after) == {key: {"done"} for key in steps} | {"revoke": {"not known"}}
+    assert _states(app.check("API_TOKEN")) == {key: {"done"} for key in steps} | {"revoke": {"not known"}}
     claim = {"secret": "API_TOKEN", "environment": "production", "service": "backend", "fingerprint": old}
     claim |= {"claimed_at": "2026-09-07T00:00:00Z", "day_only": False, "by": "Ada", "proof": "it was refused"}
     append(app.root / ".audit/ledger", app.keeper.key, Draft("revocation", claim), AS_OF, "ada")
@@ -143,8 +142,7 @@ def test_an_old_value_is_no_new_one(app: App) -> None:
 
 def test_an_old_value_elsewhere_is_still_in_force(app: App) -> None:
     """Replaced in its own place, and left under another name elsewhere."""
-    text = (app.root / "backend.production.env").read_text()
-    old = text.partition("JWT_SECRET_KEY=")[2].strip()
+    old = (app.root / "backend.production.env").read_text().partition("JWT_SECRET_KEY=")[2].strip()
     with (app.root / "backend.staging.env").open("a") as file:
         file.write(f"SESSION_SECRET={old}\n")
     app.replace("backend.production.env", "JWT_SECRET_KEY", "new")

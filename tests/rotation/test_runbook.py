@@ -17,12 +17,13 @@ from tests.support.paths import rows_beside
 from tests.support.planter import new_plot
 from tests.support.rotating_project import BACKEND, ENVIRONMENTS, SECRETS, RotatingProject, made_value, sliced
 
+CASES = rows_beside(__file__)
+
 
 def _read(root: Path, policy: Policy) -> ProjectRead:
     """A project as of now."""
-    project = load_project(root)
-    keeper, now = Keeper(key_of(project)), datetime.now(UTC)
-    return ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
+    own = load_project(root)
+    return ProjectRead(project=own, policy=policy, keeper=Keeper(key_of(own)), as_of=datetime.now(UTC))
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,11 @@ def names_of(plan: RotationPlan) -> list[str]:
 def test_every_variable_has_its_steps(app: ProjectRead, secret: str) -> None:
     """Each store is written, each service refreshed, in each environment; no command holds a value."""
     held = "".join(path.read_text("utf-8") for path in app.project.root.rglob("*.env"))
-    values = set(re.findall(r"(?m)^\w+=(.{8,})$", held))
     for compromised in (False, True):
         plan = plan_rotation(secret, app, compromised=compromised)
-        text = "\n".join(f"{step.text} {step.commands} {step.verify} {step.breaks}" for step in plan.steps)
+        text = "\n".join(f"{step.text} {step.command} {step.verify} {step.breaks}" for step in plan.steps)
         assert not re.search(r"[{}]|None", text)
-        assert not [value for value in values if value in text]
+        assert not [value for value in re.findall(r"(?m)^\w+=(.{8,})$", held) if value in text]
         text = [step.text for step in plan.steps if step.name == "replace"]
         places = {store.place[1:] for store in plan.stores}
         assert all(any(environment in one for one in text) for environment, _ in places)
@@ -75,8 +75,12 @@ def test_a_leak_is_answered_where_it_is(tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text(leaked)
         plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
         assert sorted(store.place.environment for store in plan.stores) == places
+        assert ({"logged", "remove", "purge"} & {*names_of(plan)}) == ({"remove"} if leaked else {"purge"})
     layout = tmp_path / "audit.toml"  # a development that nobody supplied beside production's file
-    layout.write_text(layout.read_text("utf-8").replace('"staging"', '"development"'), "utf-8")
+    log = '[[log]]\npattern = "*.txt"\nservice = "backend"\nenvironment = "production"\n'
+    layout.write_text(layout.read_text("utf-8").replace('"staging"', '"development"') + log, "utf-8")
+    plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
+    assert "this one is in notes.txt" in plan.steps[names_of(plan)[:4].index("logged")].text
     plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")))
     assert {store.place.environment for store in plan.stores} == {"production"}
 
@@ -88,26 +92,37 @@ def test_a_history_is_purged_of_what_was_in_force(tmp_path: Path) -> None:
     for leaked, commands in (("", 0), (made_value("JWT_SECRET_KEY", "production"), 5)):
         plot.commit("old.txt", leaked)
         plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
-        assert len(plan.purge.commands) == commands
-        assert plan.purge.purged == (("old.txt",) if commands else ("notes.txt",))
+        purged = ("old.txt",) if commands else ("notes.txt",)
+        assert (len(plan.purge.commands), plan.purge.purged) == (commands, purged)
         assert {"not reached", "remove", "announce", "check"}.isdisjoint(names_of(plan)) == (not commands)
     project.file("production", "backend").unlink()  # it may be any of them
     plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
     assert plan.purge.commands
 
 
-@pytest.mark.parametrize(("name", "encrypts", "stored"), rows_beside(__file__)["secrets"])
-def test_what_others_hold_is_cared_for(name: str, encrypts: bool, stored: bool, app: ProjectRead) -> None:
-    """What is stored under a key is, before its value changes, with a way back; a database gets its own."""
+@pytest.mark.parametrize(("name", "encrypts", "end"), CASES["secrets"])
+def test_what_others_hold_is_cared_for(name: str, encrypts: bool, end: str, app: ProjectRead) -> None:
+    """What is stored under a key is, with a way back; who checks a value gets it; who sends it is told."""
     rule = SecretRule(name=name, service="backend", kind="secret", required="always")
     read = replace(app, policy=replace(app.policy, secrets=(*app.policy.secrets, rule)))
-    for compromised, other in ((False, "announce"), (True, "no way back")):
+    for compromised in (False, True):
         plan = plan_rotation(name, read, compromised=compromised)
-        names = names_of(plan)
-        assert (other in names) is not encrypts
-        assert ("re-encrypt" in names[: names.index("replace")]) is encrypts
-        assert ({"make", "database"} <= {*names[: names.index("replace")]}) is stored
-        assert ("a compose file in which the value itself stands" in str(plan.steps)) is stored
+        before, text = names_of(plan)[: names_of(plan).index("replace")], str(plan.steps)
+        assert ("no way back" in names_of(plan)) is (compromised and not encrypts)
+        assert ("re-encrypt" in before, {"make", "other end"} <= {*before}) == (encrypts, bool(end))
+        assert [one for one, words in CASES["told"].items() if words in text] == [end] * bool(end)
+        assert ("announce" in names_of(plan)) is (not encrypts and end in ("", "database"))
+        assert ("Watch 401 and 403" in text) is (not encrypts and not end)
+
+
+@pytest.mark.parametrize(("compose", "loader", "told"), CASES["composed"])
+def test_a_container_is_made_anew(tmp_path: Path, compose: str, loader: str, told: bool) -> None:
+    """Where compose reads the env file, or fills the variable in from it; else the process starts anew."""
+    (tmp_path / "docker-compose.yml").write_text(f"{compose}\n")
+    (tmp_path / ".env").write_text(f"API_TOKEN={made_value('API_TOKEN', 'one')}\n")
+    (tmp_path / "audit.toml").write_text(CASES["layout"].replace("LOADER", loader))
+    plan = plan_rotation("API_TOKEN", _read(tmp_path, bundled_policy("paiid")))
+    assert ("force-recreate" in plan.steps[names_of(plan).index("refresh")].text) is told
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
@@ -119,7 +134,7 @@ def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
     assert not [step for step in steps if "401" in step.text or step.name == "announce"]
     steps = [step for step in steps if step.name == "replace"]
     assert [step.environment for step in steps] == ["staging"] * 2 + ["production"] * 2
-    assert all("--given" in command for step in steps for command in step.commands)
+    assert all("--given" in command for step in steps for command in step.command.splitlines())
     for secret in ("DATABASE_URL", "GITHUB_WEBHOOK_SECRET"):
         names = names_of(plan_rotation(secret, app))
         assert names.index("make") < names.index("replace")
@@ -131,9 +146,9 @@ def test_a_stranger_has_steps_too(app: ProjectRead, tmp_path: Path) -> None:
     text = "".join(f'[[secret]]\nname = "{name}"\nservice = "backend"\n' for name in BACKEND[:2])
     (tmp_path / "own.toml").write_text(f'name = "shop"\nextends = "generic"\n{text}', "utf-8")
     other = _read(app.project.root, load_policy(tmp_path / "own.toml"))
-    for secret, own in ((BACKEND[0], "check"), ("JWT_SECRET_KEY", "check"), ("DATABASE_URL", "database")):
+    for secret, own in ((BACKEND[0], "check"), ("JWT_SECRET_KEY", "check"), ("DATABASE_URL", "other end")):
         plan = plan_rotation(secret, other)
         assert {"snapshot", "replace", "refresh", "compare", "revoke", own} <= set(names_of(plan))
-        assert {one.service for one in plan.steps if "up -d --force-recreate" in one.text} == {"backend"}
+        assert not [one for one in plan.steps if "compose" in one.text and one.name == "refresh"]
     with pytest.raises(BadInput, match="did you mean API_TOKEN"):
         plan_rotation("API_TOKN", other)
