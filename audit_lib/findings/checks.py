@@ -155,13 +155,13 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     line without one, since its value is in force and the leak has one."""
     places, requests = tables["leak_places"], tables["log_minutes"].rename(columns={"minute_at": "at"})
     requests = requests.assign(network=requests["client"].str.split(" ").str[0])
-    shown = lines_with_values(tables["log_events"], requests, places)
+    shown, begun = lines_with_values(tables["log_events"], requests, places), requests["at"].min() + DAY
     lines, senders = shown.dropna(subset="message"), senders_of(shown, requests)
     named = {  # the first row of each counts
         one.key: (
             one.many * (not one.stranger),
             f", sent by {f'{one.many} addresses, one of them ' if one.many > 1 else ''}{one.client} since "
-            f"{instant_words(one.at)}{' from a network that no line before shows' if one.new else ''}",
+            f"{instant_words(one.at)}{' from a new network' if one.new and one.at >= begun else ''}",
         )
         for one in rows(senders[senders["many"].gt(1) | senders["new"]][::-1])
     }

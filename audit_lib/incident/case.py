@@ -30,7 +30,8 @@ LEARNT = timedelta(days=28)  # the longest that a detection looks back, new netw
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Case:
-    """What was read, and what is looked at. Holds no value: the keeper does."""
+    """What was read, and what is looked at. Holds no value: the keeper does. `joined` are others of a network
+    that is new: they were answered after a success there, without a login of their own."""
 
     project: Project
     policy: Policy
@@ -111,7 +112,7 @@ class Case:
     def lacks_history(self) -> str:
         """The logs without which nobody is known to be new; "" if they are there."""
         days = self.rules.thresholds["let-in"].days
-        enough = flow.reaches_back(self.activity.requests, self.window, days)
+        enough = self.activity.requests["not_before_at"].min() <= self.window.since - timedelta(days=days)
         return "" if enough else f"logs of {days:.0f} days before the window: without them nobody is new"
 
     @cached_property
@@ -131,9 +132,11 @@ class Case:
 
     @cached_property
     def got_in(self) -> tuple[str, ...]:
-        """Who was let in after failures, then who is new and of a network that guessed, if anybody was."""
+        """Who was let in after failures, then who joined, or is new and of a network that guessed, if any."""
         entered, guessed = names_of(self.found(LET_IN)), self.new_addresses.query("guessed")["client"]
-        return tuple(dict.fromkeys((*entered, *guessed))) if entered else ()
+        return tuple(dict.fromkeys((*entered, *self.joined, *guessed))) if entered else ()
+
+    joined = cached_property(lambda it: sorted({who for one in it.found(LET_IN) for who in one.joined}))
 
     @cached_property
     def undecided(self) -> pd.DataFrame:
@@ -207,10 +210,8 @@ def _recorded(tenure: Tenure) -> flow.RecordedChange:
 
 def _in_window(one: Verdict, window: flow.Window) -> Verdict:
     """What a detection found that may lie in the window; one without times may lie anywhere."""
+    since, until = window.since, window.until
     inside = tuple(
-        found
-        for found in one.incidents
-        if (found.first_at or window.until) <= window.until
-        and (found.last_at or window.since) >= window.since
+        it for it in one.incidents if (it.first_at or until) <= until and (it.last_at or since) >= since
     )
     return replace(one, incidents=inside, verdict="found" if inside else "unknown" if one.doubt else "none")

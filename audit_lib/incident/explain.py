@@ -136,7 +136,7 @@ def _guessed(case: Case) -> Explanation:
         one.rule_out("no guessing and no spraying was found")
     one.lack(case.traffic.collapsed or case.coverage.reason(["clients are callers"]))
     one.lack(*case.may_have_missed("guessing", *GUESSING, LET_IN))
-    one.addresses = tuple(dict.fromkeys((*names_of(entered), *names_of(guesses), *tries.index)))
+    one.addresses = tuple(dict.fromkeys((*case.got_in, *names_of(guesses), *tries.index)))
     return one
 
 
@@ -198,7 +198,7 @@ def _senders(case: Case) -> dict[str, str]:
         one.client: f"{one.client} sends what leaked since {instant_words(one.at, case.as_of.year)}, "
         f"{'after others' if one.stranger else 'as nobody else'}; {answered.get(one.client, 0)} of its "
         f"requests were answered, which sent {writes.get(one.client, 'nothing that is seen')}; what few "
-        f"others ask for: {few(case.traffic.seldom_read(good[good['client'].eq(one.client)])) or 'nothing'}"
+        f"others ask for: {case.traffic.seldom_read(good[good['client'].eq(one.client)]) or 'nothing'}"
         for one in rows(found[asked & (found["stranger"] | alone)])
     }
 

@@ -120,7 +120,8 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """When and where the value was first outside of its places; None if no leak of it is known. A commit
-    counts by the earlier of its dates."""
+    counts by the earlier of its dates; a file that was committed was outside since, before that it lay on one
+    disk."""
     leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(SECRETS)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]
@@ -129,7 +130,6 @@ def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
         (min(filter(None, (one.first_at, one.first_committed_at))), f"commit {one.first_commit[:12]}")
         for one in rows(commits)
     ]
-    # A file that was committed was outside since the commit; before that it lay on one disk.
     for place in rows(places[~places["path"].isin(places.loc[places["commit"] != "", "path"])].head(1)):
         return None, f"{place.place} {place.path}, whose date is not known"
     return min(dated, default=None if leaks.empty else (None, "no place has a date"))

@@ -47,7 +47,6 @@ def pick(investigation: Any) -> Any:
 
     case, said = investigation.case, ipywidgets.Label(repr(investigation))
     since, until = iso(case.window.since), iso(case.window.until)
-    given = {"since": since, "until": until, "address": case.address, "secret": case.secret}
     clients = sorted(set(case.activity.requests["client"]) - {""})
     choices = {"address": clients[:2000], "secret": sorted(set(case.read.inventory["secret"]))}
 
@@ -59,8 +58,8 @@ def pick(investigation: Any) -> Any:
             said.value = str(error)
 
     fields = []
-    for name, text in given.items():
-        shown = {"value": text, "options": choices.get(name, ()), "description": name}
+    for name, now in {"since": since, "until": until, "address": case.address, "secret": case.secret}.items():
+        shown = {"value": now, "options": choices.get(name, ()), "description": name}
         fields.append(ipywidgets.Combobox(**shown, continuous_update=False))
         fields[-1].observe(partial(choose, name), names="value")
     return ipywidgets.VBox([*fields, said])

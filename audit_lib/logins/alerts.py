@@ -18,8 +18,7 @@ from audit_lib.settings.models import REQUESTS, AlertRule
 
 NEEDS = (*READ_WHOLE, "zone")  # of a "quiet", beside a line of the time; logins and requests need more
 NEEDS_OF_LOGINS, NEEDS_OF_REQUESTS = ("a failed login declared",), ("an answer",)
-# A failed login as logs show it: only where the application's policy declares one is its absence quiet.
-LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")
+LOGIN_KINDS = ("unauthorized", "forbidden", DECLARED, "login_failed", "jwt_invalid")  # of failed logins
 
 
 class Alerts(Contract):
@@ -68,13 +67,12 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
     if len(loud):
         row = {"state": "fired", "first_at": loud["not_before_at"].min(), "evidence": "; ".join(places(loud))}
         return row | {"count": len(loud), "last_at": loud["at"].fillna(loud["not_before_at"]).max()}
-    reason = _why_not_quiet(rule, traffic, coverage, timed, untimed)
+    may = int((~untimed["not_after_at"].lt(traffic.window.since)).sum())
+    reason = _why_not_quiet(rule, traffic, coverage, len(timed), may)
     return {"state": "unknown" if reason else "quiet", "count": len(timed), "reason": reason}
 
 
-def _why_not_quiet(
-    rule: AlertRule, traffic: Traffic, coverage: Coverage, timed: pd.DataFrame, untimed: pd.DataFrame
-) -> str:
+def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage, timed: int, untimed: int) -> str:
     """The first reason why the rule's silence proves nothing; "" if its events would have been seen."""
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
@@ -82,13 +80,12 @@ def _why_not_quiet(
     unclear = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
     possible = int(unclear.sum()) if logins else 0
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
-    may = int((~untimed["not_after_at"].lt(since)).sum())
     reasons = (
         coverage.reason(NEEDS),
         "" if seen.any() else f"no log line since {iso(since)} has a time",
         coverage.reason((*(NEEDS_OF_LOGINS if logins else ()), *(NEEDS_OF_REQUESTS if requests else ()))),
         f"{possible:,} possible failed logins are in words that no format knows" if possible else "",
         unknown_wording(messages, events, traffic.policy) if messages else "",
-        f"{may:,} events have no time of their own" if 0 < may >= rule.at_least - len(timed) else "",
+        f"{untimed:,} events have no time of their own" if 0 < untimed >= rule.at_least - timed else "",
     )
     return next(filter(None, reasons), "")

@@ -69,8 +69,8 @@ def _of_reading(traffic: Traffic) -> Facts:
     lost &= sources["state"].ne("empty") | ~whole.isin(whole[sources["state"].eq("read")])
     latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
-    late = few(sorted({*steps.loc[stepped, "file"], *sources.loc[ended, "source"]}), 1)
     unread = [f"{log.source}: {log.reason or log.state}" for log in rows(sources[lost])]
+    late = few(sorted({*steps.loc[stepped, "file"], *sources.loc[ended, "source"]}), 1)
     return [
         *(("every log read", text, "{}") for text in unread),
         ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
@@ -187,12 +187,12 @@ def _of_times(traffic: Traffic) -> Facts:
 
 
 def _hints(traffic: Traffic) -> list[str]:
-    """Hints at lines that are missing, thinned, or of another application; none is a proof."""
+    """Hints at lines that are missing, thinned, or of another application; none is a proof. Only an answer
+    shows that a route is there: scanners ask for login pages of any application. Where a log is kept by the
+    days of its zone, the last one may end before the day of UTC."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
-    # Where a log is kept by the days of its zone, the last one may end before the day of UTC.
     midnights = [end.tz_convert(log.time_zone).floor("D") for log in traffic.log_sources]
     last_day = min([end, *(one for one in midnights if end - one <= one.utcoffset())])  # type: ignore[operator]
-    # Only an answer shows that a route is there: scanners ask for login pages of any application.
     named = (*policy.access.protected, *(login.route for login in policy.own_logins))
     other = named and not any(matches_glob(route, named) for route in {*requests["route"][requests["there"]]})
     at, pause, holes = requests["at"], last_day - requests["at"].iloc[-1], len(list(silences(traffic)))

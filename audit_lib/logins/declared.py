@@ -18,10 +18,8 @@ WRITING = {*TEXTS["words"]["method"]} - {*READING}
 _PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
 _MOST, _LEAST = 5, 2  # questions, and answers of a status that are worth one
 _SUCCESS = '# succeeded_redirect = "/…"  # where who got in is sent: without it nobody is seen to get in'
-_FAILURE = (
-    'failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
-    'failed_message = "…"  # what the application writes then',
-)
+_FAILURE = ('failed_redirect = "/…"  # where who failed is sent, perhaps with ?parameter; or',
+            'failed_message = "…"  # what the application writes then')  # fmt: skip
 
 
 def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
@@ -75,8 +73,9 @@ def _ways_on(minutes: pd.DataFrame, routes: Iterable[str]) -> dict[Any, dict[Any
 
 
 def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
-    """The routes of LogCounts that look like logins and are not declared as one or none, busiest first."""
-    # If messages report failures, answers to who got in are enough, and 500 may be one to who failed.
+    """The routes of LogCounts that look like logins and are not declared as one or none, busiest first. If
+    messages report failures, answers to who got in are enough, and 500 may be one to who failed. Of two
+    beside a failure one may be the form again; without one, that, and a redirect for who got in."""
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED) & counts["method"].isin(WRITING)]
     requests = requests[requests["route"].isin(filter(may_log_in, requests["route"].unique()))]
@@ -96,7 +95,6 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
         moves = [to for each, to in leads.items() if each in moved and (to["way"] > 0.5 or not (bad or good))]
         elsewhere = [each for each, to in leads.items() if to["way"] < -0.5 and not to["back"]]
-        # Of two beside a failure one may be the form again. Without: that, and a redirect for who got in.
         let_in = [one for one in (*good, *moved) if one in elsewhere or not (good and moved)] or good
         failed, succeeded = (bad, let_in) if bad else (good, moved) if good and moved else ([], [])
         if back := next((to["back"] for to in moves if to["back"]), ""):

@@ -67,6 +67,7 @@ class Incident:
     network: str = ""  # of its first event
     cause: str = ""  # as `Detections` has it; "" for nothing on record
     clients: frozenset[str] = frozenset()  # all that took part
+    joined: frozenset[str] = frozenset()  # others of a new network that were answered after its success
     first_at: datetime | None = None
     last_at: datetime | None = None
     evidence: tuple[str, ...] = ()
@@ -89,16 +90,15 @@ class Verdict:
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
-    together are no guessing, spraying or let-in as well; refused requests for probed files are no tries."""
+    together are no guessing, spraying or let-in as well; refused requests for probed files are no tries. Who
+    is refused by 403 what many read is unwanted, unless the policy says that this is a failed login. Who was
+    answered there before, or let in and now reads, has a token that ended: no page polls quicker."""
     onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
-    # Who was answered there before, or let in and now reads, has a token that ended. No page polls quicker.
-    quick = in_windows(strange, "client", QUICK).index
-    strange = strange.assign(ended=strange["used"] & ~strange.index.isin(quick))
+    strange["ended"] = strange["used"] & ~strange.index.isin(in_windows(strange, "client", QUICK).index)
     seldom = strange.drop(in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index)
     strange = strange.drop(seldom.query("known & ~on_login & (ended | method in @READING)").index)
     probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
-    # Who is refused by 403 what many read is unwanted, unless the policy says that this is a failed login.
     read = traffic.requests[traffic.requests["status"].between(200, 299)].groupby("route")["client"].nunique()
     away = strange["method"].isin(READING) & strange["status"].eq(403)
     away &= strange["route"].map(read).ge(np.inf if traffic.policy.failure_declared else 10)
@@ -181,7 +181,8 @@ def _in_words(run: pd.DataFrame) -> str:
 
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """Failures of addresses never let in before, on a login or declared route, of many networks at a time."""
+    """Failures of addresses never let in before, on a login or declared route, of many networks at a time.
+    In a busy application some always give up: beside those who are let in they must be many."""
     rule, good, route = traffic.rule("spraying"), traffic.let_in, failures["route"]
 
     def build(run: pd.DataFrame) -> Incident:
@@ -192,19 +193,18 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
     strangers = failures[(asked | failures["on_login"]) & ~failures["known"] & failures["client"].ne("")]
     counting = {"label": "network", "most": rule.most_per_network}
     for spray in find_episodes(strangers, "route", rule.ladder, 2 * PAUSE, build, **counting)[0]:
-        # In a busy application some always give up: beside those who are let in they must be many.
         meanwhile = good[good["route"].eq(spray.subject) & spray.during(good["at"])]["client"].nunique()
         if len(spray.clients) >= rule.share * meanwhile:
             yield spray
 
 
 def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """The successes of an address that its own failures lead up to, then those that its network's do."""
+    """The successes of an address that its own failures lead up to, then those that its network's do. Who was
+    let in before is a person, and a network that was shortly before one of people."""
     rule = traffic.rule("let-in")
     own = _leading_up(traffic, failures, "client")
     arrivals = ["client", "answered", own["seconds"].diff().gt(LONGEST * HOUR).cumsum()]
     own = own[~own["known"] | own.groupby(arrivals)["line"].transform("size").ge(rule.known)]
-    # An address that was let in before is a person, and a network that was shortly before one of people.
     shared = _leading_up(traffic, failures[~failures["known"]], "network")
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
@@ -235,33 +235,39 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
     several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]  # of what is in its minute any may be first
-    # Tries of the last day belong to the same arrival. Logs that do not reach so far back show nothing.
-    begun, requests = run["seconds"].min(), traffic.requests
+    begun, requests = run["seconds"].min(), traffic.requests  # tries of the last day are of the same arrival
     near, reached = requests[requests["network"].eq(answer["network"])], begun - rule.days * DAY
     is_new = requests["seconds"].min() <= reached and not near["seconds"].between(reached, begun - DAY).any()
     # A person fails less, and slower, and no new address of the network is let in by the day after.
-    joined = near[near["let_in"]].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
-    few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not joined.any()
+    others = near[near["let_in"]].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
+    few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not others.any()
     days = int(run["days"].min()) if few_own and run["days"].min() >= FAMILIAR else 0
-    theirs = near.query("client == @answer.client & (seconds > @at | seconds == @at & line >= @answer.line)")
-    soon, last = theirs[theirs["seconds"].le(at + DAY)], (theirs if key == "client" else near)["at"].max()
+    soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
+    soon = soon if is_new else soon[soon["client"].eq(answer["client"]) & soon["seconds"].le(at + DAY)]
+    last = (near if is_new or key == "network" else near.query("client == @answer.client"))["at"].max()
+    joined = traffic.joined(near, soon, answer["client"]) if is_new else frozenset[str]()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
-    written = map(" ".join, asked["client"].nunique().sort_values(kind="stable").index)
+    good = soon.assign(name=soon["method"] + " " + soon["route"])[soon["status"].between(200, 299)]
+    often = [f"{n} times {it}" for it, n in good.groupby("name")["count"].sum().nlargest(2).items() if n > 9]
     clauses = {
         f"{len(run)} failures{several}, then let in on {answer['route']}": True,
         f"known here for {days} days: an expired key or a mistyped password is likely; look once": days,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
         f"its network was not seen in the {rule.days:.0f} days before": is_new,
-        f"what it sent within a day after: {few([*written], 3)}": len(sent),
-        f"what it read then that few others ask for: {few(read := traffic.seldom_read(soon), 3)}": read,
+        f"answered without a login: {counted(len(joined), 'other address', 'other addresses')} of it": joined,
+        f"what it sent {'' if is_new else 'within a day '}after: "
+        f"{few(map(' '.join, asked['client'].nunique().sort_values(kind='stable').index), 3)}": len(sent),
+        f"what it was answered most often then: {', '.join(often)}": often,
+        f"what it read then that few others ask for: {(read := traffic.seldom_read(soon))}": read,
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     most = "medium" if days or (key == "client" and len(run) < rule.known) else "critical" if sure else "high"
     found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), client=answer["client"])
     evidence, cause = (*found.evidence, f"{answer['file']}:{answer['line']}"), "known" if days else ""
-    return replace(found, last_at=max(run["at"].iloc[-1], answer["at"]), cause=cause, evidence=evidence)
+    last = max(run["at"].iloc[-1], last if is_new else answer["at"])
+    return replace(found, last_at=last, cause=cause, evidence=evidence, joined=joined)
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
@@ -279,19 +285,15 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         return incident(run, text, rule.severity)
 
     def files(run: pd.DataFrame) -> Incident:
-        return incident(
-            run, f"requests for files such as {run['route'].iloc[0]}, none answered", rule.severity
-        )
+        return incident(run, f"requests for files such as {run.route.iloc[0]}, none answered", rule.severity)
 
     def served(run: pd.DataFrame) -> Incident:
         route, client, known = run["route"].iloc[0], run["client"].iloc[0], len({*run["client"]} - {""})
         callers = counted(known, "address", "addresses") if known else "addresses that are not known"
         own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
-        how, severity = (
-            ("as any path is: whether it is served is not known", rule.severity)
-            if is_any or (is_page and "." not in route)
-            else ("but must not be served", "critical")
-        )
+        how, severity = "but must not be served", "critical"
+        if is_any or (is_page and "." not in route):
+            how, severity = "as any path is: whether it is served is not known", rule.severity
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
 
@@ -311,13 +313,13 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
 
 
 def find_onsets(traffic: Traffic) -> Iterator[Onset]:
-    """Known clients that begin to fail together, by time: after a change on record, or after none."""
+    """Known clients that begin to fail together, by time: after a change on record, or after none. A single
+    failure with an answer hours later is a session that was over."""
     rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
     failures = failures.query("known & ~mistype & (protected | on_login)")
     groups = failures.groupby(["client", failures["success"].rename("recovered")], sort=False, dropna=False)
     runs = groups["seconds"].agg(first="min", last="max", count="size").reset_index()
     lasting = (runs["recovered"].fillna(runs["last"]) - runs["first"]).gt(rule.minutes * MINUTE)
-    # A single failure with an answer hours later is a session that was over.
     runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()
     for change in reversed(traffic.changes):  # the nearest change before it is the cause
         rotated = change.kind == "rotation"
@@ -414,8 +416,7 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
         part *= requests.loc[there, "route"].nunique() > 1
         brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
-        # Of one client it is an outage if a proxy says so.
-        met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
+        met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())  # or a proxy's
         return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")
 
     errors, ladder = requests[failed].assign(all=EVERYONE), [(rule.errors + 1, rule.minutes)]

@@ -15,10 +15,8 @@ from audit_lib.settings import Login, Policy, Project
 from audit_lib.settings.keys import among
 
 REFUSED = (401, 403)
-DETECTIONS = (
-    *("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url"),
-    "application-failing",
-)
+DETECTIONS = ("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url",
+              "application-failing")  # fmt: skip
 Count = Annotated[float, Field(ge=1, le=10_000)]  # no policy makes a review take hours, or all memory
 Minutes = Annotated[float, Field(gt=0, le=100_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -118,12 +116,12 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
 
 
 def detection_policy(policy: Policy, project: Project | None = None) -> DetectionPolicy:
-    """The policy's detections, with what a project may serve; raises BadInput with every fault of them."""
+    """The policy's detections, with what a project may serve; what audit.toml adds makes no route less
+    protected. Raises BadInput with every fault of them."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     stated |= {
         "thresholds": {name: stated.pop(name) for name in DETECTIONS},
-        # What audit.toml adds makes no route less protected.
         "access": {**policy.access, "login": (*policy.access.get("login", ()), *(one.route for one in own))},
         "own_logins": own,
         "added_logins": added,

@@ -12,7 +12,7 @@ import pandas as pd
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import DECLARED, REQUEST_KINDS
+from audit_lib.base.in_words import DECLARED, REQUEST_KINDS, few
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
@@ -90,14 +90,13 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 
 
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    """Requests with what the policy says of each.
-
-    refused: 401, 403, 429, or declared. unanswered: that, or a server error. granted: 2xx on a protected
-    route. let_in: that, or a login that succeeds; what refuses is one despite no_logins. added: only by what
-    audit.toml declares, which excuses no failure of another route. doubtful: let in, but not by that.
-    door: the route, "" for any login. begins: a login below which a step is declared. there: on a route that
-    was answered, or is named; gateways refuse any. sensitive: for a file that none serves, by the policy, or
-    of a dotted name or folder, unless ten visitors, never refused the like, and a twentieth of all read."""
+    """Requests with what the policy says. refused: 401, 403, 429, or declared. unanswered: that, or a server
+    error. granted: 2xx on a protected route. let_in: that, or a login that succeeds; what refuses is one
+    despite no_logins. added: only by what audit.toml declares, which excuses no failure of another route.
+    doubtful: let in, but not by that. door: the route, "" for any login. begins: below it a step is declared.
+    there: on a route that was answered, or is named; gateways refuse any. sensitive: for a file that none
+    serves, by the policy, or of a dotted name or folder, unless ten visitors, never refused the like, and a
+    twentieth of all read."""
     status, route, method, access = requests["status"], requests["route"], requests["method"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
     protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
@@ -109,7 +108,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual &= ~(method + " " + route).isin(policy.no_logins) | route.isin(route[refused])
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     steps = [bare_route(login.route) for login in policy.logins]
-    begins = mapped(route, lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps))
+    begins = route.map(cache(lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps)))
     is_named = by_own | route.isin([name for name in (*access.login, *access.protected) if "*" not in name])
     hidden, listed = route.str.contains(_DOTFILE), fits(route, policy.sensitive_routes)
     client, odd, folder = requests["client"], hidden | listed, route.str.extract(_FOLDER, expand=False)
@@ -118,7 +117,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     published = readers.index[readers.ge(max(10, len(visitors) / 20))]
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin((404, 405, 410)))
     return requests.assign(
-        network=mapped(client, network_of).astype("str"),
+        network=client.map(cache(network_of)).astype("str"),
         folder=folder,
         refused=refused,
         unanswered=refused | status.ge(500),
@@ -135,15 +134,10 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     )
 
 
-def mapped(texts: "pd.Series[str]", judge: Callable[[str], Any]) -> "pd.Series[Any]":
-    """Each text judged, each that differs once."""
-    return texts.map(cache(judge))
-
-
 def fits(routes: "pd.Series[str]", globs: tuple[str, ...]) -> "pd.Series[bool]":
     """Which routes a glob fits, letter case and a last slash aside; of many under one name none."""
     globs += tuple(f"{glob}/" for glob in globs)
-    return mapped(routes, lambda route: route != OTHER_ROUTES and matches_glob(route, globs)).astype(bool)
+    return routes.map(cache(lambda it: it != OTHER_ROUTES and matches_glob(it, globs))).astype(bool)
 
 
 def within(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -157,15 +151,11 @@ def network_of(client: str) -> str:
     return shown.locate(client)[1] or client
 
 
-def reaches_back(requests: pd.DataFrame, window: Window, days: float) -> bool:
-    """Whether the logs reach so many days back before the window."""
-    return bool(requests["not_before_at"].min() <= window.since - pd.Timedelta(days=days))
-
-
 def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPolicy) -> pd.DataFrame:
     """One row for each client with requests that may be in the window, the most refused first: client,
     network, requests, failures, successes (logins; 2xx if protected), classification."""
     before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
+    reached = window.since - timedelta(days=policy.thresholds["let-in"].days)
     parts: Any = {"requests": True, "failures": requests["refused"], "successes": requests["let_in"]}
     sums = {name: requests["count"] * part for name, part in parts.items()}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)
@@ -176,8 +166,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
         "internal": client.map(policy.may_be_proxy).astype(bool),
         "known": client.isin(before["client"]),
         "failing only": frame["failures"].eq(frame["requests"]),
-        "not known if new": client.eq(client)
-        & (not reaches_back(requests, window, policy.thresholds["let-in"].days)),
+        "not known if new": client.eq(client) & (not requests["not_before_at"].min() <= reached),
         "new address": frame["network"].isin(before["network"]),
     }
     frame["classification"] = np.select([*classes.values()], [*classes], "new network")
@@ -219,13 +208,13 @@ class RecordedChange:
 def recorded_changes(
     ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame, window: Window
 ) -> tuple[RecordedChange, ...]:
-    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time."""
+    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time:
+    also deploys of two days before, since when callers may fail."""
     changes = []
     for entry in ledger.of_kind("rotation"):
         at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
         until = at + timedelta(days=1 if entry.body.get("day_only") else 0)
         changes.append(RecordedChange(str(entry.body["secret"]), at, until, entry.place))
-    # Callers may fail two days later.
     near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
     for one in rows(deploys[near & deploys["outcome"].isin(("took effect", "not told"))]):
         changes.append(RecordedChange("deploy", one.began_at, one.ended_at, one.evidence, "deploy"))
@@ -238,7 +227,8 @@ def recorded_changes(
 
 @dataclass(frozen=True)
 class Traffic:
-    """The logs of a window as detections need them."""
+    """The logs of a window as detections need them: its requests with a time, in its order, `LogEvents`, and
+    what lets in; with `seconds`, null without a time."""
 
     activity: Activity
     policy: DetectionPolicy
@@ -251,7 +241,6 @@ class Traffic:
         """The thresholds of a detection."""
         return self.policy.thresholds[detection]
 
-    # The requests with a time, in its order, `LogEvents`, and what lets in; with `seconds`, null without one.
     requests = cached_property(lambda it: _with_seconds(it.activity.requests[it.activity.requests["timed"]]))
     events = cached_property(lambda it: _with_seconds(it.activity.events))
     let_in = cached_property(lambda it: it.requests[it.requests["let_in"] & it.requests["client"].ne("")])
@@ -270,22 +259,33 @@ class Traffic:
         logins = requests[requests["on_login"]]
         begun = tuple(bare_route(name) + b"/" for name in logins.loc[logins["begins"], "route"].unique())
         frame = frame.assign(
-            is_step=mapped(frame["route"], lambda name: bare_route(name).startswith(begun)).astype(bool),
-            network=mapped(frame["client"], network_of).astype("str"),
+            is_step=frame["route"].map(cache(lambda name: bare_route(name).startswith(begun))).astype(bool),
+            network=frame["client"].map(cache(network_of)).astype("str"),
             protected=frame["route"].isin(self.activity.requests.query("protected")["route"]),
             on_login=frame["kind"].isin((DECLARED, FAILED_LOGIN)) | frame["route"].isin(logins["route"]),
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
         return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
 
-    def seldom_read(self, own: pd.DataFrame) -> list[str]:
+    def seldom_read(self, own: pd.DataFrame) -> str:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
         others = self.requests[~self.requests["client"].isin(("", *own["client"]))]
         asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
-        read = own[own["method"].eq("GET") & own["status"].between(200, 299) & own["route"].ne(OTHER_ROUTES)]
-        often, callers = read.groupby("route", sort=False)["count"].sum(), others["client"].nunique()
+        often = own[own["method"].eq("GET") & own["status"].between(200, 299)].groupby("route")["count"].sum()
         seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
-        return [f"GET {route}" for number, _, route in seldom if number <= min(10, callers / 10)]
+        most = min(10, others["client"].nunique() / 10)
+        named = [f"GET {route}" for number, _, route in seldom if number <= most and route != OTHER_ROUTES]
+        return few(named, 3, end=" and at least " if OTHER_ROUTES in often else " and ")
+
+    def joined(self, near: pd.DataFrame, theirs: pd.DataFrame, client: str) -> frozenset[str]:
+        """Others of a network that were answered behind a login since one was let in, without an own one."""
+        good = self.requests.query("200 <= status < 300 and method != 'OPTIONS' and not on_login")
+        callers = good.drop(near.index, errors="ignore").drop_duplicates(["client", "route"])
+        share = callers["client"].isin(self.let_in["client"]).groupby(callers["route"]).mean()
+        before = good[good.index.isin(near.index.difference(theirs.index))]["route"]
+        closed = {*share.index[share.ge(0.5)], *good[good["granted"]]["route"]} - {OTHER_ROUTES, *before}
+        own = {client, *theirs.query("let_in and on_login")["client"]}
+        return frozenset(good[good.index.isin(theirs.index) & good["route"].isin(closed)]["client"]) - own
 
     @cached_property
     def collapsed(self) -> str:
@@ -358,7 +358,7 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     number = proven.groupby([proven, *keys], dropna=False).cumcount()
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
-    messages = messages[~mapped(messages["client"], policy.may_be_proxy).astype(bool)]
+    messages = messages[~messages["client"].map(cache(policy.may_be_proxy)).astype(bool)]
     return messages.drop(repeats(messages, refused))
 
 

@@ -67,10 +67,10 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     """`Actions` on what was found in these tables, one for each `action` that open findings name.
 
     `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
-    production are missing. `due_at` is the first of its findings', else 90 days on.
+    production are missing: without them little is known, so to give them is due, and closes nothing. `due_at`
+    is the first of its findings', else 90 days on.
     """
     inventory, ages = tables["inventory"], tables["freshness"]
-    # Without logs, a ledger or values of production little is known: to give them is due, and closes nothing.
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
     unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)

@@ -83,7 +83,8 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
 
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
     """Whether it goes on; of who got in only when they were seen last, be it later: they may be in."""
-    here, addresses, year = case.here[case.here["timed"]], best.addresses if best else (), case.as_of.year
+    here, year = case.here[case.here["timed"]], case.as_of.year
+    addresses = best.addresses if best else (case.address,) if case.address else {*here["client"]}
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
         over = max(outage.last_at, after.ended_at if after else outage.last_at)
@@ -106,7 +107,7 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
             f"they were answered: they may be {'in' if best.name != USED or best.shown else 'users, or in'}"
         )
     later = here[here["not_before_at"].gt(times.iloc[-1])]
-    doubt = _shows_no_end(case, times, later)
+    doubt = _shows_no_end(case, times, later) if best else "nothing that was read explains it"
     if not seen.loc[seen["at"].isna(), "not_after_at"].le(times.iloc[-1]).all():
         doubt = "lines of theirs that have no time may be later"
     if doubt:
@@ -129,7 +130,8 @@ def _got_in(case: Case, best: Explanation | None) -> Reply:
     every = (case.got_in, first.index, sent or case.many_tries.index, beside)
     entered, new, maybe, near = ([who for who in names if case.address in ("", who)] for names in every)
     if entered:
-        return f"{counted(len(entered), 'address', 'addresses')} after failures", few(entered)
+        some = [f"{it} (answered without a login of its own)" if it in case.joined else it for it in entered]
+        return f"{counted(len(entered), 'address', 'addresses')} after failures", few(some)
     if new:
         at = instant_words(first[new[0]], case.as_of.year)
         return counted(len(new), "new address", "new addresses"), f"first {new[0]} at {at}"

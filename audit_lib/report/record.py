@@ -46,9 +46,9 @@ _GIVEN = {"from stdin": "-", "from the process environment": "environ"}  # by th
 
 
 def report_record(audit: "Audit") -> Row:
-    """The record, valid by report.schema.json: plain JSON values, every text inert, no fingerprint."""
+    """The record, valid by report.schema.json: plain JSON values, every text inert, no fingerprint. `gone` is
+    what the previous report found, and of which it is not known if it ended."""
     low, high = score(audit)
-    # What the previous report found, and of which it is not known if it ended.
     gone = audit.changes.query("change == 'no longer known' and now == ''").drop_duplicates("id")
     names = {"was_check": "check", "was_severity": "severity"}
     gone = gone[["id", "subject", "environment", "service", *names]].rename(columns=names)

@@ -60,8 +60,7 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
         sections=sections,
         review=review,
     )
-    # Over an index without a name pandas puts a header that says nothing.
-    return made.strip().replace("<th></th>", "<td></td>") + "\n"
+    return made.strip().replace("<th></th>", "<td></td>") + "\n"  # of an index without a name it says nothing
 
 
 @cache

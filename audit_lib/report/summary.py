@@ -121,8 +121,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     if entered.empty:
         return f"{secrets}." if lost else _worst(audit), reasons
     reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
-    more = f", and {secrets.lower()}" if lost else ""
-    return f"Somebody was let in after failed logins{more}.", reasons
+    return f"Somebody was let in after failed logins{f', and {secrets.lower()}' if lost else ''}.", reasons
 
 
 def _losses(audit: "Audit") -> dict[str, str]:

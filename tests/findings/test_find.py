@@ -261,11 +261,11 @@ def test_the_last_of_several_senders_is_named(who: list[str], others: list[str],
     assert rows["evidence"].iloc[0].startswith(f"key in the URL of /api is in the log with its value{url}; ")
 
 
-@pytest.mark.parametrize(("sent", "said"), CASES["newcomers"])
-def test_who_begins_with_a_token_in_a_url_is_named(sent: list[Any], said: str) -> None:
-    """Of whom no request of the network is earlier, the latest; who asked before, is not."""
+@pytest.mark.parametrize(("minutes", "sent", "said"), CASES["newcomers"])
+def test_who_begins_with_a_token_in_a_url_is_named(minutes: int, sent: list[Any], said: str) -> None:
+    """Of whom no request of the network is earlier, the latest, as new where the log begins a day before."""
     asked = [{"client": one["client"], "minute_at": one.get("at", NOW)} for one in sent]
-    asked.append({"client": "192.0.2.0/24 #a", "line": 9, "minute_at": NOW - timedelta(minutes=1)})
+    asked.append({"client": "192.0.2.0/24 #a", "line": 9, "minute_at": NOW - timedelta(minutes=minutes)})
     logs: Any = {"log_events": [one | {"message": "secret in a url"} for one in sent], "log_minutes": asked}
     found, leaked = _find(**logs), _find(leaked_secrets=[{"status": "emergency"}], leak_places=[{}], **logs)
     assert leaked["evidence"].iloc[0].endswith(f"first seen 30 Sep 2026 00:00{said}")

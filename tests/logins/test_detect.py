@@ -240,15 +240,15 @@ def test_what_was_sent_after_a_success_is_said() -> None:
     assert after == f"POST /api/keys, POST /api/list; {read}; last seen 4 Sep 2026 00:00"
 
 
-def test_a_network_that_is_new_is_said() -> None:
-    """Of who is let in after failures it is said whether its network was seen before, if logs reach back."""
-    usual = people(3, *range(0, 35 * DAY, DAY))
-    attack = [*fails(6, 20, start=34 * DAY), *answers(STRANGER, 34 * DAY + 200)]
-    texts = {}
-    for name, more in (("new", []), ("seen", answers(STRANGER[:-1] + "77", 20 * DAY)), ("short", [])):
-        asks = [ask for ask in [*usual, *attack, *more] if name != "short" or ask[0] > 30 * DAY]
-        texts[name] = found_in(asks).query("detection == 'let-in'")["classification"].item()
-    assert {name for name, text in texts.items() if "not seen in the 30 days before" in text} == {"new"}
+@pytest.mark.parametrize("case", CASES["arrivals"])
+def test_what_a_network_does_that_is_new(case: str) -> None:
+    """It is said to be new if logs reach back, lasts until it is gone, and what all of it read is told."""
+    first, steps, said, last = CASES["arrivals"][case]
+    asks = [*people(3, *range(0, 35 * DAY, DAY)), *fails(6, 20, start=34 * DAY), *_asks(steps)]
+    asks = [ask for ask in (*asks, *answers(STRANGER, 34 * DAY + 200)) if ask[0] >= first * DAY]
+    (found,) = found_in(asks, routes=8).query("detection == 'let-in'").itertuples()
+    assert {text for text in CASES["said"] if text in found.classification} == {*said}
+    assert found.last_at == START + timedelta(minutes=last)
 
 
 def test_known_clients_are_marked_and_not_dropped() -> None:
