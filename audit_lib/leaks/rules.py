@@ -144,13 +144,12 @@ class Rules:
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
-            core = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
             near = whole[max(0, start - _NEAR) : start + _NEAR]
-            default = (
-                password in [user, *expression("user").findall(near)]
-                or is_default(password)
-                or (len(core) >= 3 and core in f"{name} {path}".lower())
+            # A product, by which a folder may be called.
+            called = (
+                len(it := re.sub(r"[\W\d_]+$", "", password).lower()) >= 3 and it in f"{name} {path}".lower()
             )
+            default = called or is_default(password) or password in [user, *expression("user").findall(near)]
             unused = (
                 in_text
                 or is_kind("rule for what is no setting", rule)
@@ -160,7 +159,8 @@ class Rules:
                 or (value == "password" and expression("type of a field").search(near))
             )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
-            if (placeholder and (unused or not in_use)) or (default and unused):
+            tested = path.endswith((".toml", ".cfg")) and expression("section of tests").search(whole[:start])
+            if tested or (placeholder and (unused or not in_use)) or (default and unused):
                 idle += 1
                 continue
             beside = not is_kind("rule for a login", rule) and (  # a word, which a report may hold by chance
