@@ -78,8 +78,10 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
             value = (check.id, found.status, found.item.environment, marks.get(found.item, found.id))
             some = alike.setdefault("outage" if fails else found.item if is_copy else value, [])
             some.insert(0 if is_copy else len(some), found)  # deleting ends all
-    every = (_merged(some, listed=False) for some in alike.values())
-    return sorted(every, key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"))
+    return sorted(
+        (_merged(some, listed=False) for some in alike.values()),
+        key=lambda one: (-SEVERITIES.index(one.severity), one.status != "open"),
+    )
 
 
 def _apply(check: Check, table: pd.DataFrame, policy: Policy) -> Iterator[Finding]:

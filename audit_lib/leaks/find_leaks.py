@@ -242,9 +242,8 @@ def with_found(
     targets: pd.DataFrame, shapes: Collection[Shape], keeper: Keeper, held: Collection[str]
 ) -> tuple[pd.DataFrame, dict[str, str]]:
     """`LeakTargets` with what rules found, and whose value a text holds; the keeper `held` others before."""
-    again = targets["fingerprint"].isin({shape.text for shape in shapes})
+    known, again = set(targets["fingerprint"]), targets["fingerprint"].isin({s.text for s in shapes})
     targets = targets.assign(reason=targets["reason"].mask(again, ""))
-    known = set(targets["fingerprint"])
     everywhere = {*targets.query("reason == ''").fingerprint, *[s.fingerprint for s in shapes if not s.text]}
     found, names = defaultdict[str, list[Shape]](list), defaultdict[str, set[str]](set)
     for shape in sorted(shapes):
@@ -260,8 +259,8 @@ def with_found(
         else:
             weak, provider = weakness(fingerprint, keeper) if named else "", max(it.provider for it in some)
             setters = {it.name for it in some if it.rule == "fallback" and not weak} & named
-            kind = "hash" if HASH in rules else "pattern"
-            made.append(target(fingerprint, setters or named or rules, kind, weak, provider))
+            best = setters & {*targets["variable"]} or setters or named or rules
+            made.append(target(fingerprint, best, "hash" if HASH in rules else "pattern", weak, provider))
     owners = {text: some[0].fingerprint for text, some in found.items() if some[0].text}
     return LeakTargets.checked(pd.concat([targets, LeakTargets.of(made)])), owners
 

@@ -53,9 +53,8 @@ def test_an_earlier_value_is_one_that_was_held(tmp_path: Path) -> None:
     """Another is in force; what else has its name, a text shows, or code fell back to perhaps never was."""
     plot, told = new_plot(tmp_path / "repo"), fake_value("e", 24, "123456789abcdef")
     old, own, more, shown, past, _ = values = [*map(fake_value, "adbcf"), told]
-    for path, value in ((".env", old), (".ci.env", more)):
+    for path, value in ((".env", old), (".env", ""), (".ci.env", more), (".ci.env", "")):
         plot.commit(path, f"API_TOKEN={value}\n")
-        plot.commit(path, "API_TOKEN=\n")
     for line in ('A_TOKEN = "{}"', 'A_TOKEN = getenv(\n        "API_TOKEN",\n        "{}",\n)', ""):
         plot.commit("old.py", line.format(past) + "\n")
     plot.commit(".env.example", f"# API_TOKEN={shown}\n")
@@ -343,16 +342,19 @@ def test_a_name_within_a_value_that_sources_hold_is_not_shown() -> None:
 
 
 def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
-    """Of what patterns found; what somebody chose is a password. A name that can be shown goes before."""
+    """Of what patterns found; what somebody chose is a password. One that is shown, or set, goes before."""
     keeper, (first, second, third) = _keeper(*(fake_value(f"found {number}") for number in range(3)))
     pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
     found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
     assert found.set_index("fingerprint")["names"].to_dict() == {first: "assignment", second: "API_TOKEN"}
+    again, _ = with_found(
+        found, {Shape(third, f"{it}_TOKEN", "fallback") for it in ("AA", "API")}, keeper, ()
+    )
+    assert set(again["variable"]) == {"assignment", "API_TOKEN"}
     chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
     for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "password")):
         targets, owners = with_found(none, shapes, keeper, ())
-        assert set(targets["variable"]) == {name}
-        assert set(owners.values()) == {third}
+        assert (set(targets["variable"]), set(owners.values())) == ({name}, {third})
 
 
 def test_what_is_staged_is_searched(tmp_path: Path) -> None:

@@ -23,8 +23,6 @@ WHOLE = {
     "leak_coverage": frames.leak_coverage(), "detections": rows_of("detections", {"detection": "let-in"}),
 }  # fmt: skip
 NONE = {name: table.head(0) for name, table in WHOLE.items()}
-
-
 _query, _assign = partial(methodcaller, "query"), partial(methodcaller, "assign")
 
 
