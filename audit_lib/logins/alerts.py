@@ -8,7 +8,7 @@ import pandas as pd
 
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES
+from audit_lib.base.in_words import DECLARED, SEVERITIES
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
@@ -77,8 +77,7 @@ def _why_not_quiet(rule: AlertRule, traffic: Traffic, coverage: Coverage, timed:
     since, until, events = traffic.window.since, traffic.window.until, traffic.events
     logins, requests = ({*rule.kinds} & {*kinds} for kinds in (LOGIN_KINDS, REQUESTS))
     seen = pd.concat([traffic.requests["at"] + timedelta(minutes=1), events["at"]]).between(since, until)
-    unclear = events["kind"].eq(POSSIBLE) & events["status"].isna() & events["not_after_at"].ge(since)
-    possible = int(unclear.sum()) if logins else 0
+    possible = int(traffic.unclear["not_after_at"].ge(since).sum()) if logins else 0
     messages = tuple(kind for kind in rule.kinds if kind not in REQUESTS)
     reasons = (
         coverage.reason(NEEDS),

@@ -160,8 +160,8 @@ def _of_logins(traffic: Traffic) -> Facts:
          "{:,} failed logins are of hosts that are named"),
         (sure, len(said) - len(repeats(said, traffic.failures.dropna(subset="status"))),
          "{:,} failed logins that messages report name no address"),
-        (sure, counts.loc[possible & reported, "count"].sum(),
-         "{:,} possible failed logins are in unknown words"),
+        (sure, len(traffic.unclear),
+         "{:,} possible failed logins are in unknown words: declare them (failed_message of [[logins]])"),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import DECLARED, REQUEST_KINDS, few
+from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, few
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
@@ -253,7 +253,7 @@ class Traffic:
         events, policy, requests = self.events, self.policy, self.requests
         failed = events[are_failures(events, policy) & events["at"].notna()]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
-        failed = failed.drop(repeats(messages, failed[failed["status"].notna()]))
+        failed = failed.drop(repeats(messages, failed[failed["status"].notna()]).index)
         frame = pd.concat([failed, message_failures(events, failed, policy)])
         frame = frame.sort_values(["at", "file", "line"], kind="stable").reset_index(drop=True)
         logins = requests[requests["on_login"]]
@@ -266,6 +266,13 @@ class Traffic:
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
         return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
+
+    @cached_property
+    def unclear(self) -> pd.DataFrame:
+        """The possible failed logins of messages, but for one in each words beside each login that counts."""
+        said = self.events[self.events["kind"].eq(POSSIBLE) & self.events["status"].isna()]
+        beside = pd.DataFrame({"word": said["subject"], "of": repeats(said, self.failures.query("on_login"))})
+        return said.drop(beside.dropna().drop_duplicates().index)
 
     def seldom_read(self, own: pd.DataFrame) -> str:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
@@ -316,7 +323,7 @@ def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame
         events["kind"].isin((DECLARED, FAILED_LOGIN))
         | (on_logins(events, logins) & events["status"].isin(REFUSED))
     ].assign(count=1)
-    return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")))
+    return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")).index)
 
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
@@ -359,15 +366,15 @@ def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: Detect
     proven &= number >= failed.groupby(keys, dropna=False).transform("sum")
     messages = events[(failed | proven) & events["client"].ne("") & events["at"].notna()]
     messages = messages[~messages["client"].map(cache(policy.may_be_proxy)).astype(bool)]
-    return messages.drop(repeats(messages, refused))
+    return messages.drop(repeats(messages, refused).index)
 
 
-def repeats(messages: pd.DataFrame, answers: pd.DataFrame) -> "pd.Index[Any]":
-    """Which messages are of the login of an answer: soon, of their client, or of any if they name none."""
-    messages = messages[["at", "client"]].dropna().sort_values("at")
-    answers = answers[["at", "client"]].dropna().sort_values("at").assign(answered=True)
+def repeats(said: pd.DataFrame, answers: pd.DataFrame) -> "pd.Series[float]":
+    """Messages of the login of an answer, with its number: soon, of their client, or of any if without."""
+    said = said[["at", "client"]].dropna().sort_values("at")
+    answers = answers[["at", "client"]].dropna().sort_values("at").assign(answered=lambda it: range(len(it)))
     near = [
-        pd.merge_asof(messages, answers, on="at", by=key, tolerance=pd.Timedelta("5s"), direction="nearest")
+        pd.merge_asof(said, answers, on="at", by=key, tolerance=pd.Timedelta("5s"), direction="nearest")
         for key in ("client", None)
     ]
-    return messages.index[np.where(messages["client"].ne(""), *(one["answered"].notna() for one in near))]
+    return pd.Series(np.where(said["client"].ne(""), *(it["answered"] for it in near)), said.index).dropna()

@@ -53,7 +53,7 @@ _WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of somethi
 class LogEvent(NamedTuple):
     """What one line shows: a request (with a status) or a message (with a name).
 
-    `client` "": the `Line`'s. `subject`: a variable, masked e-mail address or query parameter, no value.
+    `client` "": the `Line`'s. `subject`: a variable, parameter, masked e-mail address or words, no value.
     """
 
     kind: str
@@ -273,8 +273,9 @@ class LineReader:
         lines = [self._structured(each, head) for each in fields.records]
         times = [line.at for line in lines if line.at is not None]
         at = min(times) if times and max(times) - min(times) < MINUTE else None
-        events = tuple(event for line in lines for event in own_events(line))
-        return _shown(lines, head, at, events)._replace(record=True, is_statement=False)
+        return _shown(lines, head, at, tuple(event for line in lines for event in own_events(line)))._replace(
+            record=True, is_statement=False
+        )
 
     def _says(self, text: bytes) -> bool:
         return self.by.message.match(text) is not None or self.by.possible_client(text) is not None
@@ -288,16 +289,19 @@ class LineReader:
         self.tried.append((text, match[0] if match else None))
         if match:
             block, found = match
-            named = ("client", "email", "path", "variable")
-            client, email, path, variable = (text[block.span(name, found)] for name in named)
+            client, email, path, variable = (
+                text[block.span(name, found)] for name in ("client", "email", "path", "variable")
+            )
             subject = variable.decode() or (mask_email(email) if email else "")
             address = clean_client(client) if client else head.client or ""
             return (
                 LogEvent(block.kind, block.name, None, address, "", clean_route(path), subject, block.once),
             )
         possible = self.by.possible_client(text) if shows else None
-        whose = possible or head.client or ""
-        return () if possible is None else (LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose),)
+        whose, words = possible or ("", "")
+        return () if possible is None else (
+            LogEvent(POSSIBLE, POSSIBLE_FAILURE, client=whose or head.client or "", subject=words),
+        )  # fmt: skip
 
     def _events_of(self, path: bytes, method: bytes | str, status: bytes | int) -> tuple[LogEvent, ...]:
         bare_path, _, query = path.partition(b"?")
@@ -429,8 +433,7 @@ def _request_key(found: re.Match[bytes]) -> bytes:
 def explain_line(raw: bytes, formats: LogFormats, zone: ZoneInfo) -> tuple[Line, list[str], str]:
     """How a line is read, as every command counts it; the blocks that matched, in turn; what came nearest.
 
-    Each name stands once. The nearest is "" for a request or message, and where no block takes two steps.
-    """
+    Each name stands once. The nearest is "" for a request or message, and where no block takes two steps."""
     reader = LineReader(formats, zone)
     reader.layout_of = partial(reader.layout, clock=reader.clock)  # by their own digits, each anew
     line = reader.read(raw)

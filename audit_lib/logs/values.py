@@ -157,16 +157,14 @@ def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
 
 def possible_client(
     text: bytes, words: Iterable[Iterable[bytes]], before: Iterable[re.Pattern[bytes]]
-) -> str | None:
-    """The client of a possible login failure, "" if it names none; None if the text is none.
-
-    It is one if it holds a word of each of `words`, in small letters, beside a request that is quoted.
-    """
+) -> tuple[str, str] | None:
+    """The client of a possible login failure, "" if it names none, and its words; None if the text is none.
+    It is one if it holds a word of each of `words`, in small letters, beside a request that is quoted."""
     small = _REQUESTED.sub(b"", text).translate(SMALL)
-    if not all(any(map(small.__contains__, each)) for each in words):
+    if not all(told := [next(filter(small.__contains__, each), b"") for each in words]):
         return None
     found = next(filter(None, (pattern.search(text) for pattern in before)), None)
-    return clean_client(found["address"]) if found else ""
+    return clean_client(found["address"]) if found else "", b" ".join(told).decode()
 
 
 def shape_of(text: bytes) -> str:
