@@ -61,8 +61,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, listener: ThreadingHTTPSe
     root = tmp_path_factory.mktemp("attacked")
     project, out = root / "project", root / "out"
     base = f"http://127.0.0.1:{listener.server_port}"
-    count = _write_project(project, base)
-    assert count >= 200
+    assert _write_project(project, base) >= 200
     words = ["review", "--project", str(project), "--quarter", "2026Q3", "--as-of", "2026-09-30"]
     done = CliRunner().invoke(main, [*words, "--out", str(out)])
     assert done.exit_code == 0, done.output

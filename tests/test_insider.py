@@ -135,8 +135,7 @@ def test_a_changed_setting_is_a_finding_until_it_is_signed(project: Path) -> Non
     weaker = text.replace('environment = "production"', "example = true")
     (project / "audit.toml").write_text(weaker)
     (id_,) = _changed(project)
-    later = run_audit(load_project(project), "2026Q4", "2026-12-31")
-    assert id_ in _open(later)
+    assert id_ in _open(run_audit(load_project(project), "2026Q4", "2026-12-31"))
     (project / "audit.toml").write_text("warn_days = 0\n" + weaker)
     assert _changed(project) not in ([], [id_])  # an acceptance of the first change covers no second one
     (project / "audit.toml").write_text(text)
@@ -153,8 +152,7 @@ def _changed(project: Path) -> list[str]:
 def test_an_edited_previous_report_is_refused(project: Path, first: Path) -> None:
     """A changed report is not the one that its manifest names; a changed manifest is not signed."""
     whole = first.read_text()
-    changes = _audit(project, previous=first).changes
-    assert set(changes["change"]) == {"same"}
+    assert set(_audit(project, previous=first).changes["change"]) == {"same"}
     first.write_text(whole.replace('"fail"', '"pass"'))
     with pytest.raises(BadInput, match="was edited: it is not the file"):
         _ = _audit(project, previous=first).changes

@@ -5,7 +5,7 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 
 import pandas as pd
@@ -41,13 +41,10 @@ def map_texts(frame: pd.DataFrame, **changes: Callable[[str], str]) -> pd.DataFr
 
 def keyed_label(key: Key) -> Label:
     """Labels under a key, the same in each run: the 256 addresses of a /24 could be tried out without one."""
-    secret = key.derive("identities")
-
-    def label(client: str) -> str:
-        digest = hmac.digest(secret, client.encode("utf-8", "surrogatepass"), sha256)
-        return base64.b32encode(digest)[:6].decode("ascii").lower()
-
-    return label
+    digest = partial(hmac.digest, key.derive("identities"), digest=sha256)
+    return lambda client: str(
+        base64.b32encode(digest(msg=client.encode("utf-8", "surrogatepass")))[:6], "ascii"
+    ).lower()
 
 
 def numbered_label(clients: Iterable[str]) -> Label:

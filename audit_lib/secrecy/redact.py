@@ -110,10 +110,12 @@ def _written(value: str, plain: bytes) -> dict[str, list[str]]:
 
 
 def _runs(value: str, most: int) -> Iterator[bytes]:
-    """Runs of 12 bytes of the first so many, eight or more behind a prefix that all keys of a kind have."""
+    """Runs of 12 of the first bytes, 8 behind a prefix of all keys of a kind; of JSON none with a quote."""
     content = encode(value)[:most]
     own = max(prefix.end() + SHORTEST - WINDOW, 0) if (prefix := _PREFIX.match(content)) else 0
-    yield from (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
+    is_json = "".join(value.split())[:2] in ('{"', '["', "[{")  # others have what is around its texts
+    runs = (content[at : at + WINDOW] for at in range(own, len(content) - WINDOW + 1))
+    yield from (run for run in runs if not (is_json and b'"' in run))
 
 
 class Hit(NamedTuple):

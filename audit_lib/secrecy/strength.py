@@ -56,9 +56,8 @@ def chosen_bits(value: str) -> float:
     from zxcvbn import zxcvbn  # noqa: PLC0415  90 ms that hardly any review needs
 
     parts = zxcvbn(value, max_length=LONGEST)["sequence"]
-    words = [  # shorter ones occur by chance
-        part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= 4
-    ]
+    # Shorter words occur by chance.
+    words = [part for part in parts if part["pattern"] != "bruteforce" and len(part["token"]) >= 4]
     drawn = len(value) - sum(len(part["token"]) for part in words)
     bits = sum(math.log2(part["guesses"]) for part in words) + math.log2(math.factorial(len(parts)))
     return float(math.floor(bits + drawn * math.log2(max(range_of(value), 2)))) if words else math.inf

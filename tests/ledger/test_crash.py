@@ -129,6 +129,5 @@ def test_a_full_disk_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
     """A write that finds no room is taken back, and one line says so."""
     append(tmp_path, KEY, decision(1), START, "ci")
     before = (tmp_path / "ci.jsonl").read_bytes()
-    said = " ".join(start(FULL, tmp_path)()[0])
-    assert said.startswith("ledger ci: cannot be written (")
+    assert " ".join(start(FULL, tmp_path)()[0]).startswith("ledger ci: cannot be written (")
     assert (tmp_path / "ci.jsonl").read_bytes() == before

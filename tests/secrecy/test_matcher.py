@@ -70,8 +70,11 @@ def test_twelve_characters_of_a_strong_value_are_a_part() -> None:
 
 
 def test_what_all_keys_of_a_provider_have_is_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run needs eight characters behind the prefix. Of many long values only their beginnings have runs."""
-    key = "sk_live_" + VALUE
+    """A run needs eight characters behind the prefix. Of many long values only their beginnings have runs.
+    What stands around the texts of a JSON document is none, where the texts themselves are."""
+    document, key = json.dumps([{"name": "paperless", "secret": VALUE}]), "sk_live_" + VALUE
+    for text, found in {'"name": "paperless", ': False, f'"{VALUE[5:17]}"': True, document: True}.items():
+        assert bool(Matcher({"v": document}, ["v"]).find(text.encode())) == found
     assert [bool(Matcher({"v": key}, ["v"]).find(key[4:end].encode())) for end in (15, 16)] == [False, True]
     monkeypatch.setattr(redact, "_MOST_PARTS", 200)
     assert Matcher({"a": VALUE * 3, "b": AWKWARD * 3}, ["a", "b"]).runs == 2 * (100 - 11)
