@@ -210,8 +210,6 @@ def _recorded(tenure: Tenure) -> flow.RecordedChange:
 
 def _in_window(one: Verdict, window: flow.Window) -> Verdict:
     """What a detection found that may lie in the window; one without times may lie anywhere."""
-    since, until = window.since, window.until
-    inside = tuple(
-        it for it in one.incidents if (it.first_at or until) <= until and (it.last_at or since) >= since
-    )
+    since, until, every = window.since, window.until, ((it, it.seen_at or it.last_at) for it in one.incidents)
+    inside = tuple(it for it, last in every if (it.first_at or until) <= until and (last or since) >= since)
     return replace(one, incidents=inside, verdict="found" if inside else "unknown" if one.doubt else "none")

@@ -21,6 +21,12 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 THIN = ((7, 0.25, 50), (1, 0.05, 20))  # days that are thin below a share of the usual, if that is so much
+REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
+    ("database_failure",): ("database", "the database could not be used", 1),
+    ("connection_failed",): ("connection", "connections failed, as messages report", 3),
+    ("process_ended",): ("process", "processes ended, as messages report", 1),
+    FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
+}
 CHANCE = 1e-6  # so unlikely must a stretch without refusals be before it is a hint
 
 READ_WHOLE = {"every log read", "lines understood", "own words", "clocks", "instances"}

@@ -13,9 +13,9 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
-from audit_lib.logins.coverage import NEEDS, Coverage, cover, unusual_silences
+from audit_lib.logins.coverage import NEEDS, REPORTED, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
-from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, RecordedChange, Traffic, fits, next_login
+from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -25,17 +25,11 @@ GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow suc
 FAMILIAR, MANY, QUICK = 3, 200, [(10, 1), (40, 10)]  # days of a person, failures of none, and their pace
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 EVERYONE, SILENCE = "all sources", "requests"  # subjects: of no address; what was not logged, or not done
-REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
-    ("database_failure",): ("database", "the database could not be used", 1),
-    ("connection_failed",): ("connection", "connections failed, as messages report", 3),
-    ("process_ended",): ("process", "processes ended, as messages report", 1),
-    FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
-}
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]  # the change, runs of failures, failures
 MOST, PLACES = 200, 8  # incidents that are described, and pieces of evidence of each; counts have the others
 Build = Callable[[pd.DataFrame], "Incident"]
-Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
 Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
+Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
 
 
 class Detections(Contract):
@@ -50,6 +44,7 @@ class Detections(Contract):
     cause: Series[str]  # of known clients that fail: rotation | deploy | start; of a file: own file; or known
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
+    seen_at: Series[Instant] = Field(nullable=True)  # when an intruder's new network was answered last
     count: Series[int]
     severity: Series[str] = Field(isin=SEVERITIES)
     evidence: Series[str]  # file:line, separated by "; "
@@ -70,6 +65,7 @@ class Incident:
     joined: frozenset[str] = frozenset()  # others of a new network that were answered after its success
     first_at: datetime | None = None
     last_at: datetime | None = None
+    seen_at: datetime | None = None  # as `Detections` has it
     evidence: tuple[str, ...] = ()
 
     def during(self, at: "pd.Series[pd.Timestamp]") -> "pd.Series[bool]":
@@ -244,7 +240,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     days = int(run["days"].min()) if few_own and run["days"].min() >= FAMILIAR else 0
     soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
     soon = soon if is_new else soon[soon["client"].eq(answer["client"]) & soon["seconds"].le(at + DAY)]
-    last = (near if is_new or key == "network" else near.query("client == @answer.client"))["at"].max()
+    theirs = near["client"].eq(answer["client"]) | is_new | (key == "network")
+    last = near.loc[theirs & near["status"].lt(400), "at"].max()
     joined = traffic.joined(near, soon, answer["client"]) if is_new else frozenset[str]()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
@@ -264,10 +261,10 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     most = "medium" if days or (key == "client" and len(run) < rule.known) else "critical" if sure else "high"
-    found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), client=answer["client"])
-    evidence, cause = (*found.evidence, f"{answer['file']}:{answer['line']}"), "known" if days else ""
-    last = max(run["at"].iloc[-1], last if is_new else answer["at"])
-    return replace(found, last_at=last, cause=cause, evidence=evidence, joined=joined)
+    found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), joined=joined)
+    found = replace(found, client=answer["client"], cause="known" * bool(days))
+    end, place = max(run["at"].iloc[-1], answer["at"]), f"{answer['file']}:{answer['line']}"
+    return replace(found, last_at=end, seen_at=last if is_new else None, evidence=(*found.evidence, place))
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:

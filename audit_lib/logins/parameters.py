@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError
+from pydantic import BaseModel, Field, IPvAnyNetwork, ValidationError
 
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.in_words import MESSAGE_KINDS, SEVERITIES
@@ -23,11 +23,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Rung = Annotated[tuple[Minutes, ...], Field(min_length=2, max_length=3)]  # so many, of networks, in minutes
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Rule(_Table):
+class Rule(BaseModel, frozen=True, extra="forbid"):
     """The thresholds of one detection. Which of them it has, and their defaults, generic.toml says."""
 
     severity: Annotated[str, Field(min_length=1), among(*SEVERITIES)]
@@ -51,13 +47,13 @@ class Rule(_Table):
     expected: Count = 1
 
 
-class _Failure(_Table):
+class _Failure(BaseModel, frozen=True, extra="forbid"):
     statuses: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()  # none if messages alone tell it
     messages: tuple[str, ...] = ()  # used where no status tells a failed login
     ambiguous_routes: tuple[str, ...] = ()  # a failed status there can follow a right password
 
 
-class Access(_Table):
+class Access(BaseModel, frozen=True, extra="forbid"):
     """Which routes ask for a secret, as globs: the policy's [access]."""
 
     open: tuple[str, ...] = ()
@@ -65,7 +61,7 @@ class Access(_Table):
     protected: tuple[str, ...] = ()
 
 
-class DetectionPolicy(_Table):
+class DetectionPolicy(BaseModel, frozen=True, extra="forbid"):
     """What the detections of one application go by. Routes are globs in which `*` is the only wildcard."""
 
     thresholds: Mapping[str, Rule]  # by DETECTIONS

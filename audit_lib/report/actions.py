@@ -68,8 +68,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
 
     `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
     production are missing: without them little is known, so to give them is due, and closes nothing. `due_at`
-    is the first of its findings', else 90 days on.
-    """
+    is the first of its findings', else 90 days on."""
     inventory, ages = tables["inventory"], tables["freshness"]
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
@@ -214,7 +213,8 @@ def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
         most = spans.nlargest(1, "count").iloc[0]
         spans = spans[spans["first_at"].le(most["last_at"]) & spans["last_at"].ge(most["first_at"])]
     # A day more shows what who got in did next, an hour whether it is over.
-    until = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].isin(_ENTRIES).any() else 1)
+    day_on = spans["last_at"].max() + timedelta(hours=24 if spans["detection"].isin(_ENTRIES).any() else 1)
+    until = max(day_on, spans["seen_at"].fillna(spans["last_at"]).max() + timedelta(hours=1))
     return f"audit-lib investigate --project . --since {iso(spans['first_at'].min())} --until {iso(until)}"
 
 
