@@ -19,7 +19,7 @@ _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30})
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
-QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters")
+QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters", "plain_parameters")
 _NO_WORD = r"(?!=(?-i:[a-z]{1,15}(?:[._-][a-z]{1,15}){0,3})(?:&|\Z))"  # words behind a parameter's name
 _CALLBACK = re.compile(rb"(?i)[?&](state|code|error)=")  # OAuth calls back with the first and one more
 _BEHIND = (
@@ -122,19 +122,19 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
     """A function that names the first secret that a URL shows; "" for none.
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
-    before a name, in small letters, is any text; `?` behind it leaves out plain words, as `key=invoice` only
-    names a thing. No value is a switch (true, 0), or what OAuth passes back: a parameter of
-    `callback_parameters` where the URL has `state` beside `code` or `error`.
+    before a name, in small letters, is any text but one of `plain_parameters`; `?` behind it leaves out plain
+    words, as `key=invoice` only names a thing. No value is a switch (true, 0), or what OAuth passes back: a
+    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
     """
-    names, path_words, uuid_words, passed = (query.get(each, ()) for each in QUERY_LISTS)
-    known = "|".join(
-        f"({'[^?&=]*' * (name[0] == '*')}{re.escape(name.lstrip('*'))})" for name in names
-    ).replace(r"\?", _NO_WORD)
+    names, path_words, uuid_words, passed, plain = (query.get(each, ()) for each in QUERY_LISTS)
+    others = re.escape("|".join(plain)).replace("_", "[_-]?").replace(r"\*", "[^?&=]*").replace(r"\|", "|")
+    known = "|".join(f"({re.escape(name)})" for name in names).replace(r"\?", _NO_WORD)
+    known = known.replace(r"(\*", f"((?!(?:{others})=)[^?&=]*")
     switch, token = "true|false|yes|no|on|off|null|none|undefined|[01]", r"[/=](eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.)"
     named = f"(?:\\A|[?&])(?:{known})=(?!(?:{switch})?(?:&|\\Z))"
     search, shown = re.compile(f"(?i){named}|{token}".encode()).search, [*names, "a JWT"]
     behind = re.compile(_BEHIND % ("|".join(map(re.escape, path_words)).encode() or b"(?!)")).finditer
-    telling = [b"%", *([b""] if _DIGIT.search("".join((*names, *path_words)).encode()) else [])]
+    telling = [b"%", *([b""] if _DIGIT.search("".join((*names, *path_words, *plain)).encode()) else [])]
     may_show = remember(lambda url: bool(search(url) or next(behind(url), None)), telling)
     own = re.compile(rb"(?i)(?<=[?&])(?:%s)=[^&]*" % ("|".join(passed).encode() or b"(?!)"))
 

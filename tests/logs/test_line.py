@@ -102,7 +102,7 @@ def test_a_token_in_a_url_is_noted(url: str) -> None:
 def test_a_parameter_is_a_secrets_by_pattern_or_policy(name: str, noted: str) -> None:
     """What ends like a secret's name, or is a variable of the policy, is noted by what says so alone."""
     line = f'INFO:  1.1.1.1:1 - "GET /a?x=1&{name}={fake_value(name)} HTTP/1.1" 200 OK'
-    shown = read_line(line, formats=load_formats(secrets=("DATABASE_URL",))).events
+    shown = read_line(line, formats=load_formats(secrets=("DATABASE_URL", "SYNC_TOKEN"))).events
     noted_as = [("", ""), (SECRET_IN_URL, noted)] if noted else [("", "")]
     assert [(event.message, event.subject) for event in shown] == noted_as
     assert fake_value(name) not in repr(shown)
