@@ -50,8 +50,7 @@ def tabulate_exposure(case: Case) -> pd.DataFrame:
 def in_force(exposure: pd.DataFrame) -> dict[str, str]:
     """Each secret that leaked and is in force, the most urgent first, with its ENVIRONMENT/SERVICE. Several
     places are sorted and joined by commas. What was replaced everywhere is left out, and so is what is in
-    force and was not found where others can read it.
-    """
+    force and was not found where others can read it."""
     here = exposure[exposure["open"] & exposure["leaked"]]
     by_secret = (here["environment"] + "/" + here["service"]).groupby(here["secret"], sort=False)
     return {str(name): ", ".join(sorted(set(found))) for name, found in by_secret}

@@ -20,8 +20,7 @@ def plain(text: object) -> str:
     """The text with every character that could act or hide written as its escape, `\\x1b` or `\\u202e`.
 
     Ends of lines and tabs are among them. Of marks piled on one letter the first three stay. Two texts that
-    differ only in what cannot be seen stay different for the reader.
-    """
+    differ only in what cannot be seen stay different for the reader."""
     shown = str(text)
     if _BARE.fullmatch(shown):
         return shown
