@@ -132,12 +132,12 @@ class Case:
 
     @cached_property
     def got_in(self) -> tuple[str, ...]:
-        """Who was let in after failures (who is known there if nobody else was), then who joined, or is new and
+        """Who was let in after failures (somebody known if nobody else was), then who joined, or is new and
         of a network that guessed, if any; of an address that is looked at that alone."""
         let_in, guessed = self.found(LET_IN), self.new_addresses.query("guessed")["client"]
         entered = names_of([one for one in let_in if not one.cause] or let_in)
-        every = dict.fromkeys((*entered, *self.joined, *guessed) if entered else ())
-        return tuple(who for who in every if self.address in ("", who))
+        every = dict.fromkeys((*entered, *self.joined, *guessed))
+        return tuple(who for who in every if entered and self.address in ("", who))
 
     joined = cached_property(lambda it: sorted({who for one in it.found(LET_IN) for who in one.joined}))
 

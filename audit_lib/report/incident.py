@@ -84,8 +84,9 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
     """Whether it goes on; of who got in only when they were seen last, be it later: they may be in."""
     here, year = case.here[case.here["timed"]], case.as_of.year
-    addresses = best.addresses if best else (case.address,) if case.address else {*here["client"]}
-    addresses = (best and best.name == GUESSED and case.got_in) or addresses
+    addresses = (best and best.name == GUESSED and case.got_in) or (
+        best.addresses if best else (case.address,) if case.address else {*here["client"]}
+    )
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
         over = max(outage.last_at, after.ended_at if after else outage.last_at)

@@ -1,7 +1,6 @@
 """Renders an executed notebook as a page: one file, no network, readable without scripts.
 
-A notebook is what its JSON says: a kernel that publishes does not wait for nbformat and its validator.
-"""
+A notebook is what its JSON says: a kernel that publishes does not wait for nbformat and its validator."""
 
 import base64
 import json
