@@ -44,7 +44,7 @@ def discover(project: Project, generic: Policy) -> Project:
         one.path: one
         for one in _as_filled(env, written, project.root, generic)
         if not (one.example and re.search(_PATTERNS["aside"], one.path))
-        and (re.search(_PATTERNS["sets"], written[one.path]) or not one.path.endswith(".envrc"))
+        and (re.search(_PATTERNS["sets"], written[one.path]) or not one.path.endswith((".envrc", "/env")))
     }
     logs = {
         (pattern := str(path.parent / f"{log['stem'] or '*.log'}*")): LogSource(pattern, service_of(path))

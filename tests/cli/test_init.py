@@ -267,7 +267,8 @@ def test_a_file_of_settings_is_no_file_of_secrets(tmp_path: Path) -> None:
     """Nothing is asked of an env file without a secret; beside it one with a secret keeps its findings."""
     plot = new_plot(tmp_path / "shop")
     plot.commit("web/.env", "API_URL=http://${API_HOST:-localhost}/\nLIMIT=10\n")
-    plot.commit("nix/.envrc", 'use flake . --override-input root "file://"<(printf %s "$PWD")\n')
+    for name in ("nix/.envrc", "bin/env"):
+        plot.commit(name, 'use flake . --override-input root "file://"<(printf %s "$PWD")\n')
     plot.commit("api/.env", f"LIMIT=10\nSECRET_KEY={BASE}\n")
     plot.file("job/.env", f"FEED={ODD}\n")
     for path in plot.root.glob("*/.env"):
