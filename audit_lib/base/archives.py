@@ -39,7 +39,6 @@ _MANY = 100_000  # compressed streams that follow each other in one file, or ent
 _EXTENDED = 8 << 10  # bytes of a tar's extended header
 _IN_A_ROW = 4  # such headers
 _AHEAD = 16 << 10  # bytes that are read at a time: what is left of them at a stream's end is copied
-
 _KINDS = tomllib.loads(Path(__file__).with_name("containers.toml").read_text("utf-8"))
 _MAGIC: dict[bytes, str] = {
     bytes.fromhex(magic): kind for kinds in _KINDS.values() for kind, magic in kinds.items()
@@ -76,8 +75,7 @@ _DECOMPRESSORS: dict[str, Callable[[], Any]] = {
 def _decompress(file: BinaryIO, kind: str) -> Iterator[bytes]:
     """The content of compressed streams that follow each other, in pieces of `PIECE` or more but for the
     last; `EOFError` behind it if a stream is cut."""
-    # zstandard unpacks all that it is given: of so few bytes no more than a piece.
-    ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))
+    ahead, most = (256, ()) if kind == "zstd" else (_AHEAD, (PIECE,))  # zstandard unpacks all it is given
     data, held = file.read(ahead), bytearray()
     try:
         for _ in range(_MANY):

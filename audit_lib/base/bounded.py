@@ -21,6 +21,9 @@ KEY_PARTS = 16  # of a dotted key or a table's name: the parser takes the square
 SECONDS = 5.0  # a sound expression takes microseconds on a value
 SLOW = f"does not finish within {SECONDS:.0f} seconds: do not nest repetitions"
 _PART = r"(?:[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
+_GO = re.compile(r"(?s)([^:/@\s]*)(?::(.*))?@\w+\(([^()]*)\)/([^/?]*)(?:\?.*)?")  # u:p@tcp(host:3306)/db
+_PAIR = r"\s*+(\w++)\s*+=\s*+(?:'((?:[^'\\]|\\[\s\S])*+)'|((?!')(?:[^\s\\]|\\[\s\S])*+))"  # host=db user='…'
+_PAIRS = re.compile(rf"(?:{_PAIR})++\s*+")
 _LONG_KEY = re.compile(rf"(?m)(?:^|[{{,\[])[ \t]*+{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{KEY_PARTS}}}")
 
 
@@ -93,14 +96,13 @@ class UrlParts:
 
 
 def url_parts(value: str) -> UrlParts | None:
-    """The components of a connection URL, decoded; None for any other value (docs/rules.md#rule-27).
+    """The components of a connection URL or string, decoded; None for any other (docs/rules.md#rule-27).
 
     Where parsers differ the password is the standard library's, or SQLAlchemy's if that finds none; then the
-    parts are not `unambiguous`.
-    """
+    parts are not `unambiguous`."""
     url = re.fullmatch(r"(?s)([A-Za-z][A-Za-z0-9+.-]*)://(.*)", value.strip())
     if not url:
-        return None
+        return _parts_without_scheme(value.strip())
     rest = url[2]
     # As the standard library reads it: the last @ before the path ends the password.
     userinfo, _, address = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
@@ -115,3 +117,14 @@ def url_parts(value: str) -> UrlParts | None:
     password = password or parse_qs(query).get("password", [""])[0]
     host = re.sub(r":\d*$", "", address).strip("[]").lower()
     return UrlParts(unquote(user), unquote(password), host, unquote(path), agree)
+
+
+def _parts_without_scheme(text: str) -> UrlParts | None:
+    """Those of a connection string of libpq or of Go's driver for MySQL, whose last @ before an address ends
+    the password: nothing is percent-encoded there."""
+    go, held = _GO.fullmatch(text), re.findall(_PAIR, text) if _PAIRS.fullmatch(text) else []
+    pairs = {name: re.sub(r"(?s)\\(.)", r"\1", quoted or bare) for name, quoted, bare in held}
+    named = (pairs.get(name, "") for name in ("user", "password", "host", "dbname"))
+    user, password, address, database = go.groups("") if go else named
+    host = re.sub(r":\d*$", "", address.partition("/")[0]).strip("[]").lower()  # a socket has a path
+    return UrlParts(user, password, host, database, unambiguous=True) if go or "host" in pairs else None

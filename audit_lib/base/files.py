@@ -92,8 +92,7 @@ def open_source(root: Path, relative: str) -> Iterator[OpenSource]:
     try:
         status = os.fstat(descriptor)
         _require_file(status, relative)
-        # A time that no calendar holds comes from a broken file system: the earliest one claims least.
-        modified_at = datetime(1970, 1, 1, tzinfo=UTC)
+        modified_at = datetime(1970, 1, 1, tzinfo=UTC)  # where no calendar holds the time: it claims least
         with suppress(OverflowError):
             modified_at += timedelta(microseconds=status.st_mtime_ns // 1000)
         facts = {
@@ -198,8 +197,7 @@ def walk_files(root: Path, left_out: list[Fault]) -> Iterator[tuple[str, int, Ca
             facts = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if other := _other_kind(facts):
                 left_out.append(Fault(f"{prefix}{name}", other))
-            # git answers for what lies in its objects; the rest of .git is read as files.
-            elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):
+            elif not prefix.startswith(".git/objects") or name.startswith("tmp_"):  # git reads these
                 yield f"{prefix}{name}", facts.st_size, partial(_open_file, name, descriptor)
     left_out += [
         Fault(os.path.relpath(str(error.filename), root), f"cannot be listed ({type(error).__name__})")
@@ -243,8 +241,7 @@ def log_paths(root: Path, pattern: str) -> list[str]:
     and a folder too deep or unreadable, is named in the place of what is behind it, and refused when opened.
     """
     paths, seen = set[str](), set[tuple[str, tuple[str, ...]]]()
-    # Folders, each with the parts of the pattern that lead on from there.
-    waiting = [("", PurePosixPath(pattern).parts)]
+    waiting = [("", PurePosixPath(pattern).parts)]  # folders, each with the parts that lead on from there
     while waiting:
         folder, parts = waiting.pop()
         if not parts or (folder, parts) in seen:
@@ -252,14 +249,13 @@ def log_paths(root: Path, pattern: str) -> list[str]:
         seen.add((folder, parts))
         any_depth = parts[0] == "**"  # for no folder at all, or for one and what is below it
         waiting += [(folder, parts[1:])] if any_depth else []
-        following = parts if any_depth else parts[1:]
         try:
             if folder.count("/") > MAX_DEPTH:
                 raise OSError
             with os.scandir(root / folder) as listed:
                 for entry in (entry for entry in listed if fnmatchcase(entry.name, parts[0])):
                     if entry.is_dir(follow_symlinks=False):
-                        waiting.append((f"{folder}{entry.name}/", following))
+                        waiting.append((f"{folder}{entry.name}/", parts if any_depth else parts[1:]))
                     elif len(parts) == 1 or (not any_depth and Path(entry.path).is_dir()):
                         paths.add(folder + entry.name)
         except OSError:

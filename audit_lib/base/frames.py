@@ -12,7 +12,6 @@ import pandas as pd
 Kind = TypeVar("Kind")
 Instant = Annotated[pd.DatetimeTZDtype, "us", "UTC"]
 Several = tuple[Any, ...]  # a list in a cell: never a text that is parted again
-
 _TYPES: dict[Any, Any] = {
     Instant: pd.DatetimeTZDtype("us", "UTC"),
     str: pd.StringDtype(na_value=np.nan),
@@ -82,12 +81,10 @@ class Contract:
 
 def _judged(place: str, values: Any, column: Column) -> Any:
     cells = getattr(values, "array", values)  # judged in a tenth of the time that a Series takes
-    # Before it is coerced: as a bool a missing value would be `False`.
-    if not column.nullable and pd.isna(cells).any():
+    if not column.nullable and pd.isna(cells).any():  # before it is coerced: as a bool it would be `False`
         raise ContractBroken(f"{place} may not be null")
     try:
-        # By name: categories with words equal no categories without, and comparing types takes long.
-        if cells.dtype.name != column.type.name:
+        if cells.dtype.name != column.type.name:  # categories with words equal none without
             values = cells = pd.array(cells, column.type)
     except (TypeError, ValueError):
         raise ContractBroken(f"{place} cannot be {column.type}") from None

@@ -196,7 +196,6 @@ def running(
         if sys.platform == "linux":  # between fork and exec Python must not run
             with suppress(OSError, ValueError):
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
-
         timer = threading.Timer(SECONDS, process.kill)
         timer.start()
         try:

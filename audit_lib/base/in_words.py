@@ -9,17 +9,14 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 
 Progress = Callable[[str, int, int], None]  # what, done, of how many; 0 if that is not known
-
 NOT_KNOWN = "not known"
 SEVERITIES = ("info", "low", "medium", "high", "critical")  # of a finding, the mildest first
-
-# The kinds under which requests and messages are counted (docs/design.md#kinds-of-log-lines).
 REQUEST_KINDS = {401: "unauthorized", 403: "forbidden", 429: "rate_limited"}
 DECLARED = "declared_failure"  # what else the policy, or audit.toml, declares to be a failed login
 MOST_LOGINS = 20  # that a policy declares, and as many an audit.toml
 POSSIBLE = "possible_login_failure"  # said in words that no format knows, or beside a line that counts
 NOTICE = "notice"  # an event that is not a failure
-MESSAGE_KINDS = (
+MESSAGE_KINDS = (  # as messages are counted, and requests as above (docs/design.md#kinds-of-log-lines)
     "login_failed", "jwt_invalid", "csrf_blocked", "database_failure", "secret_validation_failed",
     "startup_failed", "validation_error", "connection_failed", "process_ended", POSSIBLE, NOTICE,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
+from audit_lib.base.bounded import url_parts
 from audit_lib.base.clock import iso
 from audit_lib.base.errors import BadInput
 from audit_lib.base.files import Unreadable, read_source, sync_folder
@@ -19,18 +20,21 @@ from audit_lib.ledger import Draft
 from audit_lib.ledger.timeline import SecretPlace
 from audit_lib.rotation.validation import made_value
 from audit_lib.secrecy.keeper import Keeper
+from audit_lib.secrecy.strength import component, has_password
 from audit_lib.secrets.env import MAX_BYTES, EnvLine, decoded, parse_env, value_is_unknown
 from audit_lib.secrets.loaders import READERS, loaders_of
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)([^@\s]*)(?=@)")  # from the colon behind the user to the @
+_PASSWORD = re.compile(
+    r"(://[^:/@\s]*:)[^@\s]*(?=@)"  # of a URL, to the first @
+    r"|(^[^:/@\s]*:)(?!//)(?s:.*)(?=@\w+\([^()]*\)/)"  # of Go's driver for MySQL, to the last @
+    r"|(\bpassword\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s&']*)"  # of libpq
+)
 SUFFIX = ".audit-lib-new"
 _ASSIGNMENT = r"(\ufeff?[ \t]*(?:export[ \t]+)?{name}[ \t]*[=:])([ \t]*)(.*)"
-# A quotation mark if there is one, the value, and the spaces or the comment behind it.
-_QUOTED = re.compile(r"(['\"`])(.*)\1([ \t]*#.*|[ \t]*)", re.DOTALL)
+_QUOTED = re.compile(r"(['\"`])(.*)\1([ \t]*#.*|[ \t]*)", re.DOTALL)  # mark, value, comment behind it
 _BARE = re.compile(r"()(.*?)([ \t]+#.*|[ \t]*)", re.DOTALL)
-
 Change = Callable[[str], str]  # from the value that is set to the new one
 
 
@@ -91,30 +95,30 @@ def planned(
         for twin in twins:
             name, old = current_value(before, (twin.name, *twin.aliases), loaders, file.path)
             if old is not None or (twin is rule and file == source):
-                part = twin.component == "password" and "://" not in new
-                change: Change = partial(_with_password, twin, new) if part else (lambda _: new)
+                change: Change = partial(_changed, twin, new)
                 after = with_value(after, name, change, loaders, file.path)
                 loader = loaders[0] if len(loaders) == 1 else ""
-                held = (
-                    hold(keeper, keeper.take(one), twin.component).part if one else None
-                    for one in (old, change(old or ""))
-                )
+                both = (old, change(old or ""))
+                held = (hold(keeper, keeper.take(one), twin.component).part if one else None for one in both)
                 place = SecretPlace(twin.name, file.environment, file.service)
                 here.append(FileChange(place, file.path, loader, path, before, b"", *held))
         changes += [replace(change, after=after) for change in here]
     return tuple(changes)
 
 
-def _with_password(rule: SecretRule, password: str, old: str) -> str:
-    """The URL that is set with another password; what is no URL is the secret itself.
+def _changed(rule: SecretRule, new: str, old: str) -> str:
+    """The new value; of a URL with a password that one alone is new. What is no URL is the secret itself.
 
-    `BadInput` if nothing is set, or a URL without a password.
+    `BadInput` if nothing is set, or a URL in which a new password would not be read.
     """
-    BadInput.unless(old, f"secret {rule.name}", "must be set to a URL with a password first")
-    if "://" not in old:
-        return password
-    changed, count = _URL_PASSWORD.subn(lambda found: found[1] + quote(password, safe=""), old, count=1)
-    BadInput.unless(count, f"secret {rule.name}", "is set to a URL without a password: edit it by hand")
+    in_url, place = rule.component == "password" or has_password(old), f"secret {rule.name}"
+    if url_parts(new) or not in_url or (old and url_parts(old) is None):
+        return new
+    BadInput.unless(old, place, "must be set to a URL with a password first")
+    changed = _PASSWORD.sub(
+        lambda at: at[at.lastindex or 0] + (quote(new, safe="") if "://" in old else new), old, count=1
+    )
+    BadInput.unless(component("password")(changed) == new, place, "is set to a URL: edit it by hand")
     return changed
 
 

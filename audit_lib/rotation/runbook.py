@@ -128,8 +128,7 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     }
     names = {name for rule in plan.rules for name in (rule.name, *rule.aliases)}
     own = found["fingerprint"].isin(values - {None})
-    # Where a value is not known, any that leaked under its name may be the one in force.
-    is_known = None not in values and own.any()
+    is_known = None not in values and own.any()  # else any that leaked under its name may be in force
     mine = found[own if is_known else own | found["variable"].isin(names)]
     leaked = set(mine["fingerprint"].dropna())
     held = {

@@ -12,8 +12,7 @@ from audit_lib.ledger.timeline import DAY, SecretPlace
 from audit_lib.secrets.ages import FRESHNESS
 from audit_lib.secrets.inventory import OfSecret
 
-# A quarter has up to 92 days: what is rotated at one review with a limit of 90 days is overdue at the next.
-ADVANCE = timedelta(days=10)
+ADVANCE = timedelta(days=10)  # of a limit of 90 days: reviews are up to 92 apart
 LEAST_DAYS = 30  # of a shorter limit ten days would be too large a part
 _UNKNOWN = "its age is not known, so it may be overdue already"
 

@@ -97,8 +97,7 @@ def is_of(provider: str, secret: str, policy: Policy) -> bool:
     """Whether a provider's name is, in whole words, in a secret's name, title or place of issue."""
     rule = policy.rule(secret)
     text = f"{secret} {rule.title} {rule.obtain}" if rule else secret
-    # An underscore parts words, too: Box is in BOX_TOKEN, and not in SANDBOX_TOKEN.
-    words = re.escape(provider.lower()).replace(r"\ ", r"[\s_-]+")
+    words = re.escape(provider.lower()).replace(r"\ ", r"[\s_-]+")  # Box is in BOX_TOKEN, not in SANDBOX
     return re.search(rf"(?<![a-z0-9]){words}(?![a-z0-9])", text.lower()) is not None
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from math import log2
 from typing import NamedTuple
 
-from audit_lib.base.bounded import matches_glob
+from audit_lib.base.bounded import matches_glob, url_parts
 from audit_lib.base.errors import BadInput
 from audit_lib.base.in_words import counted
 from audit_lib.secrecy.keeper import Keeper, Key
@@ -23,8 +23,7 @@ FORBIDDEN = "has a format that is forbidden here, such as that of a live or an a
 _NO = re.compile(r"\s*(0|false|no|off|)\s*", re.IGNORECASE)
 LEAST_BYTES = 16  # 128 bits
 PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits
-# The unreserved signs of a URL (RFC 3986, 2.3) but for ~, which a shell expands at a word's beginning.
-_KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")
+_KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")  # RFC 3986, 2.3, but ~
 # Programs may read a value by its form: a prefix such as Laravel's `base64:`, then signs that are all of the
 # first kind of these (in both cases hexadecimal becomes small) or, with other signs or padding, base64.
 _FORM = re.compile(r"\A([A-Za-z]\w{0,15}:)?(?:([A-Za-z0-9]+)|([\w+/-]+)(={0,2}))\Z", re.ASCII)
@@ -154,7 +153,7 @@ def made_value(rule: SecretRule, policy: Policy, environment: str, old: str = ""
 
 def new_value_faults(rule: SecretRule, value: str, policy: Policy, environment: str) -> Iterator[str]:
     """The faults of a new value; of a URL's password alone, those that do not concern the URL."""
-    if rule.component == "password" and "://" not in value:
+    if rule.component == "password" and url_parts(value) is None:
         rule = replace(rule, component="whole", format="", environment_formats={})
     return value_faults(rule, value, policy, environment)
 

@@ -190,8 +190,9 @@ class Matcher:
         for hit in sorted(hits):
             places = merged[hit.name]
             last = places.pop() if places and hit.start < places[-1].end else hit
-            named = hit if last.form == PART else last
-            places.append(named._replace(start=last.start, end=max(last.end, hit.end)))
+            places.append(
+                (hit if last.form == PART else last)._replace(start=last.start, end=max(last.end, hit.end))
+            )
         return sorted(hit for places in merged.values() for hit in places)
 
 

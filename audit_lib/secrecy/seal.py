@@ -21,6 +21,7 @@ SHOWN = 20  # hits
 _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
 )
+_TEXT = re.compile(r"""://|@\w+\(|\S\s+\S|^[\w$.>-]+\\{0,3}["'`\]]?[(:,=]+\\{0,3}["'`]""")
 _PACKAGE = Path(__file__).parents[1]
 _TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
 _NOTEBOOKS = ("notebooks/quarterly_review.ipynb", "notebooks/incident.ipynb")
@@ -60,12 +61,13 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))
     weak = secret[secret["fingerprint"].isin(ordinary)]
-    names = set(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")")
     return Classes(
         sealed=frozenset(sealed),
         whole=held - sealed - ordinary,
         open=ordinary,
-        not_searched=tuple(sorted(names)),
+        not_searched=tuple(
+            sorted(set(weak["secret"] + " (" + weak["environment"] + "/" + weak["service"] + ")"))
+        ),
         ordinary=len(ordinary - named),
         names=dict(zip(known["fingerprint"], known["secret"], strict=True)),
         public=public,
@@ -73,8 +75,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
 
 def _looks_drawn(value: str) -> bool:
-    drawn = any(_GENERATED.search(part) for part in re.split("=+", value))  # a NAME= may be shown, and NAME("
-    return drawn and not re.search(r"""://|\S\s+\S|^[\w$.>-]+\\{0,3}["'`\]]?[(:,=]+\\{0,3}["'`]""", value)
+    # A NAME= may be shown, and NAME(".
+    return any(map(_GENERATED.search, re.split("=+", value))) and not _TEXT.search(value)
 
 
 @cache

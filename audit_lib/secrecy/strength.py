@@ -45,8 +45,7 @@ def range_of(value: str) -> int:
     size += 0 if not symbols else 2 if symbols <= set("-_") else 33
     if re.fullmatch(r"[0-9a-f]+|[0-9A-F]+", value):
         size = 10 if value.isdigit() else 16
-    # A long value of few characters was not drawn from a large set.
-    return min(size, distinct) if distinct * 4 <= len(value) else size
+    return min(size, distinct) if distinct * 4 <= len(value) else size  # of few signs: no large set
 
 
 def chosen_bits(value: str) -> float:

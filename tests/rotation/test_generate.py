@@ -130,35 +130,35 @@ def test_what_cannot_be_done_is_said(project: Path, words: list[str], fault: str
     assert fault in done.output
 
 
-def _pair(root: Path, password: str, in_url: str) -> Path:
+def _pair(root: Path, password: str, url: str, component: str = "password") -> Path:
     root.mkdir()
-    (root / "audit.toml").write_text(CASES["pair"], "utf-8")
-    text = f"POSTGRES_PASSWORD={password}\nLEVEL=info\nDATABASE_URL=postgresql://app:{in_url}@db:5432/app\n"
-    (root / ".env").write_text(text, "utf-8")
+    (root / "audit.toml").write_text(CASES["pair"].replace("whole", component), "utf-8")
+    (root / ".env").write_text(f"POSTGRES_PASSWORD={password}\nLEVEL=info\nDATABASE_URL={url}\n", "utf-8")
     return root
 
 
 @pytest.mark.parametrize("secret", ["POSTGRES_PASSWORD", "DATABASE_URL"])
-@pytest.mark.parametrize("half", [False, True], ids=["whole", "a half that an earlier run left"])
-def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, half: bool) -> None:
+@pytest.mark.parametrize("left", [PASSWORD, fake_value("left", 32)], ids=["whole", "a half is left"])
+@pytest.mark.parametrize(("url", "component"), CASES["halves"])
+def test_a_pair_in_one_file_is_one_write(tmp_path: Path, secret: str, left, url, component) -> None:
     """A variable and its twin within a URL beside it change together, and both are recorded."""
-    root = _pair(tmp_path / "app", fake_value("left", 32) if half else PASSWORD, PASSWORD)
+    root = _pair(tmp_path / "app", left, url.format(PASSWORD), component)
     done = _run(root, secret, "--into", str(root / ".env"))
     assert done.exit_code == 0, done.output
     new = _value(root, ".env", "POSTGRES_PASSWORD")
-    assert new not in (PASSWORD, fake_value("left", 32))
-    assert _value(root, ".env", "DATABASE_URL") == f"postgresql://app:{new}@db:5432/app"
+    assert new not in (PASSWORD, left)
+    assert _value(root, ".env", "DATABASE_URL") == url.format(new)
     bodies = [entry["body"] for entry in _entries(root)]
     assert sorted(body["secret"] for body in bodies) == ["DATABASE_URL", "POSTGRES_PASSWORD"]
-    assert len({body["fingerprint"] for body in bodies}) == 1
-    assert len({body["previous"] for body in bodies}) == 1 + half
+    assert len({body["fingerprint"] for body in bodies}) == 1 + (component == "whole")
+    assert len({body["previous"] for body in bodies}) == 1 + (component == "whole" or left != PASSWORD)
 
 
 @pytest.mark.parametrize(("text", "length", "signs", "form"), CASES["forms"])
 def test_the_old_form_stays(tmp_path: Path, text: str, length: int, signs: str, form: str) -> None:
     """Programs read keys by kind of signs and length. In a URL a sign of base64 is percent-encoded."""
     old = text.format(fake_value("form", length, signs))
-    root = _pair(tmp_path / "app", old, quote(old, safe=""))
+    root = _pair(tmp_path / "app", old, CASES["halves"][0][0].format(quote(old, safe="")))
     done = _run(root, "POSTGRES_PASSWORD", "--into", str(root / ".env"))
     new = _value(root, ".env", "POSTGRES_PASSWORD")
     assert (bool(re.fullmatch(form, new)), new != old) == (True, True), done.output
@@ -195,12 +195,13 @@ def _killed(secret: str, file: str, places: list[Path]) -> set[str]:
 def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_run: bool) -> None:
     """Killed at any byte that is written, both halves are the old ones or both are the new ones."""
     limits = range(0, 1900, 1 if long_run else 90)
-    places = [_pair(tmp_path / f"at{limit}", PASSWORD, PASSWORD) for limit in limits]
+    form = CASES["halves"][0][0].format
+    places = [_pair(tmp_path / f"at{limit}", PASSWORD, form(PASSWORD)) for limit in limits]
     _killed("POSTGRES_PASSWORD", ".env", places)
     seen = set()
     for place in places:
         password, url = _value(place, ".env", "POSTGRES_PASSWORD"), _value(place, ".env", "DATABASE_URL")
-        assert url == f"postgresql://app:{password}@db:5432/app"
+        assert url == form(password)
         seen.add(password == PASSWORD)
     assert seen == {True, False}
 

@@ -176,10 +176,11 @@ def test_a_name_beside_a_value_may_be_shown(tmp_path: Path) -> None:
 
 
 def test_the_password_of_a_url_is_searched_for_and_a_public_prefix_is_not(tmp_path: Path) -> None:
-    """Also if the policy calls the URL a setting. A key's format may stand in a report, the key may not. A
-    seal that would search for nothing is no seal."""
-    known = _known({"value": f"postgresql://app:{VALUE}@db.internal/shop", "kind": "setting"})
-    assert _hits(tmp_path, VALUE, known)
+    """Also if the policy calls the URL a setting; its host is not. A key's format may stand in a report, the
+    key may not. A seal that would search for nothing is no seal."""
+    for url in ("postgresql://app:{}@db.internal/shop", "app:{}@tcp(db.internal:3306)/shop"):
+        known = _known({"value": url.format(VALUE), "kind": "setting"})
+        assert (len(_hits(tmp_path, VALUE, known)), _hits(tmp_path, url[-18:], known)) == (1, [])
     known = _known({"value": "some-prefix-" + VALUE}, public="^some-prefix-[A-Za-z]+$")
     assert _hits(tmp_path, "its format is some-prefix-…", known) == []
     assert _hits(tmp_path, "some-prefix-" + VALUE, known)
