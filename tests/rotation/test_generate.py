@@ -194,8 +194,7 @@ def _killed(secret: str, file: str, places: list[Path]) -> set[str]:
 
 def test_a_pair_in_one_file_that_is_killed_is_old_or_new(tmp_path: Path, long_run: bool) -> None:
     """Killed at any byte that is written, both halves are the old ones or both are the new ones."""
-    limits = range(0, 1900, 1 if long_run else 90)
-    form = CASES["halves"][0][0].format
+    limits, form = range(0, 1900, 1 if long_run else 90), CASES["halves"][0][0].format
     places = [_pair(tmp_path / f"at{limit}", PASSWORD, form(PASSWORD)) for limit in limits]
     _killed("POSTGRES_PASSWORD", ".env", places)
     seen = set()
