@@ -105,7 +105,8 @@ class Rules:
         if not structured:
             value = re.split(r"&\w{1,40}=", value.partition("&quot")[0].strip("\"'`.,:;"))[0]
             value = re.sub(r"^[A-Z_]{3,40}=(?=\S{16})", "", unquote(value))  # of an env file's line
-        if (parts := url_parts(value)) and parts.password:
+        cut = re.fullmatch(r"[\w.-]+:[^\s@/]+@[\w.-]+:\d+/\S*", value)  # a URL as a message has it
+        if (parts := url_parts(f"x://{value}" if cut else value)) and parts.password:
             as_user = looks_generated(parts.user) and candidates.reads_as_words(parts.password)
             secret = parts.user if as_user else parts.password  # beside a token that is words: x-oauth-basic
             idle = expression("host of nobody").search(parts.host) or re.fullmatch("[A-Z_]+", secret)
