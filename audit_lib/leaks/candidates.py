@@ -44,12 +44,11 @@ def _names_other(name: str) -> bool:
 
 def looks_made_up(value: str, markers: tuple[str, ...]) -> bool:
     """Whether a value is a placeholder, or made for a test or a text: words, sequences, repetitions."""
-    drawn = len(value) >= 16 and all(re.search(kind, value) for kind in ("[a-z]", "[A-Z]", "[0-9].*[0-9]"))
     return bool(
         expression("made up").search(value)
         or is_published(value)
         or _is_patterned(value)
-        or (not drawn and expression("test word").search(value))
+        or expression("test word").search(value)
         or values.is_placeholder(value, markers)
         or len(set(value)) < 5
     )
@@ -88,7 +87,7 @@ def looks_chosen(value: str, name: str, shortest: int = 4) -> bool:
 
 
 def _names_itself(value: str, name: str) -> bool:
-    plain, bare = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (name, value))
+    plain, bare, last = (re.sub("[^a-z0-9]", "", it.lower()) for it in (name, value, name.rpartition(".")[2]))
     same = ("password", "passwd", "pwd", "passphrase")
     ends = same if bare in same else (bare, bare[:-1])
     return bool(
@@ -96,6 +95,7 @@ def _names_itself(value: str, name: str) -> bool:
         or (re.fullmatch(r"(?i)[a-z0-9]+(?:[-_.][a-z0-9]+)+", value) and plain.endswith(bare))
         or (expression("field's name").search(name) and plain.endswith(ends))
         or plain in (bare, f"{bare}key")
+        or (last == bare and not is_kind("general word", name))
     )
 
 
@@ -170,7 +170,9 @@ def is_generated(path: str, content: bytes = b"") -> bool:
     )
 
 
-def use_of(path: str, name: str = "") -> int:
-    """How near to use a file is: a test 0, a document 1, a pipeline 2; all else, and a token of that, 3."""
-    told = 0 if is_kind("test file", path) else 1 if is_kind("text or example", path) else IN_USE
+def use_of(path: str, name: str = "", provider: str = "") -> int:
+    """How near to use a file is: a test 0, a document 1, a pipeline 2; all else, and a token of that, 3. What
+    a provider issued may be in use, though settings of development alone show it, which are as documents."""
+    shown = is_kind("text or example", path) or (not provider and is_kind("of development", path))
+    told = 0 if is_kind("test file", path) else 1 if shown else IN_USE
     return told if not is_kind("pipeline", path) else IN_USE if is_kind("pipeline's token", name) else 2

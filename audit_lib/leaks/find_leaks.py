@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
+from posixpath import normpath
 from typing import Any
 from urllib.parse import unquote
 
@@ -30,7 +31,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import SHORTEST, Redactor
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import Policy, Project
-from audit_lib.settings.variables import is_deployment, likely_kind, shape_by
+from audit_lib.settings.variables import files, is_deployment, likely_kind, shape_by, texts
 
 _STRONG_BITS = 64  # a value of this strength is nobody's example, whatever a document calls it
 _LARGEST_REPORT, _MOST_FAULTS = 64 << 20, 20  # bytes; faults that are listed
@@ -69,13 +70,11 @@ def find_leaks(
     search = Search(project, keeper.key, options)
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
-    declared = {
-        it for it in shapes if not it.provider and getattr(policy.rule(it.name), "kind", "") == "identifier"
-    }
-    shapes, search.idle = shapes - declared, search.idle + len(declared)
+    ids = {s for s in shapes if not s.provider and getattr(policy.rule(s.name), "kind", "") == "identifier"}
+    shapes, search.idle = shapes - ids, search.idle + len(ids)
     targets, owners = with_found(targets, shapes, keeper, held)
     values = Values(keeper, targets)
-    own = _own_places(found := search.for_values(values), targets, project.root)
+    own = _own_places(found := search.for_values(values), targets, project)
     found = [one for one in found if one not in own]
     here = {one.fingerprint for one in found}
     found += [  # a value that is nowhere is where the other scanner saw it
@@ -114,18 +113,17 @@ def find_leaks(
     old = leaks["first_committed_at"].lt(pd.Timestamp(as_of or "NaT") - pd.Timedelta("365D"))
     gone = leaks.loc[old & ~leaks["at_head"] & ~leaks["leak_id"].isin(still), "fingerprint"]
     aside |= {one: tables.PAST for one in gone if aside.get(one, "") in ("", tables.CODE)}
-    pairs = {
-        (it.fingerprint, it.setter) for it in shapes if it.text
-    }  # under each name production has another
+    pairs = {(it.fingerprint, it.setter) for it in shapes if it.text}  # under each production has another
     doubted = {mark for mark, name in pairs if not given[name].isdisjoint((mark, ""))}
     unsure = leaks.query("kind == 'possible' and force == 'not known'")["fingerprint"]
     aside |= dict.fromkeys({*unsure} - doubted, tables.SET_OTHERWISE)
     return LeakAudit(leaks, places, coverage, aside)
 
 
-def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> set[Found]:
+def _own_places(found: Collection[Found], targets: pd.DataFrame, project: Project) -> set[Found]:
     """Places of secrets in files that a server alone has: git does not track them, and by name they are no
-    copies, of an env file or in a talk. Compose reads them, or git ignores them and not all may read them."""
+    copies, of an env file or in a talk. They are compose's, or not all may read them, and git ignores them or
+    production's compose binds them, or a folder above them, into a container."""
     secrets = {*targets.loc[~targets["kind"].isin(NO_SECRETS), "fingerprint"]}
     there = {
         one
@@ -134,8 +132,16 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
         if not any(candidates.is_kind(kind, one.origin.path) for kind in ("copy", *OUTSIDE[:-1]))
     }
     with suppress(GitFailed, OSError):
-        paths = {one.origin.path for one in there} - tracked(root)
-        own = {path for path in ignored(root, paths) if not (root / path).lstat().st_mode & 0o004}
+        paths = {one.origin.path for one in there} - tracked(project.root)
+        own = {path for path in paths if not (project.root / path).lstat().st_mode & 0o004}
+        others = own - ignored(project.root, own)
+        bound = {
+            normpath(f"{path}/../{source}")
+            for path, text in texts(project, map(str, filter(is_deployment, files(project.root, []))), [])
+            if candidates.use_of(path) == candidates.IN_USE
+            for source in candidates.expression("bound into a container").findall(text)
+        } - {"."}
+        own -= {one for one in others if bound.isdisjoint((one, *map(str, PurePosixPath(one).parents)))}
         used = {path for path in paths if is_deployment(PurePosixPath(path))}
         return {one for one in there if one.origin.path in own | used}
     return set()
@@ -144,7 +150,6 @@ def _own_places(found: Collection[Found], targets: pd.DataFrame, root: Path) -> 
 def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.DataFrame) -> dict[str, str]:
     """`Shape.aside` of each value, if drawn as such; browsers are given a frontend's settings, no secrets.
     Code is what it and names of files alone show, if it is no provider's, no key, login or fall-back."""
-    ranked = sorted(shapes, key=lambda one: (not one.text, ASIDE.index(one.aside)))
     found = targets.query("kind == 'pattern' and provider in ('', 'Google')")
     secret = found["names"].map(partial(candidates.is_kind, "name of no public key")).astype(bool)
     given = sightings["path"].map(partial(candidates.is_kind, "settings of a frontend")).astype(bool)
@@ -155,7 +160,8 @@ def _aside_of(shapes: Iterable[Shape], targets: pd.DataFrame, sightings: pd.Data
         it.fingerprint for it in shapes if it.provider or not candidates.is_kind("rule in code", it.rule)
     }
     return {
-        one.fingerprint: one.aside or tables.CODE * (one.fingerprint not in other) for one in ranked
+        one.fingerprint: one.aside or tables.CODE * (one.fingerprint not in other)
+        for one in sorted(shapes, key=lambda one: (not one.text, ASIDE.index(one.aside)))
     } | dict.fromkeys({*sightings["fingerprint"][given]} & {*found.loc[~secret, "fingerprint"]}, "public")
 
 
@@ -296,8 +302,7 @@ def read_reports(files: tuple[Path, ...], rules: Rules, reading: Reading) -> dic
         try:
             runs = _Report.model_validate_json(content.removeprefix(b"\xef\xbb\xbf")).runs
         except ValidationError as error:
-            listed = error.errors(include_url=False, include_context=False, include_input=False)
-            faults += [Fault(".".join(map(str, (file, *fault["loc"]))), fault["msg"]) for fault in listed]
+            faults += [Fault(".".join(map(str, (file, *it["loc"]))), it["msg"]) for it in error.errors()]
             continue
         for one in (result for run in runs for result in run.results or ()):
             reading.count += 1

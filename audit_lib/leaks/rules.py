@@ -92,7 +92,8 @@ class Rules:
                 )
                 public = expression("public").search(f"{value}\0{before}{text[start : start + _AFTER]}")
                 known = ("public", "") if public else ("comment" if shown or unused else "", provider)
-                yield value, name or _name_at_end(before), rule.removesuffix("-bare"), *known
+                name = name or "".join(expression("name before a value").findall(before))
+                yield value, name, rule.removesuffix("-bare"), *known
         yield from ((*it, "", "") for it in _by_format(content, paths) if not generated and self._secret(*it))
 
     def _secret_in(self, value: str, name: str, rule: str) -> str:
@@ -146,10 +147,8 @@ class Rules:
             if not value:
                 continue
             near = whole[max(0, start - _NEAR) : start + _NEAR]
-            # A product, by which a folder may be called.
-            called = (
-                len(it := re.sub(r"[\W\d_]+$", "", password).lower()) >= 3 and it in f"{name} {path}".lower()
-            )
+            word = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
+            called = len(word) >= 3 and word in f"{name} {path}".lower()
             default = called or is_default(password) or password in [user, *expression("user").findall(near)]
             unused = (
                 in_text
@@ -168,7 +167,8 @@ class Rules:
                 strength_bits(value) < WEAKEST_BITS or is_default(value) or candidates.reads_as_words(value)
             )
             text = self.keeper.take(before + rest[: len(value) + 1] if beside else value)
-            shown = name or _name_at_end(whole[max(0, start - _NEAR) : start]) or "password"
+            above = expression("name before a value").findall(whole[max(0, start - _NEAR) : start])
+            shown = name or "".join(above) or "password"
             aside = "default" if default or placeholder else ""
             sets = [*re.findall(r"\$\{(\w+):-$", before), *re.findall(r"(?:^|env\.)([A-Z\d_]+)$", name), ""]
             found.add(Shape(self.keeper.fingerprint(password), shown, rule, text, aside, setter=sets[0]))
@@ -252,10 +252,6 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
     return re.fullmatch(mixed, before) is not None or _in_public_address(text, start)
 
 
-def _name_at_end(before: str) -> str:
-    return next(iter(expression("name before a value").findall(before)), "")
-
-
 def _in_public_address(text: str, place: int) -> bool:
     address = re.split(r"[\s\"'`()<>]", text[max(0, place - 300) : place])[-1]
     return address.endswith("=") and expression("public address").search(address) is not None
@@ -271,10 +267,8 @@ def key_line(text: str) -> str:
     lines = re.findall(r"[A-Za-z0-9+/]{16,}={0,2}" if label else ".{1,64}", bare)
     start, length = _decoded("".join(lines)[:64]), sum(map(len, lines))
     # A sequence; without a header a version of PKCS #1, PKCS #8 or SEC 1, and what follows it there.
-    bare_key = rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
-    first = {"OPENSSH": rb"openssh-key-v1\x00", "PGP": rb"[\x80-\xff]"}.get(
-        kind.partition(" ")[0], rb"\x30" if label else bare_key
-    )
+    other = rb"\x30" if label else rb"(?s)\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00\x01][\x02\x30\x04]"
+    first = {"OPENSSH": rb"openssh-key-v1\x00", "PGP": rb"[\x80-\xff]"}.get(kind.partition(" ")[0], other)
     least = int.from_bytes(start[2:4]) if start[:2] == b"\x30\x82" else 54  # of a short one less is told
     if length < least or not (re.match(first, start) or "ENCRYPTED" in body):
         return ""

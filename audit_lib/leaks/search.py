@@ -315,9 +315,8 @@ def tabulate_sightings(
     frame = frame.astype({"line": "Int64", "at_head": bool, "reachable": bool})
     for name in _TIMES:
         frame[name] = pd.to_datetime(pd.to_numeric(frame[name]), unit="s", utc=True, errors="coerce")
-    frame["authored_at"] = frame["authored_at"].fillna(
-        pd.to_datetime(pd.to_numeric(frame["logged_at"]), unit="us", utc=True)
-    )
+    by_line = pd.to_datetime(pd.to_numeric(frame["logged_at"]), unit="us", utc=True)
+    frame["authored_at"] = frame["authored_at"].fillna(by_line)
     frame = frame.sort_values([*_SAME, *_TIMES, "commit", "line"], ignore_index=True)
     same = frame.groupby(_SAME)
     frame["occurrences"] = same["content"].transform("nunique")

@@ -181,8 +181,7 @@ class History:
         for layout in ("%(objectname) %(objecttype)", "%(objectname) blob") if history.there else ():
             try:
                 with git.running(root, (*every, f"--batch-check={layout}")) as stream:
-                    listed = stream.read().decode("ascii").splitlines()
-                return cls(root, history.there, dict(map(str.split, listed)))
+                    return cls(root, history.there, dict(line.decode("ascii").split() for line in stream))
             except GitFailed as failed:
                 history.faults = [str(failed)]
         return history

@@ -271,7 +271,8 @@ def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Sta
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
-    uses = pd.Series(map(use_of, places["path"], names), places.index, dtype=int)
+    issued = places["leak_id"].map(by_id["provider"])
+    uses = pd.Series(map(use_of, places["path"], names, issued), places.index, dtype=int)
     alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
     ours = by_id["kind"].ne("pattern") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
     lost = places["place"].eq(UNREACHABLE).groupby(places["leak_id"]).all() & ~ours

@@ -165,7 +165,8 @@ def test_what_code_or_a_log_shows_is_told_apart(tmp_path: Path) -> None:
 def test_what_a_server_alone_has_is_no_leak(path: str, mode: int, kinds: list[str], tmp_path: Path) -> None:
     """Git does not track the file, not all may read it or compose does, and it is no log and no copy."""
     plot, text = new_plot(tmp_path / "repo"), f"api_token = {VALUE}\n".encode()
-    plot.commit(".gitignore", "*.*\n/site/\nlogs/\n.claude/\n!notes.ini\n")
+    for name, lines in CASES["beside"].items():
+        plot.commit(name, lines)
     put = plot.commit if path.startswith("tracked") else plot.file
     put(path, gzip.compress(text) if path.endswith(".gz") else text)
     (plot.root / path).chmod(mode)
@@ -347,9 +348,8 @@ def test_the_rule_stands_for_a_name_that_is_not_shown() -> None:
     pieces, none = {Shape(first, PIECE, "assignment"), Shape(second, PIECE, "query")}, LeakTargets.of([])
     found, _ = with_found(none, pieces | {Shape(second, "API_TOKEN", "query")}, keeper, ())
     assert found.set_index("fingerprint")["names"].to_dict() == {first: "assignment", second: "API_TOKEN"}
-    again, _ = with_found(
-        found, {Shape(third, f"{it}_TOKEN", "fallback") for it in ("AA", "API")}, keeper, ()
-    )
+    both = {Shape(third, f"{it}_TOKEN", "fallback") for it in ("AA", "API")}
+    again, _ = with_found(found, both, keeper, ())
     assert set(again["variable"]) == {"assignment", "API_TOKEN"}
     chosen = [Shape(third, name, "chosen", f"text of {name}") for name in (PIECE, "DB_PWD")]
     for shapes, name in ((chosen, "DB_PWD"), (chosen[:1], "password")):
@@ -372,10 +372,8 @@ def test_what_is_staged_is_searched(tmp_path: Path) -> None:
         plot.file(name, content)
     plot.git("add", "-A")
     plot.file("new.py", "clean on disk only\n")
-    for rules, more in (
-        (None, set()),
-        (Rules(keeper, ()), {("new.py", 2, "API_TOKEN", "looks like a secret")}),
-    ):
+    by_shape = {("new.py", 2, "API_TOKEN", "looks like a secret")}
+    for rules, more in ((None, set()), (Rules(keeper, ()), by_shape)):
         found = search_staged(plot.root, keeper, targets, rules=rules)
         known = "in force in production"
         assert {(hit.path, hit.line, hit.secret, hit.known) for hit in found.hits} == more | {

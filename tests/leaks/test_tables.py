@@ -75,8 +75,7 @@ def test_an_identifier_is_of_places_and_names_alone() -> None:
 
 def test_under_a_key_no_date_names_a_leak() -> None:
     """A commit that is dated before all others renames none: the id follows from the keyed fingerprint."""
-    forged = sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))
-    for met in ([sighting()], [sighting(), forged]):
+    for met in ([sighting()], [sighting(), sighting(fingerprint="a", authored_at=at(1), committed_at=at(1))]):
         table = leaks(met, [target(), target(fingerprint="a")], keyed=True)
         assert dict(zip(table["fingerprint"], table["leak_id"], strict=True))["f"] == leak_id("f")
     assert table["leak_id"].is_unique
@@ -213,7 +212,7 @@ def test_what_stands_in_tests_alone_is_said(name: str, paths: list[str], service
 
 def test_what_stands_in_tests_alone_is_one_row() -> None:
     """Values of several names are looked through at once, and what was chosen for tests with them; one that
-    is in force anywhere, was held or was issued keeps its own row."""
+    is in force anywhere, was held or was issued keeps its own row, that also in settings of development."""
     given = {name: {"kind": "pattern"} for name in ("A", "B", "LIVE")} | {"CHOSEN": {"kind": "possible"}}
     given |= {"HELD": {}, "CUT": {"kind": "truncated"}, "ISSUED": {"kind": "pattern", "provider": "Slack"}}
     kept = {name: name for name in ("LIVE", "HELD", "CUT", "ISSUED")}
@@ -223,6 +222,9 @@ def test_what_stands_in_tests_alone_is_one_row() -> None:
     found = LeakAudit(leaks, places, places)
     table = tables.tabulate_leaked_secrets(found, Exposure.of(exposure)).set_index("secret")
     assert table["leak_ids"].to_dict() == kept | {tables.TESTS: "A, B, CHOSEN"}
+    unknown = Exposure.of([exposed(name, "unknown", "") for name in ("ISSUED", "A")])
+    dev = LeakAudit(leaks, places.assign(path="settings/dev.py"), places)
+    assert {*tables.tabulate_leaked_secrets(dev, unknown)["secret"]} == {"ISSUED", tables.ELSEWHERE}
     assert tables.tabulate_chosen_passwords(found).empty
     used = [places.assign(path="a.py"), places, {"CHOSEN": tables.OTHERS}]
     assert tables.tabulate_chosen_passwords(LeakAudit(leaks, *used[:2])).shape[0] == 1
