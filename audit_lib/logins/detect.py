@@ -269,12 +269,14 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, folders = traffic.requests, traffic.rule("probing"), traffic.policy.served
-    sensitive = requests[requests["sensitive"]]
-    answered, reads = sensitive["status"].between(200, 299), sensitive.query("method in @READING")
-    kinds = [reads, reads[~reads["route"].str.contains(".", regex=False)]]  # one page answers any without dot
-    good, gone, pages, none = ({*own["folder"][own["status"] // 100 == n]} for own in kinds for n in (2, 4))
-    is_any, is_page = 3 <= len(good) > len(gone - good), 2 <= len(pages) > 2 * len(none - pages)
+    requests, rule, shown = traffic.requests, traffic.rule("probing"), set[str]()
+    sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
+    answered, read = sensitive["status"].between(200, 299), sensitive.query("method in @READING")
+    # One page may answer any path without a dot, or with none in its last part.
+    kinds = [(read, 3, 1)] + [(read[read["route"].str.match(it)], 2, 2) for it in ("[^.]*$", ".*/[^./]*$")]
+    for own, least, weight in kinds:
+        good, gone = ({*own["folder"][own["status"] // 100 == n]} for n in (2, 4))
+        shown |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()
 
     def missing(run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -289,7 +291,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         callers = counted(known, "address", "addresses") if known else "addresses that are not known"
         own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
         how, severity = "but must not be served", "critical"
-        if is_any or (is_page and "." not in route):
+        if route in shown:
             how, severity = "as any path is: whether it is served is not known", rule.severity
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
