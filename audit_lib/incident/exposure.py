@@ -119,8 +119,7 @@ def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
 
 def _first_sighting(case: Case, fingerprint: str) -> Sighting | None:
     """When and where the value was first outside of its places; None if no leak of it is known. A commit
-    counts by the earlier of its dates; a file that was committed was outside since, before that it lay on one
-    disk."""
+    counts by the earlier of its dates; before it a file lay on one disk."""
     leaks, places = case.leaked.leaks, case.leaked.places
     leaks = leaks[leaks["fingerprint"].eq(fingerprint) & leaks["kind"].isin(SECRETS)]
     places = places[places["leak_id"].isin(leaks["leak_id"])]

@@ -29,14 +29,14 @@ class Outage:
     failed: pd.DataFrame  # the requests that did
     errors: bool  # they were not refused, but answered with server errors
     told: Incident | None = None  # what messages tell, if requests do not
-    also: str = ""  # what messages tell, if requests do
+    also: str = ""  # a clause on what messages tell beside requests
 
     def __str__(self) -> str:
         how = "answered with server errors" if self.errors else "refused"
         what = (
-            f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses were {how}"
+            f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses "
+            f"were {how}{self.also}"
         )
-        what += f", and {self.also}," if self.also else ""
         told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
         return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
@@ -55,7 +55,8 @@ def find_outage(case: Case) -> Outage | None:
     if failed.empty or not worst:
         return None
     first, last = (at.to_pydatetime() for at in failed["not_before_at"].agg(["min", "max"]))
-    also = "" if refused else worst.classification.partition("; ")[2]
+    down = [one for one in broken if one.subject == "database" and one.during(failed["not_before_at"]).any()]
+    also = "".join(f", and {one.classification}," for one in down[:1])
     return Outage(first, last, failed, errors=not refused, also=also)
 
 

@@ -21,8 +21,9 @@ from audit_lib.logs.values import NOT_AN_ADDRESS
 Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anything does, and the reason
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 THIN = ((7, 0.25, 50), (1, 0.05, 20))  # days that are thin below a share of the usual, if that is so much
+DATABASE_FAILURE = ("database_failure",)
 REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
-    ("database_failure",): ("database", "the database could not be used", 1),
+    DATABASE_FAILURE: ("database", "the database could not be used", 1),
     ("connection_failed",): ("connection", "connections failed, as messages report", 3),
     ("process_ended",): ("process", "processes ended, as messages report", 1),
     FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
@@ -107,7 +108,7 @@ def _of_requests(traffic: Traffic) -> Facts:
          f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
         ("wording", not traffic.events["message"].isin(START_MESSAGES).any()
          and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
-        ("wording", unknown_wording(("database_failure",), traffic.events, policy), "{}"),
+        ("wording", unknown_wording(DATABASE_FAILURE, traffic.events, policy), "{}"),
     ]  # fmt: skip
 
 

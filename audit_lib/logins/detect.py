@@ -13,7 +13,7 @@ import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
-from audit_lib.logins.coverage import NEEDS, REPORTED, Coverage, cover, unusual_silences
+from audit_lib.logins.coverage import DATABASE_FAILURE, NEEDS, REPORTED, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
 from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
@@ -269,14 +269,14 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, shown = traffic.requests, traffic.rule("probing"), set[str]()
+    requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
     sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
     answered, read = sensitive["status"].between(200, 299), sensitive.query("method in @READING")
     # One page may answer any path without a dot, or with none in its last part.
     kinds = [(read, 3, 1)] + [(read[read["route"].str.match(it)], 2, 2) for it in ("[^.]*$", ".*/[^./]*$")]
     for own, least, weight in kinds:
         good, gone = ({*own["folder"][own["status"] // 100 == n]} for n in (2, 4))
-        shown |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()
+        any_path |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()
 
     def missing(run: pd.DataFrame) -> Incident:
         least = "at least " if run["route"].eq(OTHER_ROUTES).any() else ""
@@ -291,7 +291,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         callers = counted(known, "address", "addresses") if known else "addresses that are not known"
         own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
         how, severity = "but must not be served", "critical"
-        if route in shown:
+        if route in any_path:
             how, severity = "as any path is: whether it is served is not known", rule.severity
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
@@ -399,10 +399,10 @@ def find_application_failing(traffic: Traffic, outages: list[Incident]) -> Itera
 
 
 def find_outages(traffic: Traffic) -> list[Incident]:
-    """Errors of most requests, or of most to several routes that usually answer; low if it is a RESTART."""
+    """Errors of most requests, or most to several usable routes; of one client a proxy's; low if brief."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
     failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
-    good, down = at[~failed], traffic.events.query("kind == 'database_failure'")["at"].dropna()
+    good, down = at[~failed], traffic.events.query("kind in @DATABASE_FAILURE")["at"].dropna()
     usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)
 
     def build(run: pd.DataFrame) -> Incident:
@@ -411,11 +411,11 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         there = here & usable & requests["route"].isin(run["route"])
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
         run = requests[here & failed]
-        also = "; the database could not be used" * bool((~(down.le(last) | down.ge(again))).any())
+        also = f"; {REPORTED[DATABASE_FAILURE][1]}" * bool((~(down.le(last) | down.ge(again))).any())
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
         part *= requests.loc[there, "route"].nunique() > 1
         brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
-        met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())  # or a proxy's
+        met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
         return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")
 
     errors, ladder = requests[failed].assign(all=EVERYONE), [(rule.errors + 1, rule.minutes)]

@@ -227,8 +227,8 @@ def recorded_changes(
 
 @dataclass(frozen=True)
 class Traffic:
-    """The logs of a window as detections need them: its requests with a time, in its order, `LogEvents`, and
-    what lets in; with `seconds`, null without a time."""
+    """The logs of a window as detections need them. `requests` have a time, `let_in` are those of them that
+    let somebody in, `events` are `LogEvents`. All have `seconds` since 1970, null without a time."""
 
     activity: Activity
     policy: DetectionPolicy

@@ -18,7 +18,7 @@ from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
 from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import SECRETS, shows_no_leak
-from audit_lib.logins.coverage import unknown_wording
+from audit_lib.logins.coverage import DATABASE_FAILURE, unknown_wording
 from audit_lib.logins.detect import EVERYONE
 from audit_lib.logins.traffic import FAILED_STARTS
 from audit_lib.rotation.triggers import KINDS
@@ -34,7 +34,7 @@ GRAVE = ("medium", "high", "critical")
 EVENTS = {"ledger_faults", "leaked_secrets", "detections", "settings_changes"}
 # Kinds of messages: while no log has one, and nobody knows their words, nothing is known of these checks.
 _SAID = {"value-in-log": ("validation_error",), "start-up-failed": FAILED_STARTS}
-_SAID |= {"database-failure": ("database_failure",)}
+_SAID |= {"database-failure": DATABASE_FAILURE}
 _ITEM = list(Item._fields)
 _MARKS = ("good", UNKNOWN, "bad")  # of two the later counts
 _VALUES = ("env file", "export", "given values")

@@ -81,14 +81,14 @@ def plan_rotation(
 ) -> RotationPlan:
     """The plan as of the instant of what was read; for a compromised value all of the project is searched.
 
-    `BadInput` for a secret, a file or a ledger that cannot be used.
-    """
-    leaks = compromised and find_leaks(
-        *(found.project, found.keeper, found.policy, found.entries, found.inventory),
-        stays=tenures(found.ledger),
-        options=LeakOptions(cache=user_cache()),
+    `BadInput` for a secret, a file or a ledger that cannot be used."""
+    read = found.project, found.keeper, found.policy, found.entries, found.inventory
+    leaks = (
+        find_leaks(*read, stays=tenures(found.ledger), options=LeakOptions(cache=user_cache()))
+        if compromised
+        else None
     )
-    return plan_of(secret, found, environment, leaks or None)
+    return plan_of(secret, found, environment, leaks)
 
 
 def plan_of(
