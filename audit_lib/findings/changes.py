@@ -1,6 +1,4 @@
-"""What changed since the previous report: worse, new, no longer known, better, ended, or the same.
-A fault has only ended if this review saw what would show it.
-"""
+"""What changed since the previous report. A fault has only ended if this review saw what would show it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

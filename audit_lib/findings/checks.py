@@ -218,6 +218,12 @@ def without_composed(inventory: Rows, tables: Tables) -> Rows:
     return both[~both["supply_reason"].fillna("").str.match(COMPOSED)]
 
 
+def with_older(inventory: Rows, tables: Tables) -> Rows:
+    """The variables, with those in words whose value is `older` than a limit that nobody stated."""
+    late = tables["freshness"].query("status == 'overdue' and not period_stated")["secret"]
+    return inventory.assign(older=f"; older than that: {few(dict.fromkeys(late), 5)}" * bool(len(late)))
+
+
 def with_lacking(ownership: Rows, tables: Tables) -> Rows:
     """The secrets that a place holds or must, with `lacking`: what the policy does not say of each."""
     held = tables["inventory"]
@@ -368,6 +374,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "no-rotation-period": when(  # what is exempt, or public by the policy, has no age
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & has("exposure_severity", "info") | null("max_age_days")),
+        prepare=with_older,
     ),
     "undeclared-variable": when(  # secrets in force that no policy lists have a check of their own
         has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
@@ -378,11 +385,12 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
     ),
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
-    "overdue-secret": when(has("status", "overdue"), prepare=with_lines),
+    "overdue-secret": when(has("status", "overdue"), about=yes("period_stated"), prepare=with_lines),
     "overdue-by-the-period-for-all": when(
-        has("strict_status", "overdue") & ~has("status", "overdue"), prepare=with_lines
+        has("strict_status", "overdue") & ~(has("status", "overdue") & yes("period_stated")),
+        prepare=with_lines,
     ),
-    "due-secret": when(has("status", "due"), prepare=with_lines),
+    "due-secret": when(has("status", "due"), about=yes("period_stated"), prepare=with_lines),
     # of a place that was not supplied the missing source is the finding
     "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),

@@ -17,8 +17,7 @@ from audit_lib.findings.check import Case, Check, Item, Tables
 from audit_lib.findings.checks import CHECKS, REASONS
 from audit_lib.settings import Policy
 
-EVIDENCE = 3  # pieces shown of rows that share an id
-PLACES = 5
+EVIDENCE, PLACES = 3, 5  # pieces and places shown of rows that share an id
 LISTED = 20  # subjects of a list that are named
 QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a million, made by an attacker
 _FAILING = {*(f"application-failing {one}" for one in ("all sources", "connection", "process")), "database"}
@@ -194,9 +193,6 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
     if "age_days_min" in row:
         words["age"] = age_words(row["age_days_min"], row["age_days_max"], " days")
-    if "max_age_days" in row and "period_stated" in row:
-        default = "" if row["period_stated"] else ", the policy's default"
-        words["limit"] = f"{words['max_age_days']} days{default}"
     if "detection" in row:
         words["detection_name"] = words["detection"].replace("-", " ")
     if "next_evidence" in row:

@@ -25,7 +25,6 @@ _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT, _ENTRIES = ("critical", "high"), ("let-in", "secret-in-url")
 FIRST, _MOST_NAMES, _MOST_SIGNS = 5, 2, 240  # actions of the first screen, names of one, signs of a reason
 _SOON = ("tries to log in", "application-failing all sources")  # lead what is as grave
-_AGED = {"overdue-secret", "due-secret"}
 _PUBLIC = {"public-exposure", "reused-across-names"}
 _REVOKED = {"forbidden-format", "compromised-value"}
 _ON_DISK = {"values-on-disk", "open-file-mode"}
@@ -69,14 +68,12 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
     production are missing: without them little is known, so to give them is due, and closes nothing. `due_at`
     is the first of its findings', else 90 days on."""
-    inventory, ages = tables["inventory"], tables["freshness"]
+    inventory = tables["inventory"]
     unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
     unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
     open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
-    unstated = ages.loc[~ages["period_stated"], ["secret", "environment", "service"]]
-    limits = set(unstated.itertuples(index=False, name=None))
     given = set(tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")["source"])
     issued = {*tables["leaked_secrets"].query("providers != ''")["secret"]}
     answered = tables["log_minutes"].query("status < 500")["minute_at"].max()
@@ -84,9 +81,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     soon, made = {*_SOON, *issued, *(lasting["detection"] + " " + lasting["subject"])}, []
     for _, found in open_.groupby("action", sort=False):
         group = list(rows(found))
-        aged = [(one.subject, one.environment, one.service) for one in group if one.check in _AGED]
-        by_default = len(aged) == len(group) and limits.issuperset(aged)
-        can_wait = by_default or ({one.check for one in group} <= _ON_DISK and _path(group[0]) in given)
+        can_wait = {one.check for one in group} <= _ON_DISK and _path(group[0]) in given
         order = _order(group, list(dict.fromkeys(_about(group, known))), soon, can_wait=can_wait)
         # A leak that is not decided demands no new value in a place: the value that is there is another.
         renewed = list(dict.fromkeys(_about([one for one in group if one.check != UNDECIDED], known)))
