@@ -38,10 +38,12 @@ def compare(
     seen = _Seen(tables, found, previous.as_of)
     before, after = _worst(previous.findings.values()), _worst(now)
     closed = {made.subject: f"{made.by} ({made.place})" for made in decisions(ledger, "close")}
-    rows = [_row(fault, before.get(fault), after.get(fault), seen) for fault in sorted({*before, *after})]
     return Changes.of(
         row | {"closed_by": "" if row["now"] else closed.get(row["id"], "")}
-        for row in sorted(rows, key=lambda row: CHANGES.index(row["change"]))
+        for row in sorted(
+            (_row(fault, before.get(fault), after.get(fault), seen) for fault in sorted({*before, *after})),
+            key=lambda row: CHANGES.index(row["change"]),
+        )
     )
 
 

@@ -17,13 +17,13 @@ from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
-from audit_lib.secrets.inventory import DEVELOPMENT
+from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
 UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
-COMPOSED = r"set in (?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml:"
+COMPOSE = r"(?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
 ONCE = (  # a route and what it shows: good for one use, or for one link; no webhook's
@@ -115,6 +115,15 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
         digest=[sha256(" ".join(some).encode()).hexdigest()[:8] for some in names],
         alone=~told.index.isin(without_settings(told, {"inventory": held.assign(kind=known)}).index),
     )
+
+
+def with_uses(chosen: Rows, tables: Tables) -> Rows:
+    """The passwords. `used`: code falls back to one, a compose file sets it, or production is not known."""
+    unset = tables["population"].query("read == 'yes' and supplied != 'yes'")["name"]
+    places, blind = tables["leak_places"], not knows_production(tables["inventory"])
+    used = {*unset, *places.loc[places["path"].str.match(COMPOSE), "leak_id"]}
+    shown = ([*(name for name, _, _ in it.covers), *it.leak_ids.split(", ")] for it in rows(chosen))
+    return chosen.assign(used=[blind or not used.isdisjoint(some) for some in shown])
 
 
 def lines_with_values(events: Rows, requests: Rows, places: Rows) -> Rows:
@@ -215,7 +224,7 @@ def without_composed(inventory: Rows, tables: Tables) -> Rows:
     """The variables without those that a compose file of the project sets, but for development alone."""
     known = tables["population"].rename(columns={"name": "secret"})[["secret", "service", "supply_reason"]]
     both = inventory.merge(known, "left")
-    return both[~both["supply_reason"].fillna("").str.match(COMPOSED)]
+    return both[~both["supply_reason"].fillna("").str.match(f"set in {COMPOSE}:")]
 
 
 def with_older(inventory: Rows, tables: Tables) -> Rows:
@@ -255,7 +264,7 @@ SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPM
 
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
-WHOLE, PAIRED = has("component", "whole", "password"), has("why", "pairing")
+WHOLE, PAIRED, MANY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
@@ -308,7 +317,9 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         prepare=with_senders,
     ),
     "leaked-before": when(has("status", "historic")),
-    "password-in-file": when(has("variable", GATHERED[-1]), has("variable", COMMON), more_than("values", 0)),
+    "password-in-file": when(
+        has("variable", GATHERED[-1]), MANY & yes("used"), MANY, more_than("values", 0), prepare=with_uses
+    ),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")
     ),

@@ -56,12 +56,11 @@ def judge_findings(
                 earlier[fault].append((gravity(was), previous.opened[was["id"]]))
     owners = dict(zip(tables["ownership"]["secret"], tables["ownership"]["owner"], strict=True))
     register = _Register(reviews, made_of, earlier, owners, policy)
-    findings = Findings.of(
-        register.decided(finding) | {"action": action, "change": change_of.get(finding.id, "")}
-        for finding, action in zip(found, actions_of(found, tables), strict=True)
-    )
     return {
-        "findings": findings,
+        "findings": Findings.of(
+            register.decided(finding) | {"action": action, "change": change_of.get(finding.id, "")}
+            for finding, action in zip(found, actions_of(found, tables), strict=True)
+        ),
         "changes": changes,
         "decisions": tabulate_decisions(ledger, [finding.id for finding in found], reviews.as_of),
     }

@@ -160,21 +160,6 @@ def _merged(alike: list[Finding], *, listed: bool = True) -> Finding:
     return merged
 
 
-def by_item(findings: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `Findings`, one for each thing that they are about, under its own subject and place."""
-    several = [row.covers or ((row.subject, row.environment, row.service),) for row in rows(findings)]
-    every = findings.loc[findings.index.repeat([len(items) for items in several])].reset_index(drop=True)
-    named = [item for items in several for item in items]
-    return every.assign(**pd.DataFrame(named, columns=list(Item._fields), dtype="str"))
-
-
-def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
-    """The rows of `Findings` as a spreadsheet has them: lists are texts, parted by semicolons."""
-    covers = findings["covers"].map(lambda items: ["{}@{}/{}".format(*item) for item in items])
-    lists = {name: findings[name] for name in ("where", "controls", "guide_lines")} | {"covers": covers}
-    return findings.assign(**{name: column.map("; ".join).astype("str") for name, column in lists.items()})
-
-
 def listed_words(covers: Iterable[Item]) -> str:
     """`API_TOKEN (staging/backend), JWT_SECRET (production/backend, staging/backend)`."""
     places: dict[str, list[str]] = {}

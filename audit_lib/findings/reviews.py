@@ -79,8 +79,11 @@ def last_signed(ledger: Ledger) -> LastReview | None:
 
 def kept(record: Mapping[str, Any]) -> dict[str, Any]:
     """What a sign-off keeps of a report.json; `KeyError` or `TypeError` if it is none."""
-    opened = {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in record["findings"]}
-    return {"as_of": record["as_of"], "opened": opened, "in_force": record["settings"]["in_force"]}
+    return {
+        "as_of": record["as_of"],
+        "opened": {row["id"]: {"at": row["opened_at"], "in": row["opened_in"]} for row in record["findings"]},
+        "in_force": record["settings"]["in_force"],
+    }
 
 
 def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:

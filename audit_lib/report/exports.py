@@ -38,6 +38,13 @@ _LEAKS = {  # by kind of a leak: its level, and what it is
 _REMEDY = "If it is in use, rotate it first, then purge it. A purge does not reach clones, forks or caches."
 
 
+def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `Findings` as a spreadsheet has them: lists are texts, parted by semicolons."""
+    covers = findings["covers"].map(lambda items: ["{}@{}/{}".format(*item) for item in items])
+    lists = {name: findings[name] for name in ("where", "controls", "guide_lines")} | {"covers": covers}
+    return findings.assign(**{name: column.map("; ".join).astype("str") for name, column in lists.items()})
+
+
 def to_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV: a header, its own order, numbers bare, texts quoted and inert, LF line ends."""
     cells = frame.astype(object).map(_cell)
@@ -56,8 +63,7 @@ def findings_sarif(audit: "Audit") -> dict[str, Any]:
     """A SARIF 2.1.0 log with one result for each finding, in the order of the findings.
 
     Its rules are the checks that have a finding, each with the level and the rank of its worst. What is not
-    known is a note, what is accepted a suppressed result. A finding about no file is at `audit.toml`.
-    """
+    known is a note, what is accepted a suppressed result. A finding about no file is at `audit.toml`."""
     worst = audit.findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
     rules = []
     for check in CHECKS:

@@ -34,8 +34,7 @@ def publishing(out: Path) -> Iterator[Path]:
     """A private folder to write into; it becomes `out` when the block ends without an error.
 
     On any error, and after a crash on the next run, it is removed and `out` is what it was. Raises `BadInput`
-    if `out` is no place for a report (other files, not writable), `AuditError` if the disk fails.
-    """
+    if `out` is no place for a report (other files, not writable), `AuditError` if the disk fails."""
     out = Path(os.path.realpath(out))
     with ExitStack() as stack:
         # Keeps this user's other runs from it meanwhile, if the file system has locks.

@@ -16,7 +16,6 @@ from audit_lib.base.frames import Contract, Field, Series, Several, rows
 from audit_lib.findings.check import Check, Item, Truths, judged
 from audit_lib.findings.checks import BY_ID, CHECKS
 from audit_lib.findings.contracts import RULE_VERDICTS
-from audit_lib.findings.find import by_item
 from audit_lib.leaks.tables import SECRETS, shows_no_leak
 from audit_lib.logins.coverage import DATABASE_FAILURE, unknown_wording
 from audit_lib.logins.detect import EVERYONE
@@ -68,6 +67,14 @@ def mark_items(audit: "Audit") -> "pd.Series[str]":
     )
     parts = (frame[[*_ITEM, "rank"]].astype(dict.fromkeys(_ITEM, "str") | {"rank": int}) for frame in ranked)
     return pd.concat(parts).groupby(_ITEM)["rank"].max().map(dict(enumerate(_MARKS))).astype("str")
+
+
+def by_item(findings: pd.DataFrame) -> pd.DataFrame:
+    """The rows of `Findings`, one for each thing that they are about, under its own subject and place."""
+    several = [row.covers or ((row.subject, row.environment, row.service),) for row in rows(findings)]
+    every = findings.loc[findings.index.repeat([len(items) for items in several])].reset_index(drop=True)
+    named = [item for items in several for item in items]
+    return every.assign(**pd.DataFrame(named, columns=_ITEM, dtype="str"))
 
 
 def score(audit: "Audit") -> tuple[int, int]:

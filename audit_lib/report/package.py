@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from audit_lib.base.clock import iso
-from audit_lib.findings.find import with_texts
-from audit_lib.report.exports import findings_sarif, to_csv
+from audit_lib.report.exports import findings_sarif, to_csv, with_texts
 from audit_lib.report.folder import ARTEFACTS, NOTEBOOK
 from audit_lib.report.known_values import guard_values
 from audit_lib.report.record import facts_for_auditors, inputs_of, manifest_of, report_record, tool
@@ -71,8 +70,7 @@ def publish_incident(incident: "Investigation", folder: Path) -> None:
 def write_package(folder: Path, files: Files, manifest: Row, keeper: Keeper, classes: Classes) -> None:
     """Write the files beside what is in the folder, then the signed manifest of all, and search everything.
 
-    Raises `Refused` if a value is in one of them, or one cannot be searched.
-    """
+    Raises `Refused` if a value is in one of them, or one cannot be searched."""
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # A path or a log line may itself hold a value: it is removed here, and the seal still searches.

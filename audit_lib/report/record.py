@@ -130,9 +130,8 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name.
 
     `environments` has by place (`production/backend`) `value A`, `placeholder`, `not supplied` or `missing`;
-    a value that is empty or not known is `missing`, too. Rows are sorted by secret, and letters given
-    in that order.
-    """
+    a value that is empty or not known is `missing`, too. Rows are sorted by secret, and letters given in that
+    order."""
     secrets = inventory[inventory["kind"].eq("secret")]
     letter, found = dict[str, str](), dict[tuple[str, str], dict[str, str]]()
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):
@@ -226,9 +225,8 @@ def _how_to_repeat(audit: "Audit") -> list[str]:
 def manifest_of(audit: "Audit", planned: Row) -> Row:
     """The manifest of a review without its files.
 
-    A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away
-    key it has none. Of the machine nothing is in it: no path outside the project, no time, no mode.
-    """
+    A file of values has a keyed digest, since an unkeyed one can be guessed offline; under a throw-away key
+    it has none. Of the machine nothing is in it: no path outside the project, no time, no mode."""
     facts = provenance(audit)
     return {
         "schema": "audit_lib/manifest/2",

@@ -46,8 +46,7 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
     """The page for an executed notebook: the outputs before its first "##" in full, each "##" folded.
 
     What is known of the `review` itself is the page's last fold. Of the notebook's HTML no script runs: the
-    policy in the page's head admits the page's own alone, by its hash.
-    """
+    policy in the page's head admits the page's own alone, by its hash."""
     script = _text("page.js")
     first, *sections = _sections(notebook)
     made = template("page.html.j2").render(

@@ -44,8 +44,7 @@ def summarise(audit: "Audit") -> Screen:
     """The first screen of an audit; every number is counted from its frames.
 
     `figures` are key figures. `actions` are the first five; `falls_due` has `when`, `what` and `do`, at most
-    ten rows by date; `not_known` has `share`, `what` and `do`.
-    """
+    ten rows by date; `not_known` has `share`, `what` and `do`."""
     state, quarter, key = verdict(audit), audit.quarter, audit.keeper.key.origin
     sentence, reasons = _sentence(audit, state)
     first, rest = audit.actions.head(FIRST), audit.actions.iloc[FIRST:]

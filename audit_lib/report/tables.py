@@ -47,8 +47,7 @@ def tabulate_days(log_counts: pd.DataFrame, failed_logins: pd.DataFrame, quarter
     """Counts of requests, of refusals in all and by kind, and of failed logins by day (UTC) of the quarter.
 
     A day without a line has nulls, not zeros. A day is `unusual` if its refusals are far from the median, by
-    the median absolute deviation: a few move neither.
-    """
+    the median absolute deviation: a few move neither."""
     days = pd.date_range(quarter.start, quarter.end, inclusive="left").strftime("%Y-%m-%d")
     requests = requests_of(log_counts)
     refusals = requests[requests["refused"]]

@@ -53,8 +53,8 @@ def test_a_check_fires_and_is_silent(check: Check) -> None:
 def test_a_check_is_whole(check: Check) -> None:
     """Templates name columns of the table, without rows nothing is an error, and whoever accepts one case
     accepts no other: only faults of one severity share a name."""
-    added = "line_of other_line_of lacking guessable digest senders names others older".split()
-    columns = (*TABLES[check.table][0].columns, *added)
+    added = ("line_of", "other_line_of", "lacking", "guessable", "digest", "senders", "names", "others")
+    columns = (*TABLES[check.table][0].columns, *added, "older")
     blank = row_words({name: None if name.endswith(("_min", "_max")) else "x" for name in columns})
     texts = [check.subject, check.remedy, *check.where]
     for case in check.cases:
