@@ -27,7 +27,7 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
-def few(names: Iterable[str], most: int, apart: str = ", ", end: str = " and ") -> str:
+def few(names: Iterable[str], most: int = 3, apart: str = ", ", end: str = " and ") -> str:
     """`A, B and 2 more`: the first names, and how many more there are."""
     every = list(names)
     return apart.join(every[:most]) + (f"{end}{len(every) - most} more" if len(every) > most else "")

@@ -1,6 +1,6 @@
 """What was read for an incident, and what its window holds: requests, addresses, detections."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
@@ -14,8 +14,8 @@ from audit_lib.leaks.search import LeakOptions
 from audit_lib.leaks.tables import LeakAudit
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins import traffic as flow
-from audit_lib.logins.coverage import Coverage, cover
-from audit_lib.logins.detect import Incident, Verdict, in_windows, judge
+from audit_lib.logins.coverage import cover
+from audit_lib.logins.detect import FAMILIAR, QUICK, Incident, Verdict, in_windows, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
@@ -24,14 +24,19 @@ from audit_lib.settings import GivenValues, Policy, Project
 
 GUESSING, LET_IN, URLS = ("guessing", "spraying"), "let-in", "secret-in-url"
 KNOWN_CLIENTS, APPLICATION = "known-clients-failing", "application-failing"
-MOST = 3  # names and incidents in one point
+MOST = 3  # addresses, pairs or routes that are few
 LEARNT = timedelta(days=28)  # the longest that a detection looks back, new networks aside
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Case:
-    """What was read, and what is looked at. Holds no value: the keeper does. `joined` are others of a network
-    that is new: they were answered after a success there, without a login of their own."""
+    """What was read, and what is looked at. Holds no value: the keeper does.
+    here, said  the requests and the events that may lie in the window; `is_seen`: any line may
+    clients     who may have sent a request in it: known or new by those before it, however long ago
+    judged      what each detection came to, by its name, in the order of DETECTIONS; `verdicts`: in it
+    joined      others of a network that is new, answered after a success there without a login of their own
+    undecided   the answers of the window at logins that do not tell whether somebody got in
+    """
 
     project: Project
     policy: Policy
@@ -44,31 +49,11 @@ class Case:
     secret: str = ""  # the one under suspicion; "" if none is named
     address: str = ""  # the one to look at; "" if none is named
 
-    @cached_property
-    def tenures(self) -> tuple[Tenure, ...]:
-        """Which value was in force where and when, by the ledger."""
-        return tenures(self.read.ledger)
-
-    @cached_property
-    def here(self) -> pd.DataFrame:
-        """The requests that may lie in the window: the rows of `Activity.requests`."""
-        return flow.within(self.activity.requests, self.window)
-
-    @cached_property
-    def said(self) -> pd.DataFrame:
-        """The events that may lie in the window."""
-        return flow.within(self.activity.events, self.window)
-
-    @property
-    def is_seen(self) -> bool:
-        """Whether any line that was read may lie in the window."""
-        return not (self.here.empty and self.said.empty)
-
-    @cached_property
-    def clients(self) -> pd.DataFrame:
-        """Everyone who may have sent a request in the window, as `tabulate_clients` says. Known and new are
-        judged by the requests before it, however long ago."""
-        return flow.tabulate_clients(self.activity.requests, self.window, self.rules)
+    tenures = cached_property(lambda it: tenures(it.read.ledger))  # which value was in force where and when
+    here = cached_property(lambda it: flow.within(it.activity.requests, it.window))
+    said = cached_property(lambda it: flow.within(it.activity.events, it.window))
+    is_seen = cached_property(lambda it: not (it.here.empty and it.said.empty))
+    clients = cached_property(lambda it: flow.tabulate_clients(it.activity.requests, it.window, it.rules))
 
     @cached_property
     def traffic(self) -> flow.Traffic:
@@ -84,15 +69,9 @@ class Case:
         seen = sorted((*recorded, *map(_recorded, self.changes_seen)), key=lambda one: (one.at, one.name))
         return flow.Traffic(activity, self.rules, span, declared, tuple(seen), self.as_of)
 
-    @cached_property
-    def coverage(self) -> Coverage:
-        """The facts that earn a *none*."""
-        return cover(self.traffic)
-
-    @cached_property
-    def verdicts(self) -> Mapping[str, Verdict]:
-        """What each detection came to in the window, by its name, in the order of DETECTIONS."""
-        return {one.detection: _in_window(one, self.window) for one in judge(self.traffic, self.coverage)}
+    coverage = cached_property(lambda it: cover(it.traffic))  # the facts that earn a *none*
+    judged = cached_property(lambda it: {one.detection: one for one in judge(it.traffic, it.coverage)})
+    verdicts = cached_property(lambda it: {n: _in_window(one, it.window) for n, one in it.judged.items()})
 
     def found(self, *detections: str, accidents: bool = True) -> tuple[Incident, ...]:
         """What these detections found; without what they themselves explain as an accident, if asked."""
@@ -123,7 +102,7 @@ class Case:
         new = self.clients.loc[self.clients["classification"].eq("new network"), "client"]
         here = self.here.drop(self.undecided.index)
         here = here[here["timed"] & here["let_in"] & here["client"].isin(new)]
-        found = here.groupby(["client", "network"], as_index=False).agg(
+        found: pd.DataFrame = here.groupby(["client", "network"], as_index=False).agg(
             successes=("count", "sum"), first_at=("not_before_at", "min")
         )
         guessed = (*names_of(self.found(*GUESSING, LET_IN, accidents=False)), *self.many_tries.index)
@@ -140,11 +119,7 @@ class Case:
         return tuple(who for who in every if entered and self.address in ("", who))
 
     joined = cached_property(lambda it: sorted({who for one in it.found(LET_IN) for who in one.joined}))
-
-    @cached_property
-    def undecided(self) -> pd.DataFrame:
-        """The answers of the window at logins that do not tell whether somebody got in."""
-        return self.here[self.here["kind"].eq(POSSIBLE) | self.here["doubtful"]]
+    undecided = cached_property(lambda it: it.here[it.here["kind"].eq(POSSIBLE) | it.here["doubtful"]])
 
     @cached_property
     def many_tries(self) -> "pd.Series[int]":
@@ -155,10 +130,38 @@ class Case:
         tries = in_windows(tries, "client", self.rules.thresholds["guessing"].ladder)
         return tries.groupby("client")["count"].sum().sort_values(ascending=False, kind="stable")
 
-    @property
-    def shows_who_is_new(self) -> bool:
-        """Whether the logs would have shown a new address that was answered."""
-        return not (self.lacks_history or self.verdicts[LET_IN].doubt)
+    @cached_property
+    def ended(self) -> pd.DataFrame:
+        """Whose token or password has ended, by method and route: who was let in on three days and `answered`
+        there is `refused` there alone, hardly answered `meanwhile`, slow, and near no guesser."""
+        keys, ladder = ["client", "method", "route"], self.rules.thresholds["guessing"].ladder
+        failed = self.traffic.failures.query("at >= @self.window.since and client != ''")
+        tries = (it for name in (*GUESSING, LET_IN, KNOWN_CLIENTS) for it in self.judged[name].incidents)
+        others = {
+            *self.clients.query("classification == 'internal'")["network"],
+            *map(flow.network_of, names_of(it for it in tries if it.severity != "low")),
+            *in_windows(failed, "client", QUICK)["network"],
+            *in_windows(failed.query("on_login and not mistype"), "client", ladder)["network"],
+        }
+        own = failed.assign(
+            callers=failed.groupby(["method", "route"])["client"].transform("nunique"),
+            routes=failed.groupby("client")["route"].transform("nunique"),
+        )[~failed["network"].isin(others)]
+        runs = (
+            own.query(f"used and not on_login and callers == 1 and routes <= {MOST} and days >= {FAMILIAR}")
+            .groupby(keys, as_index=False)
+            .agg(first=("at", "min"), last=("at", "max"), refused=("at", "size"))
+        )
+        good = self.traffic.requests.query("200 <= status < 300").merge(runs, on=keys)
+        sums = good.assign(
+            answered=good["count"] * good["at"].lt(good["first"]),
+            meanwhile=good["count"] * good["at"].between(good["first"], good["last"]),
+        ).groupby(keys, as_index=False)
+        return runs.merge(sums[["answered", "meanwhile"]].sum()).query(
+            "answered > 0 and refused >= @ladder[-1][0] and meanwhile <= refused / 10"
+        )
+
+    shows_who_is_new = cached_property(lambda it: not (it.lacks_history or it.verdicts[LET_IN].doubt))
 
     @cached_property
     def changes_seen(self) -> tuple[Tenure, ...]:

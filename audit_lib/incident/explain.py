@@ -1,15 +1,14 @@
-"""What may explain an incident: five explanations, each with what speaks for it, against it, and is missing.
+"""What may explain an incident: six explanations, each with what speaks for it, against it, and is missing.
 What happened is what the detections say, and nothing else: what they found counts for or against, what they
 did not find counts only if they say "none", and what they cannot say is missing evidence."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import pandas as pd
 
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import few as first_few, instant_words
+from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.checks import lines_with_values, senders_of
 from audit_lib.incident.case import APPLICATION, GUESSING, KNOWN_CLIENTS, LET_IN, MOST, URLS, Case, names_of
 from audit_lib.incident.exposure import public_twins, values_of
@@ -21,10 +20,10 @@ from audit_lib.logs.formats import SECRET_IN_URL
 
 GUESSED, USED, OUTAGE = "guessed logins", "leaked value used", "outage"
 CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
+ENDED = "a client's token or password has ended"
 ATTACKS = (USED, GUESSED)
 RATINGS = ("likely", "possible", "unknown", "unlikely")  # in the order in which they are shown
 _LONG_AGO = pd.Timestamp(0, tz="UTC")
-few = partial(first_few, most=MOST)
 
 
 @dataclass
@@ -58,26 +57,23 @@ class Explanation:
         self.ruled_out = True
 
     def lack(self, *texts: str) -> None:
-        """Evidence that would decide and is not there; "" is none. It speaks neither for nor against: it
-        keeps what nothing supports at *unknown*."""
+        """Evidence that would decide and is not there ("" is none): unsupported, it stays *unknown*."""
         self.missing += [text for text in texts if text and text not in self.missing]
 
 
 def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
-    """The five, the best supported first; of one rating those that name somebody. Of a secret that callers do
-    not send, what failed at the login says nothing."""
-    found = [_guessed(case), _outage(case), _cut_off(case), _used(case, exposure), _exposed(case, exposure)]
+    """The six, the best supported first; of one rating those that name somebody, an ended token last. Of a
+    secret that callers do not send, what failed at the login says nothing."""
+    found = [guessed := _guessed(case), _outage(case), _cut_off(case), _ended(case, guessed)]
     if not _callers_send(case):
         text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
-        found[:3] = [Explanation(one.name, missing=[text]) for one in found[:3]]
-    if not case.is_seen:
-        for one in found:
-            one.missing.insert(0, "log lines of the window: none could be read")
-            one.ruled_out &= one.name == EXPOSED
-    found.sort(
-        key=lambda one: (RATINGS.index(one.rating), not one.addresses, one.name == USED and not one.shown)
-    )
-    return tuple(found)
+        found = [Explanation(one.name, missing=[text]) for one in found]
+    found += [_used(case, exposure), _exposed(case, exposure)]
+    for one in () if case.is_seen else found:
+        one.missing.insert(0, "log lines of the window: none could be read")
+        one.ruled_out &= one.name == EXPOSED
+    found.sort(key=lambda one: (not one.addresses, one.name == USED and not one.shown))
+    return tuple(sorted(found, key=lambda one: (RATINGS.index(one.rating), one.name == ENDED)))
 
 
 def supported(case: Case, explained: Iterable[Explanation]) -> list[Explanation]:
@@ -93,19 +89,13 @@ def supported(case: Case, explained: Iterable[Explanation]) -> list[Explanation]
 
 
 def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
-    """A frame of the explanations, in order: name, rating, what speaks for and against, what is missing.
-    Points of one cell are parted by semicolons, `addresses` (those that it is about) by commas."""
-    return pd.DataFrame(
-        {
-            "explanation": one.name,
-            "rating": one.rating,
-            "speaks_for": "; ".join(one.points),
-            "speaks_against": "; ".join(one.against),
-            "missing": "; ".join(one.missing),
-            "addresses": ", ".join(one.addresses),
-        }
-        for one in explained
-    )
+    """The explanations, in order: points of a cell are parted by semicolons, addresses by commas."""
+    found = [
+        (it.name, it.rating, *map("; ".join, (it.points, it.against, it.missing)), ", ".join(it.addresses))
+        for it in explained
+    ]
+    columns = ["explanation", "rating", "speaks_for", "speaks_against", "missing", "addresses"]
+    return pd.DataFrame(found, columns=columns)
 
 
 def _callers_send(case: Case) -> bool:
@@ -149,8 +139,8 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
     begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
     mine = mine[begins.le(window.until) & ends.ge(window.since)]
-    if len(mine):
-        one.hinted.append(f"known to have leaked: {', '.join(sorted(set(mine['secret'])))}")
+    secrets = ", ".join(sorted({*mine["secret"]}))
+    one.hinted += [f"known to have leaked: {secrets}"] if secrets else []
     for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
         one.lack(f"whether a leaked value of {environment} opened anything in the window")
     whole = shows_no_leak(case.leaked.coverage)
@@ -242,14 +232,31 @@ def _cut_off(case: Case) -> Explanation:
     one.hinted += [_in_words(refused)] if refused else []
     one.addresses = names if one.points else ()
     broken = any(pair.within(case.window) for pair in pairs_apart(case))
-    if outage and not outage.errors and (broken or deploys_around(case, outage)[0]):
-        one.against.append("nearly everyone failed, those with the new value too")
-        one.doubted = True
+    one.doubted = bool(outage and not outage.errors and (broken or deploys_around(case, outage)[0]))
+    one.against += ["nearly everyone failed, those with the new value too"] * one.doubted
     if case.changes_seen and case.are_none(KNOWN_CLIENTS):
         one.rule_out("nobody who was answered before failed after a change")
     one.lack("" if case.changes_seen else "a snapshot just before and after each rotation")
     one.lack(*case.may_have_missed("clients that failed after a change", KNOWN_CLIENTS))
     return one
+
+
+def _ended(case: Case, guessed: Explanation) -> Explanation:
+    """Who is refused where it was answered, alone and slowly, shows it, unless somebody guesses meanwhile."""
+    ended, meanwhile = case.ended, case.ended["meanwhile"].sum()
+    counts = [f"{it.client}: {it.refused} requests refused on {it.method} {it.route}" for it in rows(ended)]
+    doubted = bool(counts and guessed.points) and case.address in ("", *guessed.addresses)
+    return Explanation(
+        ENDED,
+        shown=[f"{few(counts)}, where {ended['answered'].sum()} were answered before"] * bool(counts),
+        against=[
+            *[f"{meanwhile} were answered there meanwhile"] * bool(meanwhile),
+            *["somebody guessed meanwhile"] * doubted,
+        ],
+        missing=["whose client it is: who guesses as slowly from its address looks the same"] * bool(counts),
+        addresses=tuple(ended["client"].unique()),
+        doubted=doubted,
+    )
 
 
 def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
@@ -258,11 +265,9 @@ def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
     sent = lines_with_values(case.said, case.here, case.leaked.places).sort_values("at")
     leaks = case.leaked.leaks.loc[case.leaked.leaks["fingerprint"].isin(known), "leak_id"]
     sent = sent[sent["message"].eq(SECRET_IN_URL) & (sent["leak_id"].isin(leaks) | (not known))]  # its own
-    counts = few(
-        f"{name} of the URL ({count})"
-        for name, count in (sent["route"] + ": " + sent["subject"]).value_counts().items()
-    )
-    one.hinted += [f"a value stands in the URL of requests: {counts}"] if counts else []
+    counts = (sent["route"] + ": " + sent["subject"]).value_counts().items()
+    named = few(f"{name} of the URL ({count})" for name, count in counts)
+    one.hinted += [f"a value stands in the URL of requests: {named}"] if named else []
     one.addresses = tuple(who for who in sent["client"].unique()[::-1] if who and case.address in ("", who))
     one.lack(*case.may_have_missed("a value in a URL", URLS))
     if not secret:
@@ -279,7 +284,6 @@ def _exposed(case: Case, exposure: pd.DataFrame) -> Explanation:
         one.ruled_out = case.are_none(URLS)
     one.lack("" if known else "a value of the secret: nothing that was read holds one")
     one.lack(f"the values of {unread}, which may hold it" if unread else "")
-    if exposure["leaked"].any():
-        one.against.append("a leak outside the bundle is known")
-        one.doubted = True
+    one.doubted = bool(exposure["leaked"].any())
+    one.against += ["a leak outside the bundle is known"] * one.doubted
     return one

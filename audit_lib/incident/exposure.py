@@ -101,11 +101,8 @@ def public_twins(case: Case, secret: str) -> tuple[str, ...]:
 
 
 def _windows(case: Case, secret: str) -> Iterator[dict[str, Any]]:
-    ends = {
-        (*stay.home, stay.fingerprint): _end(case, stay)
-        for stay in case.tenures
-        if stay.home.secret == secret
-    }
+    stays = [stay for stay in case.tenures if stay.home.secret == secret]
+    ends = {(*stay.home, stay.fingerprint): _end(case, stay) for stay in stays}
     held = case.read.inventory.query("secret == @secret and state == 'present'").dropna(subset="fingerprint")
     for row in rows(held):  # what no snapshot has seen is in force by its env file alone
         still = {"ends_by": f"in force by {row.source}; no snapshot has seen it", "open": True}

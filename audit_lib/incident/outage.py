@@ -32,11 +32,9 @@ class Outage:
     also: str = ""  # a clause on what messages tell beside requests
 
     def __str__(self) -> str:
-        how = "answered with server errors" if self.errors else "refused"
-        what = (
-            f"{self.failed['count'].sum()} requests of {self.failed['client'].nunique()} addresses "
-            f"were {how}{self.also}"
-        )
+        how, failed = "answered with server errors" if self.errors else "refused", self.failed
+        who = f"{failed['count'].sum()} requests of {failed['client'].nunique()} addresses"
+        what = f"{who} were {how}{self.also}"
         told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
         return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import pandas as pd
 
 from audit_lib.base.clock import iso
+from audit_lib.base.in_words import few
 from audit_lib.incident.case import MOST, Case
-from audit_lib.incident.explain import CUT_OFF, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
+from audit_lib.incident.explain import CUT_OFF, ENDED, EXPOSED, GUESSED, OUTAGE, USED, Explanation, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import pairs_apart
 from audit_lib.rotation.runbook import plan_of
@@ -23,6 +24,7 @@ _ASKED = {  # for what each cause asks before anything else, and when that is do
     USED: ("Replace what they sent, end what came of it, block who is no user; keep logs", "it is refused"),
     OUTAGE: ("Find out what was changed just before, change it back; block nobody", "requests are answered"),
     CUT_OFF: ("Give the new value to the clients that fail; block nobody", "they are answered again"),
+    ENDED: ("Ask whose client it is, give it a new token; block nobody", "it is answered again"),
     EXPOSED: ("Take the value out of public variables and URLs, and revoke it", "leaks finds it nowhere"),
 }
 _RETIRED = "whose says of the old value of {} that it is retired"

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from audit_lib.base.frames import rows
+from audit_lib.base.in_words import few
 from audit_lib.incident.case import KNOWN_CLIENTS, Case
-from audit_lib.incident.explain import few
 from audit_lib.incident.outage import find_outage, pairs_apart
 from audit_lib.logins.coverage import unknown_wording
 from audit_lib.logins.traffic import FAILED_STARTS
@@ -25,9 +25,8 @@ def tabulate_symptoms(case: Case) -> pd.DataFrame:
     `guide_lines` are those of the policy's [emergency], "" if it names none."""
     told = [(key, text, *_from_lines(case, key, kinds), do) for key, (text, kinds, do) in _LOGGED.items()]
     told.insert(1, ("unauthorized", "the frontend gets 401", *_unauthorized(case), "give both one value"))
-    return pd.DataFrame(
-        [(str(case.policy.emergency.get(key, "")), *row) for key, *row in told], columns=COLUMNS
-    )
+    lines = case.policy.emergency
+    return pd.DataFrame([(str(lines.get(key, "")), *row) for key, *row in told], columns=COLUMNS)
 
 
 def _from_lines(case: Case, key: str, kinds: tuple[str, ...]) -> tuple[str, str, str]:

@@ -55,12 +55,9 @@ def _requests(case: Case) -> Iterator[Entry]:
     for kind, part in parts.items():
         whose = part["client"].map(classes).fillna("not in a request").astype("str")
         found = part.groupby([part["not_before_at"].dt.floor("min"), whose, part["file"]], dropna=False).agg(
-            first=("not_before_at", "min"),
-            last=("not_after_at", "max"),
-            names=("client", "unique"),
-            line=("line", "min"),
-            count=("count", "sum"),
-        )
+            first=("not_before_at", "min"), last=("not_after_at", "max"), names=("client", "unique"),
+            line=("line", "min"), count=("count", "sum"),
+        )  # fmt: skip
         for (_, subject, file), one in zip(found.index, rows(found), strict=True):
             names = sorted({*one.names} - {""})
             text = f"{one.count} from {counted(len(names), 'address', 'addresses')} ({', '.join(names[:3])})"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from audit_lib.base.in_words import DECLARED, counted, instant_words
+from audit_lib.base.in_words import DECLARED, counted, few, instant_words
 from audit_lib.incident.case import APPLICATION, Case
-from audit_lib.incident.explain import ATTACKS, EXPOSED, GUESSED, OUTAGE, USED, Explanation, few, supported
+from audit_lib.incident.explain import ATTACKS, ENDED, EXPOSED, GUESSED, OUTAGE, USED, Explanation, supported
 from audit_lib.incident.exposure import in_force
 from audit_lib.incident.outage import PAUSE, Outage, deploys_around, find_outage, is_of_variables, pairs_apart
 from audit_lib.logins.detect import SILENCE
@@ -78,7 +78,7 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
     if one.name == EXPOSED:
         shown = "Our own page shows the value that is under suspicion."
         return shown if one.shown else "A secret stands in the URL of requests."
-    return "Clients that had been let in failed after a change."
+    return f"{ENDED.capitalize()}." if one.name == ENDED else "Clients let in before failed after a change."
 
 
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:

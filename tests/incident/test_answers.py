@@ -54,7 +54,7 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
         keep=lambda line: line in added or not (_at(since) <= line < _at(until) and of in line),
     )
     found = opened(tmp_path)
-    found.look(address=scene.get("address", ""))
+    found.look(**scene.get("look", {}), address=scene.get("address", ""))
     said = found.summary()
     answers = {one.question: (one.answer, one.why) for one in said.answers}
     assert answers["Still going on?"][0] == scene.get("going_on", answers["Still going on?"][0])
