@@ -74,14 +74,12 @@ def _of_reading(traffic: Traffic) -> Facts:
     lost |= sources["reason"].str.startswith(BROKEN_OFF)
     whole = sources["source"].str.replace(ROTATED, "", regex=True)
     lost &= sources["state"].ne("empty") | ~whole.isin(whole[sources["state"].eq("read")])
-    latest = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
-    stepped, ended = steps["not_after_at"].gt(latest), sources["last_at"].gt(latest)
-    unread = [f"{log.source}: {log.reason or log.state}" for log in rows(sources[lost])]
-    late = few(sorted({*steps.loc[stepped, "file"], *sources.loc[ended, "source"]}), 1)
+    end = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
+    late = {*steps[steps["not_after_at"].gt(end)]["file"], *sources[sources["last_at"].gt(end)]["source"]}
     return [
-        *(("every log read", text, "{}") for text in unread),
+        *(("every log read", f"{it.source}: {it.reason or it.state}", "{}") for it in rows(sources[lost])),
         ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
-        ("clocks", late, "{} holds a time after the review: a clock is wrong"),
+        ("clocks", few(sorted(late), 1), "{} holds a time after the review: a clock is wrong"),
     ]
 
 
@@ -117,10 +115,8 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
     seen = events.loc[events["status"].isna(), "kind"].isin(kinds).any()
     if seen or {*policy.known_messages, *policy.failure.messages} & {*kinds}:
         return ""
-    return (
-        f"no message of the kind {' or '.join(kinds).replace('_', ' ')} was ever met in these logs, and "
-        "[detections] of audit.toml does not say that the formats know its wording (known_messages)"
-    )
+    text = f"no message of the kind {' or '.join(kinds).replace('_', ' ')} was ever met in these logs, and "
+    return f"{text}[detections] of audit.toml does not say that the formats know its wording (known_messages)"
 
 
 def _of_logins(traffic: Traffic) -> Facts:
@@ -131,26 +127,26 @@ def _of_logins(traffic: Traffic) -> Facts:
     )
     declared = policy.failure_declared or bool((has_failed | counts["kind"].eq(DECLARED)).any())
     there = requests[requests["there"]]
-    # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
-    by_status = policy.failure.statuses or not policy.failure_declared
     refusal = counts[are_failures(counts, policy)]
     sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]
     sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
     sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
-    possible, reported = counts["kind"].eq(POSSIBLE), counts["status"].isna()
-    failed = counts[reported & counts["kind"].eq(FAILED_LOGIN)].astype({"client": "str"})
+    failed = counts[counts["kind"].eq(FAILED_LOGIN) & counts["status"].isna()].astype({"client": "str"})
     said = traffic.events.query("status.isna() and client == '' and kind in [@FAILED_LOGIN, @DECLARED]")
     fact, sure = "a failed login declared", "certain messages"
+    why = [(lost := counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum(),
+            f"{lost:,} logins were answered with a redirect that no declared request follows"),
+           *((it.answers, f"{it.question} Declare it ([[logins]]), or say no (no_logins)")
+             for it in propose(counts, requests.rename(columns={"at": "minute_at"}), policy)
+             if it.uncounted or not declared)]  # fmt: skip
     return [
-        *((fact, one.question, "{} Declare it ([[logins]]), or say no (no_logins)")
-          for one in propose(counts, requests.rename(columns={"at": "minute_at"}), policy)
-          if one.uncounted or not declared),
-        (fact, counts.loc[possible & ~reported, "count"].sum(),
-         "{:,} logins were answered with a redirect that no declared request follows"),
+        *((fact, text * bool(count), "{}") for count, text in sorted(why, key=lambda it: -it[0])),
         (fact, not declared and bool(policy.added_logins),
          "audit.toml alone declares logins, and none of them was seen to fail"),
         (fact, not declared, "the policy does not declare what a failed login looks like"),
-        ("a login seen", by_status and not (there["protected"] | there["on_login"]).any(),
+        # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
+        ("a login seen", (policy.failure.statuses or not policy.failure_declared)
+         and not (there["protected"] | there["on_login"]).any(),
          "no request to a login or protected route that the application has: name them ([access])"),
         ("a failed login seen", not (refusal["status"].isna() | refusal["route"].isin(there["route"])).any(),
          "no failed login on a route that the application has was seen: perhaps these logs show none"),

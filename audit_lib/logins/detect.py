@@ -153,11 +153,11 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # not its people
-    rule, policy, addresses = traffic.rule("guessing"), traffic.policy, run["client"].nunique()
+    rule, policy, (tries, number, addresses) = traffic.rule("guessing"), traffic.policy, traffic.tries(run)
     unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
     clauses = {
-        f"{_in_words(run)}, at most {run.groupby(run['seconds'] // MINUTE).size().max()} in a minute": True,
-        f"of {addresses} addresses": addresses > 1,
+        f"{_in_words(tries, number)}, at most {(tries['seconds'] // 60).value_counts().max()} in a minute": 1,
+        f"of {addresses} addresses": addresses != "1",
         "reported by messages without an address": run["client"].eq("").all(),
         "from where somebody was let in before": run["known"].any(),
         "a token that has ended is likely: look once": run["ended"].all(),
@@ -169,11 +169,11 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     return incident(run, clauses, "low" if is_low else "high" if is_high else rule.severity)
 
 
-def _in_words(run: pd.DataFrame) -> str:
+def _in_words(run: pd.DataFrame, number: str) -> str:
     what = "failed logins" if run["on_login"].all() else "refused requests"
     minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
     hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
-    return f"{len(run)} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
+    return f"{number} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
 
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
@@ -183,7 +183,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
     def build(run: pd.DataFrame) -> Incident:
         networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
-        return incident(run, f"{_in_words(run)}, of {networks}", rule.severity)
+        return incident(run, f"{_in_words(run, str(len(run)))}, of {networks}", rule.severity)
 
     asked = route.isin([*filter(may_log_in, route.unique())]) | fits(route, traffic.policy.access.protected)
     strangers = failures[(asked | failures["on_login"]) & ~failures["known"] & failures["client"].ne("")]
@@ -212,11 +212,10 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
         yield from find_episodes(leading, key, [(1, np.inf)], np.inf, partial(_success, traffic, key))[0]
 
 
-def _leading_up(traffic: Traffic, failures: pd.DataFrame, key: str) -> pd.DataFrame:
+def _leading_up(traffic: Traffic, failed: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures in windows that reach a rung, soon after which a success follows, at a stranger's pace."""
     rule = traffic.rule("let-in")
-    answered = next_login(failures, traffic.let_in, key, "door")
-    frame = failures.assign(answered=answered).dropna(subset="answered")
+    frame = failed.assign(answered=next_login(failed, traffic.let_in, key, "door")).dropna(subset="answered")
     frame = in_windows(frame.assign(run=frame.groupby([key, "answered"]).ngroup()), "run", rule.ladder)
     gaps = [frame.groupby(by)["seconds"].diff() for by in ("run", ["run", "client"])]
     usual = pd.concat([gap.groupby(frame["run"]).transform("median") for gap in gaps], axis=1).max(axis=1)
@@ -229,7 +228,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
     answers = good[good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])]
     answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
-    several = f" of {run['client'].nunique()} addresses of its network" if key == "network" else ""
+    tries, number, addresses = traffic.tries(run, until=at + MINUTE)
+    number += " failures" if key == "client" else f" failures of {addresses} addresses of its network"
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]  # of what is in its minute any may be first
     begun, requests = run["seconds"].min(), traffic.requests  # tries of the last day are of the same arrival
     near, reached = requests[requests["network"].eq(answer["network"])], begun - rule.days * DAY
@@ -248,7 +248,8 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     good = soon.assign(name=soon["method"] + " " + soon["route"])[soon["status"].between(200, 299)]
     often = [f"{n} times {it}" for it, n in good.groupby("name")["count"].sum().nlargest(2).items() if n > 9]
     clauses = {
-        f"{len(run)} failures{several}, then let in on {answer['route']}": True,
+        f"{number}, then let in on {answer['route']}": True,
+        f"the first perhaps {instant_words(tries['at'].min())}": tries["seconds"].min() < begun,
         f"known here for {days} days: an expired key or a mistyped password is likely; look once": days,
         "in the same minute: which came first is not known": not sure,
         "audit.toml does not declare this a success": answer["doubtful"],
@@ -261,10 +262,10 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
         f"last seen {instant_words(last)}": last.timestamp() > at + DAY,
     }
     most = "medium" if days or (key == "client" and len(run) < rule.known) else "critical" if sure else "high"
-    found = incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), joined=joined)
-    found = replace(found, client=answer["client"], cause="known" * bool(days))
-    end, place = max(run["at"].iloc[-1], answer["at"]), f"{answer['file']}:{answer['line']}"
-    return replace(found, last_at=end, seen_at=last if is_new else None, evidence=(*found.evidence, place))
+    return incident(run, clauses, min(most, rule.severity, key=SEVERITIES.index), client=answer["client"],
+                    cause="known" * bool(days), seen_at=last if is_new else None, joined=joined,
+                    last_at=max(run["at"].iloc[-1], answer["at"]),
+                    evidence=(*places(run), f"{answer['file']}:{answer['line']}"))  # fmt: skip
 
 
 def find_probing(traffic: Traffic) -> list[Incident]:
@@ -321,11 +322,10 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
     lasting = (runs["recovered"].fillna(runs["last"]) - runs["first"]).gt(rule.minutes * MINUTE)
     runs, causes = runs[lasting & runs["count"].ge(2)], list[tuple[RecordedChange | None, pd.DataFrame]]()
     for change in reversed(traffic.changes):  # the nearest change before it is the cause
-        rotated = change.kind == "rotation"
+        rotated, callers = change.kind == "rotation", policy.caller_secrets
         until = change.until.timestamp() + policy.grace(change.name if rotated else "deploy") * HOUR
         own = runs[runs["first"].between(change.at.timestamp() - MINUTE, until)]
-        is_felt = not rotated or not policy.caller_secrets or change.name in policy.caller_secrets
-        if is_felt and _is_onset(traffic, change, own):
+        if (not rotated or change.name in (callers or [change.name])) and _is_onset(traffic, change, own):
             causes.append((change, own))
             runs = runs.drop(own.index)
     together = [(1, 1 if traffic.collapsed else rule.clients, rule.onset_minutes)]
@@ -333,9 +333,8 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
     begun = runs["seconds"].diff().gt(rule.onset_minutes * MINUTE).cumsum()
     causes += [(None, own) for _, own in runs.groupby(begun) if _is_onset(traffic, None, own)]
     for cause, own in sorted(causes, key=lambda cause: float(cause[1]["first"].min())):
-        pairs = failures.reset_index().merge(own[["client", "first", "last"]], on="client")
-        within = pairs["seconds"].between(pairs["first"], pairs["last"])
-        yield cause, own, failures.loc[pairs.loc[within, "index"].sort_values().unique()]
+        pairs = failures.reset_index().merge(own[["client", "first", "last"]])
+        yield cause, own, failures.loc[sorted({*pairs.query("first <= seconds <= last")["index"]})]
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:

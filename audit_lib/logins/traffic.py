@@ -27,7 +27,8 @@ from audit_lib.settings import Login, LogSource
 START_MESSAGES = ("secrets valid", "secrets invalid")  # of log_formats.toml: a process that starts writes one
 FAILED_STARTS = ("startup_failed", "secret_validation_failed")
 PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed, nothing else proves one
-_MOST_PER_SUCCESS, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
+_MOST_PER_LOGIN, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
+_NEAR = 10_800  # seconds in which a login that does not tell how it ended may be one more of these tries
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
 _DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
@@ -90,13 +91,12 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 
 
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
-    """Requests with what the policy says. refused: 401, 403, 429, or declared. unanswered: that, or a server
-    error. granted: 2xx on a protected route. let_in: that, or a login that succeeds; what refuses is one
-    despite no_logins. added: only by what audit.toml declares, which excuses no failure of another route.
-    doubtful: let in, but not by that. door: the route, "" for any login. begins: below it a step is declared.
-    there: on a route that was answered, or is named; gateways refuse any. sensitive: for a file that none
-    serves, by the policy, or of a dotted name or folder, unless ten visitors, never refused the like, and a
-    twentieth of all read."""
+    """Requests with what the policy says. refused: 401, 403, 429, or declared. unanswered: or server errors.
+    granted: 2xx on a protected route. let_in: or a login that succeeds; what refuses is one despite
+    no_logins. added: only by what audit.toml declares, which excuses no failure of another route. doubtful:
+    let in, but not by that. door: the route, "" for any login. begins: below it a step is declared. there: on
+    a route that was answered, or is named; gateways refuse any. sensitive: for a file that none serves, by
+    policy, or of a dotted name, unless ten visitors, never refused the like, and a twentieth of all read."""
     status, route, method, access = requests["status"], requests["route"], requests["method"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
     protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
@@ -155,12 +155,11 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     """One row for each client with requests that may be in the window, the most refused first: client,
     network, requests, failures, successes (logins; 2xx if protected), classification."""
     before = requests[requests["let_in"] & requests["not_after_at"].lt(window.since)]
-    reached = window.since - timedelta(days=policy.thresholds["let-in"].days)
     parts: Any = {"requests": True, "failures": requests["refused"], "successes": requests["let_in"]}
     sums = {name: requests["count"] * part for name, part in parts.items()}
     here = within(requests.assign(**sums), window).groupby("client", as_index=False)
     frame = here.agg({"network": "first", **dict.fromkeys(sums, "sum")})
-    client = frame["client"]
+    client, reached = frame["client"], window.since - timedelta(days=policy.thresholds["let-in"].days)
     classes = {
         "unnamed": client.eq(""),
         "internal": client.map(policy.may_be_proxy).astype(bool),
@@ -218,10 +217,8 @@ def recorded_changes(
     near = deploys["ended_at"].ge(window.since - timedelta(days=2)) & deploys["began_at"].le(window.until)
     for one in rows(deploys[near & deploys["outcome"].isin(("took effect", "not told"))]):
         changes.append(RecordedChange("deploy", one.began_at, one.ended_at, one.evidence, "deploy"))
-    changes += [
-        RecordedChange("start", one.at, one.at, f"{one.file}:{one.line}", "start")
-        for one in rows(events[events["message"].isin(START_MESSAGES) & events["at"].notna()])
-    ]
+    for one in rows(events[events["message"].isin(START_MESSAGES) & events["at"].notna()]):
+        changes.append(RecordedChange("start", one.at, one.at, f"{one.file}:{one.line}", "start"))
     return tuple(sorted(changes, key=lambda change: (change.at, change.name, change.place)))
 
 
@@ -274,6 +271,17 @@ class Traffic:
         beside = pd.DataFrame({"word": said["subject"], "of": repeats(said, self.failures.query("on_login"))})
         return said.drop(beside.dropna().drop_duplicates().index)
 
+    def tries(self, run: pd.DataFrame, until: float = np.inf) -> tuple[Any, ...]:
+        """Failures and, if of logins, what may be more of them: redirects near them that do not tell, of
+        their address, or of their network if several of it failed. Then how many, of how many addresses."""
+        at, key = run["seconds"], "network" if run["client"].nunique() > 1 else "client"
+        near = self.events[self.events["seconds"].between(at.min() - _NEAR, min(at.max() + _NEAR, until))]
+        near = near[near["kind"].eq(POSSIBLE) & near["status"].notna() & bool(run["on_login"].all())].assign(
+            network=lambda it: it["client"].map(network_of).astype("str"), on_login=True)  # fmt: skip
+        every = pd.concat([run, near[near[key].isin({*run[key]} - {""})]])
+        return every, *(f"{least} to {most}" if least < most else f"{least}" for least, most in zip(
+            *((len(it), it["client"].nunique()) for it in (run, every)), strict=True))  # fmt: skip
+
     def seldom_read(self, own: pd.DataFrame) -> str:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
         others = self.requests[~self.requests["client"].isin(("", *own["client"]))]
@@ -319,10 +327,8 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 
 def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame:
     """The events of failed logins, by a message or on a declared route, each once, as `count`."""
-    found = events[
-        events["kind"].isin((DECLARED, FAILED_LOGIN))
-        | (on_logins(events, logins) & events["status"].isin(REFUSED))
-    ].assign(count=1)
+    failed = events["kind"].isin((DECLARED, FAILED_LOGIN))
+    found = events[failed | (on_logins(events, logins) & events["status"].isin(REFUSED))].assign(count=1)
     return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")).index)
 
 
@@ -339,9 +345,8 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
-    logins = good.groupby(["client", dates])["count"].sum()
-    most = _MOST_PER_SUCCESS * logins.reindex(pd.MultiIndex.from_arrays([client, day])).fillna(1).to_numpy()
-    mistype &= mistype.groupby([client, day]).transform("sum").to_numpy() <= most
+    most = good.groupby(["client", dates])["count"].sum().reindex(pd.MultiIndex.from_arrays([client, day]))
+    mistype &= mistype.groupby([client, day]).transform("sum").le(_MOST_PER_LOGIN * most.fillna(1).to_numpy())
     return failures.assign(days=days, known=known, used=used, success=success, mistype=mistype)
 
 

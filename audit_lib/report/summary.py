@@ -9,7 +9,7 @@ import pandas as pd
 
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
+from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.findings.find import next_step
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.logs.logins import FAILED_LOGIN
@@ -208,16 +208,16 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
 def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
     """How many requests were refused, how many items are clean, and how many findings are open.
 
-    Parts of the last are critical with high, medium, low with info. Without a request the first is not known.
-    """
-    count, is_refused = audit.requests["count"], audit.requests["refused"]
-    asked, refused = int(count.sum()), int(count[is_refused].sum())
+    Parts of the last are critical with high, medium, low with info. Without requests the first is unknown."""
+    is_refused, is_open = audit.requests["refused"], audit.requests["kind"].eq(POSSIBLE)
+    asked, refused, lost = (int(audit.requests["count"].mul(it).sum()) for it in (1, is_refused, is_open))
     if asked:
-        in_words = audit.log_counts["kind"].isin((FAILED_LOGIN, DECLARED)) & audit.log_counts["status"].isna()
-        said = int(audit.log_counts.loc[in_words, "count"].sum())
+        said = int(audit.log_counts.loc[audit.log_counts["kind"].isin((FAILED_LOGIN, DECLARED))
+                                        & audit.log_counts["status"].isna(), "count"].sum())  # fmt: skip
         note = f"{counted(said, 'failed login')} in the application's own words"
         note = note if said else "by 401, 403 or 429, or as a declared login fails"
-        shares = ((BAD, refused), (OK, asked - refused))
+        note += f"; {counted(lost, 'login answer')} do not tell who got in" if lost else ""
+        shares = ((BAD, refused), (OPEN, lost), (OK, asked - refused - lost))
         yield KeyFigure("Requests refused", f"{refused:,}", f"of {asked:,}", shares, note)
     else:
         yield KeyFigure("Requests refused", "not known", "", (), f"no request of {audit.quarter} was read")

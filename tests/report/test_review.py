@@ -124,6 +124,8 @@ def test_a_failed_login_is_counted_once() -> None:
     figure, alone = (next(other_figures(frames.audit(log_counts=one))) for one in (every, declared))
     assert (figure.count, figure.unit, "0 failed" in alone.note) == ("25", "of 65", False)
     assert figure.note.startswith("11 failed logins in the application's own words")
+    lost = declared.assign(kind="possible_login_failure", status=302)
+    assert "; 7 login answers do not tell" in next(other_figures(frames.audit(log_counts=lost.head(1)))).note
     events = every.loc[every.index.repeat(every["count"])].assign(at=pd.Series(dtype="datetime64[us, UTC]"))
     day = tabulate_days(every, failed_logins(events, ()), frames.QUARTER).sum(numeric_only=True)
     assert (day["requests"], day["refused"], day["failed_logins"]) == (54, 14, 14)
