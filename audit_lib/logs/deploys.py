@@ -20,8 +20,6 @@ from audit_lib.secrecy.redact import Redactor, redact_named
 from audit_lib.settings import DeploySource, Project, environment_name
 
 KIND = "deploy list"
-LARGEST_BYTES = 16 * 2**20
-LONGEST = 100  # characters of a commit's message
 # Render's statuses (its API reference, "List deploys"), by the words of the contract `Deploys`.
 RUNNING = "update_in_progress"
 OUTCOMES = {
@@ -30,7 +28,6 @@ OUTCOMES = {
     **dict.fromkeys(("created", "queued", "build_in_progress", "pre_deploy_in_progress"), "in progress"),
     RUNNING: "in progress",
 }
-DEPLOY_OUTCOMES = ("took effect", "failed", "in progress", "not told")
 _BLANK = re.compile(r"[\s,\x00]*")
 _NEXT = re.compile(r"\n(?=[\[{])")  # where a list can go on after a line that is none
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}"
@@ -54,7 +51,7 @@ class Deploys(Contract):
     deploy: Series[str]  # the platform's id; "#3" for the third entry where it has none
     environment: Series[str]  # "" where it is not known, as with the service
     service: Series[str]
-    outcome: Series[str] = Field(isin=DEPLOY_OUTCOMES)
+    outcome: Series[str] = Field(isin=("took effect", "failed", "in progress", "not told"))
     status: Series[str]  # the platform's own word
     trigger: Series[str]
     commit: Series[str]
@@ -80,7 +77,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
             rows.append(source_row(source, source.pattern, KIND, **missing))
         for path in paths:
             try:
-                read = read_source(project.root, path, LARGEST_BYTES)
+                read = read_source(project.root, path, 16 << 20)
             except Unreadable as error:
                 rows.append(source_row(source, path, KIND, state=error.state, reason=error.reason))
                 continue
@@ -109,7 +106,7 @@ def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search
         "environment": deploy["environment"] or source.environment,
         "service": deploy["service"] or source.service,
         "outcome": OUTCOMES.get(deploy["status"], "not told"),
-        "message": next(iter(message.splitlines()), "")[:LONGEST],
+        "message": next(iter(message.splitlines()), "")[:100],
     }
 
 
@@ -122,15 +119,13 @@ def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], lis
     entries = list(_entries(content.decode(encoding, "replace")))
     deploys: list[dict[str, Any]] = []
     faults: list[str] = []
+    on_line = Counter(line for line, _ in entries)
     for number, (line, entry) in enumerate(entries, 1):
         deploy, wrong = _deploy(entry)
         faults += [f"{place}:{line}: entry #{number}: {text}" for text in wrong]
         name = deploy.get("deploy") or f"#{number}"
-        deploys += [] if wrong else [deploy | {"file": place, "line": line, "deploy": name}]
-    on_line = Counter(each["line"] for each in deploys)
-    for each in deploys:
-        which = f" ({each['deploy']})" if on_line[each["line"]] > 1 else ""
-        each["evidence"] = f"{place}:{each['line']}{which}"
+        at = f"{place}:{line} ({name})" if on_line[line] > 1 else f"{place}:{line}"
+        deploys += [] if wrong else [deploy | {"file": place, "line": line, "deploy": name, "evidence": at}]
     return deploys, faults, len(entries)
 
 

@@ -27,10 +27,8 @@ from audit_lib.settings.load import real_path
 
 STDIN = "-"
 _UTC = ZoneInfo("UTC")
-_LONGEST = 2_000  # characters of a line that is quoted
 _PLACE = re.compile(r"(.+):(\d+)")
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
-_FORM = "must have the form ENVIRONMENT/SERVICE=PATH or =- (stdin)"
 Spool = Callable[[BinaryIO], Path]
 
 
@@ -47,18 +45,16 @@ class LogFile:
 
     def open(self) -> AbstractContextManager[OpenSource]:
         """The file, opened once, or a copy of a remote one. Raises `Unreadable` as `open_source` does."""
-        return _open_remote(self.path) if self.is_remote else open_source(self.root, self.path)
+        if not self.is_remote:
+            return open_source(self.root, self.path)
+        try:
+            import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
 
-
-def _open_remote(url: str) -> AbstractContextManager[Any]:
-    try:
-        import fsspec  # noqa: PLC0415  slow to import, and of the extra [cluster]
-
-        copy = Path(fsspec.open_local(f"simplecache::{url}"))
-        return open_source(copy.parent, copy.name)
-    except (ImportError, OSError, ValueError) as error:
-        reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
-        raise Unreadable(url, "unreadable", reason) from None
+            copy = Path(fsspec.open_local(f"simplecache::{self.path}"))
+            return open_source(copy.parent, copy.name)
+        except (ImportError, OSError, ValueError) as error:
+            reason = f"cannot be read ({type(error).__name__}: perhaps audit-lib[cluster] is missing)"
+            raise Unreadable(self.path, "unreadable", reason) from None
 
 
 def log_files(project: Project) -> Iterator[tuple[LogSource, list[LogFile]]]:
@@ -117,9 +113,13 @@ def _source(project: Project, stdin: BinaryIO | None, spool: Spool | None, optio
     found = _OPTION.fullmatch(option)
     named, service, origin = found.groups() if found else ("", "", "")
     environment = environment_name(named)
-    BadInput.unless(environment, "--log", f"{_FORM}, with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}")
+    form = f"ENVIRONMENT/SERVICE=PATH or =- (stdin), with ENVIRONMENT one of {', '.join(ENVIRONMENTS)}"
+    BadInput.unless(environment, "--log", f"must have the form {form}")
     name = f"--log {environment}/{service}"
-    source = replace(_declared(project, environment, service), pattern=name)
+    own = (each for each in project.log_sources if (each.environment, each.service) == (environment, service))
+    same = {replace(each, pattern=name) for each in own}  # as audit.toml declares each log of this place, …
+    plain = LogSource(name, service, environment, project.time_zone, zone_declared=project.zone_declared)
+    source = same.pop() if len(same) == 1 else plain  # … if it declares the same of all
     if origin == STDIN:
         if stdin is None or spool is None:
             raise BadInput.at(name, "must be a file: a notebook has no stdin")
@@ -129,14 +129,6 @@ def _source(project: Project, stdin: BinaryIO | None, spool: Spool | None, optio
     BadInput.unless(os.path.exists(origin), name, "names a file that does not exist or cannot be read")  # noqa: PTH110
     BadInput.unless(path.is_file(), name, "is not a regular file")
     return replace(source, pattern=f"{name}: {path.name}", file=real_path(path, project.root, name))
-
-
-def _declared(project: Project, environment: str, service: str) -> LogSource:
-    """What audit.toml declares of the logs of this place, if it declares the same of each."""
-    own = (each for each in project.log_sources if (each.environment, each.service) == (environment, service))
-    found = {replace(each, pattern="") for each in own}
-    plain = LogSource("", service, environment, project.time_zone, zone_declared=project.zone_declared)
-    return found.pop() if len(found) == 1 else plain
 
 
 def spooled(stream: BinaryIO, folder: Path) -> Path:
@@ -155,7 +147,7 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> p
     cited = ((place[1], int(place[2])) for place in filter(None, map(_PLACE.fullmatch, evidence)))
     wanted = {(name, line + away) for name, line in cited for away in range(-around, around + 1)}
     rows = [
-        (file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:_LONGEST]))
+        (file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:2_000]))
         for file, number, raw in _lines(project, wanted)
     ]
     return pd.DataFrame(rows, columns=["file", "line", "text"])

@@ -18,7 +18,7 @@ from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
 from audit_lib.logs.logins import FAILED_LOGIN, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, parse_template
-from audit_lib.logs.values import QUERY_LISTS, SMALL, Words, before_address, possible_client, secret_finder
+from audit_lib.logs.values import BEHIND_WORD, QUERY_LISTS, SMALL, Words, possible_client, secret_finder
 from audit_lib.settings import Login, Project
 
 BUNDLED = Path(__file__).with_name("log_formats.toml")
@@ -145,9 +145,8 @@ class Matchers:
         self.fields = FieldNames(words["json"], words["outcome"])
         possible = words["possible"]
         failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
-        self.possible_client = partial(
-            possible_client, words=failing, before=before_address(possible.get("before_address", ()))
-        )
+        behind = (BEHIND_WORD % re.escape(word.encode()) for word in possible.get("before_address", ()))
+        self.possible_client = partial(possible_client, words=failing, before=[*map(re.compile, behind)])
         refusals = [word.encode().translate(SMALL) for word in words["refusal"].get("words", ())]
         self.refuses: Any = lambda text: any(map(text.translate(SMALL).__contains__, refusals))
         self.secret_of = secret_finder(words["query"])

@@ -22,13 +22,9 @@ from audit_lib.logs.values import KEPT, KEPT_BYTES, clean_client, clean_route, m
 LINE_LIMIT = 1 << 20  # a longer line is none: it is counted as not understood, and never held whole
 # Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
-_PREFIXES = 6  # as many a line may have, one behind another
 _STRUCTURES = 3  # as many structured lines may lie one within another's text
-_BEGINNING = 160  # bytes of a line in which its level stands
-_LONGEST_CAUSE = 600  # bytes of what stands behind a text; a longer one says nothing
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
-_SPACE, _RETURN = b" \t\v\f", ord("\r")
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
 UNDECLARED = "iis (W3C, default fields)"  # the body of rows whose columns nothing declares
 MOST_CHANGES = 64  # of the columns, within a file
@@ -44,7 +40,6 @@ RAILS_BEGUN = re.compile(
 )
 _ENDED = re.compile(_BEFORE + rb"Completed [1-5]\d\d ")
 _PROCESS = re.compile(rb"#(\d+)\]|\[(\d+)\]: ")
-_MOST_OPEN = 10_000  # requests of Rails at once
 # Of an answer; no part of a time, a decimal, or what stands behind a process's name.
 _REFUSED_STATUS = re.compile(rb"(?<![\w.-])(?<!\d[,:])(?<!\w\[)40[13](?![\w:-]|[.,]\d)")
 _WARNING = re.compile(FIELDS["warning"])  # the level of a warning or of something worse
@@ -137,7 +132,7 @@ class LineReader:
         self.clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
         self._request_of: Callable[..., tuple[LogEvent, ...]] = lru_cache(maxsize=KEPT)(self.request)
-        self._choices = (self.by.outer, *(self.by.inner,) * (_PREFIXES - 1), self.by.body)
+        self._choices = (self.by.outer, *(self.by.inner,) * 5, self.by.body)  # up to six prefixes
         self.layout_of = remember(self.layout, self.by.telling_heads)
         self._shows, self._aside_of = (remember(each, self.by.telling) for each in (self._says, self._aside))
 
@@ -147,7 +142,7 @@ class LineReader:
         if len(raw) > LINE_LIMIT and len(raw) - raw.endswith(b"\n") > LINE_LIMIT:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape_of(bare(raw)))
         text = bare(raw)
-        if not text.strip(_SPACE):
+        if not text.strip(b" \t\v\f"):
             return BLANK
         line = self._read(text, NOTHING, self.layout_of(text))
         return line if line.state == "request" else self._with_words(text, line)
@@ -155,7 +150,7 @@ class LineReader:
     def _with_words(self, text: bytes, line: Line) -> Line:
         phrases, refuses, shape, warns = self._aside_of(text)
         # A client can write a carriage return: an event with one counts, other lines hide something.
-        if _RETURN in text and not line.events:
+        if b"\r" in text and not line.events:
             return NOT_UNDERSTOOD._replace(unknown=UNREAD, shape=shape, warns=warns)
         state, at, record, events, lacks, client, continues, is_statement, unknown, *_ = line
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
@@ -177,7 +172,7 @@ class LineReader:
             if it.parts[0].literal in text  # and what else it has of plain text behind
             and -1 not in accumulate(it.parts, lambda at, part: text.find(part.literal, at), initial=0)
         )
-        return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, _BEGINNING))
+        return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, 160))
 
     def layout(self, text: bytes, clock: Clock | None = None) -> Layout:
         """The prefixes of a text, and the first body that takes what follows; a clock judges their times."""
@@ -261,7 +256,7 @@ class LineReader:
 
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
-        is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
+        is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > 600
         if self.by.possible_client(b"" if is_known else fields.cause.partition(b"\n")[0]) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
@@ -373,7 +368,7 @@ def read_lines(
         line = reader.read(raw)
         if line.state == "text only" and b"Started " in raw and (found := RAILS_BEGUN.match(raw)):
             begun.setdefault(_request_key(found), []).append(found)
-            if len(begun) > _MOST_OPEN:
+            if len(begun) > 10_000:  # that are open at once
                 begun.pop(next(iter(begun)))
         elif begun and line.state == "request" and (found := _ENDED.match(raw)):
             line = _joined(line, begun.pop(_request_key(found), []), reader)

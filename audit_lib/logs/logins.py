@@ -16,7 +16,6 @@ FAILED_LOGIN = "login_failed"  # the kind of messages that report one
 LOGIN_MOVED = "login answered with a redirect"
 LOGIN_SENT = "request to where a login leads"
 OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
-_WITHIN = 30 * SECOND  # a browser has followed a redirect
 _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
 
 
@@ -85,7 +84,7 @@ def settle_logins(
 def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
     if step.message == LOGIN_SENT:
         return "other"
-    is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= _WITHIN
+    is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= 30 * SECOND  # for a browser to follow
     here = (step.method, bare_route(step.route))
     own = (each for each in logins if each.failed_redirect and (each.method, bare_route(each.route)) == here)
     login = next(own, None)

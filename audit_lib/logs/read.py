@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from hashlib import file_digest
 from io import BufferedReader, BytesIO
-from itertools import islice, pairwise
+from itertools import islice, pairwise, permutations
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +31,9 @@ from audit_lib.base.in_words import Progress, quiet
 from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
-from audit_lib.logs.tally import LogSums, counts_of, joined, read_log, sum_lines, tabulate, tabulate_minutes
+from audit_lib.logs.tally import LogSums, counts_of, gather, joined, minutes_of, read_log, sum_lines, tabulate
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
+from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor
 from audit_lib.settings import LogSource, Project
@@ -39,18 +41,13 @@ from audit_lib.settings import LogSource, Project
 _NOTHING_COUNTED = "no request and no message was recognised in the lines that were read"
 COPY = "holds the same lines as"  # how the reason begins why a packed copy is not read
 BROKEN_OFF = "is read up to where it is damaged or cut short"  # and why a file is not read to its end
-PACKED = ("gz", "zst", "bz2", "xz")
-_MOST_KEPT = 400  # logs in the cache
-_SHAPES = 3  # that are shown of a file
 _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # columns of LOG_LINE_STATES
 ROTATED = re.compile(  # what a rotation adds to the name of a log
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
-_FOREIGN = ["route", "client", "subject"]  # what others wrote: a request may bear a value in its path
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8
 _MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
-_PATIENCE_SECONDS = 10  # for an answer of a cluster
 _FORMATS: ContextVar[LogFormats] = ContextVar("formats")  # of a process that reads for another
 
 
@@ -62,7 +59,7 @@ class LogRead:
     rows: pd.DataFrame  # of which counts and minutes are made when they are asked for: that takes memory
     events: pd.DataFrame
     counts = cached_property(lambda logs: counts_of(logs.rows))
-    minutes = cached_property(lambda logs: tabulate_minutes(logs.rows))
+    minutes = cached_property(lambda logs: minutes_of(logs.rows))
 
 
 class _Log(NamedTuple):
@@ -89,7 +86,7 @@ def _kept_sums(
 
 def nothing_read() -> LogRead:
     """What a command has that reads no logs."""
-    return LogRead(Sources.of([]), *tabulate({}, 0))
+    return LogRead(Sources.of([]), *tabulate(gather({}), 0))
 
 
 def read_logs(
@@ -118,6 +115,7 @@ def read_logs(
     read = partial(read_all, formats, size=total, scheduler=scheduler)
     every = kept(logs, formats, read) if kept else read([log.file for log in logs])
     found: dict[str, LogSums] = {}
+    by_log: defaultdict[tuple[str, ...], dict[str, Any]] = defaultdict(dict)  # rows of files
     for log, whole in zip(logs, every, strict=True):
         sums = whole.within(quarter) if quarter else whole
         if plain := _unpacked_copy(log, sums, found):
@@ -125,9 +123,55 @@ def read_logs(
         else:
             log.row.update(_described(log, sums, quarter))
             found[log.file.name] = sums
+            place = log.source.environment, log.source.service
+            by_log[*place, ROTATED.sub("", log.file.name)][log.file.name] = log.row
         done += log.row["size_bytes"]
         progress("bytes of logs", done, total)
-    return LogRead(Sources.of(rows), *tabulate(found, routes))
+    frames = gather(found)
+    if len(by_log) > 1:
+        _count_once(frames, by_log)
+    return LogRead(Sources.of(rows), *tabulate(frames, routes))
+
+
+def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dict[str, Any]]) -> None:
+    """Takes from requests and events what another log of the place tells, too; rows of Sources say so."""
+    rows = pd.concat([_marked(frame, at) for at, frame in enumerate(frames)], ignore_index=True)
+    for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][:-1] == pair[1][:-1]):
+        known = rows[rows["mark"].gt(0) & rows["count"].gt(0)].sort_values("minute", kind="stable")
+        twins = _twins(*(known[known["file"].isin([*by_log[log]])] for log in (more, fewer)))
+        rows.loc[twins.index, "count"] -= twins
+        told = twins[twins.index < len(frames[0])].groupby(rows["file"], observed=True).sum()
+        for name, count in told[told.gt(0)].items():
+            text = f"{count:,} of its requests are in {more[-1]}, too, and count once"
+            row = by_log[fewer][str(name)]
+            row["reason"] = f"{row['reason']}; {text}".removeprefix("; ")
+    counts = np.split(rows["count"].to_numpy("int32"), [len(frames[0])])
+    frames[:] = [frame.assign(count=own)[own > 0] for frame, own in zip(frames, counts, strict=True)]
+
+
+def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
+    """The rows, each with a mark of all but its minute; 0 for what has no time or client, or is a message."""
+    known = rows["minute"].ge(0) & rows["status"].gt(0) & ~rows["client"].isin(["", NOT_AN_ADDRESS])
+    marks = pd.util.hash_pandas_object(rows[["kind", "status", "client", "method", "route"]], index=False)
+    return rows[["file", "minute", "count"]].assign(mark=(marks // 2 * 2 + base).where(known, 0))
+
+
+def _twins(more: pd.DataFrame, fewer: pd.DataFrame) -> "pd.Series[int]":
+    """How many of each of the fewer rows the other log has, in its minute or beside it.
+
+    None unless half of what is first asked for, at least 20, is as often in that minute of both: what
+    instances of one application answer is alike where somebody polls, and seldom elsewhere.
+    """
+    own = fewer[fewer["minute"].between(*more["minute"].agg(["min", "max"]))]
+    there = more[more["mark"].isin(own["mark"])].groupby(["minute", "mark"])["count"].sum().rename("there")
+    asked = there.reset_index().assign(then=lambda it: it["minute"])
+    found = pd.merge_asof(own, asked, on="minute", by="mark", tolerance=1, direction="nearest")
+    first = found[~found["mark"].floordiv(2).duplicated()]
+    is_alike = first["count"].eq(first["there"]) & first["minute"].eq(first["then"])
+    if is_alike.sum() < max(20, len(first) / 2):
+        return own["count"][:0]
+    before = found.groupby(["mark", "then"])["count"].cumsum() - found["count"]
+    return (found["there"] - before).clip(0, found["count"]).fillna(0).astype(int).set_axis(own.index)
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
@@ -139,20 +183,19 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
     search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":
         place = (folder or user_cache()) / "logs"
-        kept = partial(_kept_sums, Cache(place, keeper.key.derive("log cache"), "log", _MOST_KEPT), search)
+        kept = partial(_kept_sums, Cache(place, keeper.key.derive("log cache"), "log", most=400), search)
     return without_values(read_logs(project, None, kept=kept, **how), search)
 
 
 def without_values(logs: LogRead, search: Redactor) -> LogRead:
-    """The logs, known values redacted in route, client and subject: the given frames, with all their rows,
-    changed in place."""
+    """The logs, known values redacted in route, client and subject: the given frames, changed in place."""
     for frame in (logs.sources, logs.counts, logs.events, logs.minutes):
         _redact(frame, search)
     return logs
 
 
 def _redact(frame: pd.DataFrame, search: Redactor) -> None:
-    for column in frame.columns.intersection(_FOREIGN):
+    for column in frame.columns.intersection(["route", "client", "subject"]):  # which others wrote
         if changed := search.texts(frame[column].unique()):
             kind: Any = frame[column].dtype.name
             frame[column] = frame[column].astype("str").replace(changed).astype(kind)
@@ -172,10 +215,11 @@ def _opened(source: LogSource, file: LogFile) -> _Log:
 def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str:
     """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
     name, _, suffix = log.file.name.rpartition(".")
-    plain = read.get(name) if suffix in PACKED else None
-    if plain is None or (plain.facts, plain.broken) != (sums.facts, sums.broken):
-        return ""
-    return name if plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
+    plain: Any = read.get(name) if suffix in ("gz", "zst", "bz2", "xz") else None
+    is_copy = plain and (plain.facts, plain.broken) == (sums.facts, sums.broken)
+    return (
+        name if is_copy and plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
+    )
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
@@ -211,7 +255,7 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
 def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
     facts = sums.facts
     kinds = facts.shapes[UNREAD], facts.refusals
-    unread, refusals = (" and ".join(f"`{each}`" for each in islice(kind, _SHAPES)) for kind in kinds)
+    unread, refusals = (" and ".join(f"`{each}`" for each in islice(kind, 3)) for kind in kinds)
     if sums.broken:
         yield f"{BROKEN_OFF} ({sums.broken})"
     elif facts.lines and not facts.understood:
@@ -330,7 +374,7 @@ def workers(scheduler: str) -> Iterator[Any]:
     try:
         from distributed import Client  # noqa: PLC0415  slow to import, and of the extra [cluster]
 
-        client = Client(scheduler, timeout=_PATIENCE_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+        client = Client(scheduler, timeout=10, set_as_default=False)  # type: ignore[no-untyped-call]
     except ImportError as missing:
         raise BadInput.at("--scheduler", f"needs {missing.name}: install audit-lib[cluster]") from None
     except (OSError, ValueError, TimeoutError):

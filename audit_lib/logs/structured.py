@@ -8,16 +8,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from audit_lib.logs.templates import ADDRESS, FIELDS, GROUP, strip_port
-from audit_lib.logs.times import LATEST, WHOLE, Clock
+from audit_lib.logs.times import WHOLE, Clock, since_1970
 from audit_lib.logs.values import KEPT, KEPT_BYTES, SMALL, Words
 
-MOST_DEPTH = 30  # objects within objects; what lies deeper is not looked at
-MOST_RECORDS = 5_000  # as many records; a megabyte of CloudTrail's has fifteen hundred
 REFUSED_LOGIN = b"login_failed"  # the text of a line whose fields say so, as applications name that event
 OUTCOME = ("ended", "refused", "granted", "event", "login", "aside", "failed")
 _KINDS = ("time", "text", "status", "client", "method", "path", "level", "cause")
 _TIME = re.compile(rb"|".join(GROUP.sub(rb"(", FIELDS[name]) for name in ("time", "time:clf")))
-_NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 _NUMBERS = ("status", "level")  # fields that a number may be the value of
 _JUDGED = ("is_refused", "is_login", "is_failed")
 _FITS = {
@@ -33,7 +30,6 @@ _PAIR_OR_TOKEN = re.compile(_PAIR.pattern + rb"| *[^ ]++", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r"}
 _NAME = re.compile(rb"[0-9A-Za-z ._:/()-]{1,64}")  # of an event; what has other signs is none
-_SIGNS = b" ._:/()-"
 
 
 class FieldNames:
@@ -82,7 +78,7 @@ class FieldNames:
             value = strip_port(value.rpartition(b",")[2].strip(b" "))
         fitting = kind not in _FITS or _FITS[kind].fullmatch(value)
         known = value if value and fitting and (quoted or kind in _NUMBERS) else None
-        return _since_1970(value) if kind == "time" else known
+        return since_1970(value) if kind == "time" else known
 
     def judge(self, kind: str, value: bytes) -> bool | None:
         """What a value says of a login, by kind of field; None if it says nothing of it.
@@ -96,7 +92,7 @@ class FieldNames:
         if kind == "is_login":
             about, aside = (any(word in small for word in known[name]) for name in ("login", "aside"))
             return (about and not aside) or None
-        bare = value.translate(SMALL, _SIGNS).decode("latin-1")
+        bare = value.translate(SMALL, b" ._:/()-").decode("latin-1")
         return (_NAME.fullmatch(value) and bare.endswith(known["failed"])) or None
 
 
@@ -149,7 +145,7 @@ def json_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
     for value in (value for name, value in within if name in names.wrapper and isinstance(value, _Object)):
         fields = fields if not fields.is_empty else _select(value, names, clock)
     found = [each for name, value in within if name in names.records for each in _objects(value)]
-    if len(found) > MOST_RECORDS:
+    if len(found) > 5_000:  # a megabyte of CloudTrail's has fifteen hundred
         return None
     records = tuple(_select(each, names.within_records, clock) for each in found)
     return fields._replace(records=records) if records else fields
@@ -174,7 +170,7 @@ def pair_fields(text: bytes, names: FieldNames, clock: Clock) -> NamedFields | N
 
 def _walk(record: Iterable[tuple[str, Any]], names: FieldNames, depth: int) -> Iterator[_Field]:
     """All texts and numbers of an object, but for what a client writes, by the last parts of their names."""
-    for name, given in record if depth < MOST_DEPTH else ():
+    for name, given in record if depth < 30 else ():  # what lies deeper is not looked at
         last, below, is_foreign, is_foreign_within = names.split(name)
         value = _Plain(str(given).lower()) if isinstance(given, bool) else given
         if isinstance(value, (str, bytes)):
@@ -210,12 +206,3 @@ def _select(record: Iterable[tuple[str, Any]], names: FieldNames, clock: Clock) 
         request = _REQUEST.fullmatch(selected.get("text", b""))
         selected |= {"method": request[1], "path": request[2]} if request else {}
     return NamedFields(not best, **selected)
-
-
-def _since_1970(value: bytes) -> int | None:
-    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size (1973 to 5138)."""
-    if not (found := _NUMBER.fullmatch(value)):
-        return None
-    micros = int(found[1]) * 1_000_000 + int((found[2] or b"")[:6].ljust(6, b"0"))
-    at = micros // 1_000 ** ((len(found[1]) - 9) // 3)
-    return at if at < LATEST else None

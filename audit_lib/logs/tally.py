@@ -35,10 +35,7 @@ SHOWN_LINES = 20
 # Instants in microseconds since 1970 UTC, a minute in minutes (-1: none), a day in days and one (0: none).
 GROUP = ("minute", "day", "kind", "status", "client", "method", "route")
 REQUESTS = (*GROUP, "count", "line")
-EVENTS = (
-    "line", "at", "not_before", "not_after", "day",
-    "kind", "message", "status", "client", "method", "route", "subject",
-)  # fmt: skip
+EVENTS = ("line", "at", "not_before", "not_after", "day", "kind", "message", *GROUP[3:], "subject")
 TEXTS = ["file", "kind", "message", "client", "method", "route", "subject"]
 _UNITS = {"minute": MINUTE, "at": 1, "not_before": 1, "not_after": 1}
 _BY_MINUTE = ["file", "minute", "status", "client", "method", "route", "kind"]
@@ -326,19 +323,16 @@ class Tally:
         self._events.append((*place, kind, message, status or 0, client, method, route, subject))
 
     def _pack(self) -> None:
-        self._frames.append((_summed(self._requests), frame_of(EVENTS, self._events)))
+        minutes, days, lines = (
+            np.array(self._requests[at::5], it) for at, it in enumerate(("i4", "i4", "i8"))
+        )
+        events, clients = self._requests[3::5], categories(self._requests[4::5])
+        numbers = {event: at for at, event in enumerate(dict.fromkeys(events))}
+        named = frame_of(LogEvent._fields[:6], numbers).take([numbers[event] for event in events])
+        rows = named.assign(minute=minutes, day=days, line=lines, client=clients, count=np.int32(1))
+        sums = _by_group(rows[[*REQUESTS]].reset_index(drop=True), GROUP).astype({"count": _INTS["count"]})
+        self._frames.append((sums.sort_index().reset_index(drop=True), frame_of(EVENTS, self._events)))
         self._requests, self._events = [], []
-
-
-def _summed(requests: Sequence[Any]) -> pd.DataFrame:
-    """The rows REQUESTS of requests: of each in turn its minute, day, line, event and client."""
-    minutes, days, lines = (np.array(requests[at::5], kind) for at, kind in enumerate(("i4", "i4", "i8")))
-    events, clients = requests[3::5], categories(requests[4::5])
-    numbers = {event: at for at, event in enumerate(dict.fromkeys(events))}
-    named = frame_of(LogEvent._fields[:6], numbers).take([numbers[event] for event in events])
-    rows = named.assign(minute=minutes, day=days, line=lines, client=clients, count=np.int32(1))
-    sums = _by_group(rows[[*REQUESTS]].reset_index(drop=True), GROUP)
-    return sums.astype({"count": _INTS["count"]}).sort_index().reset_index(drop=True)
 
 
 def _by_group(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -408,19 +402,24 @@ class LogMinutes(OfLog):
     count: Series[int]
 
 
-def tabulate(logs: Mapping[str, LogSums], most: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of requests, and of messages that are no notices, of logs by name; and their `LogEvents`.
+def gather(logs: Mapping[str, LogSums]) -> list[pd.DataFrame]:
+    """The requests and the events of logs by name; each event has the minute and the count of a request."""
+    logs = logs or {"": LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()))}
+    parts = ([getattr(sums, name) for sums in logs.values()] for name in ("requests", "events"))
+    requests, events = (together(it).assign(file=categories(logs).repeat([*map(len, it)])) for it in parts)
+    return [requests, events.assign(count=1, minute=events["at"].clip(-1) // MINUTE)]
+
+
+def tabulate(frames: Iterable[pd.DataFrame], most: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of requests, and of messages that are no notices, of what `gather` gives; and `LogEvents`.
 
     Events are in order of file, line and message. Routes after the first `most` (404 and its like, which
     anyone may make up, apart) and addresses beyond MOST_NAMES have one name.
     """
-    logs = logs or {"": LogSums(frame_of(REQUESTS, ()), frame_of(EVENTS, ()))}
-    requests, events = _limited(_of_all(logs, "requests"), most), _of_all(logs, "events")
-    messages = events.assign(count=1, minute=events["at"].clip(-1) // MINUTE)[list(requests)]
-    rows = together([requests, messages[messages["status"].eq(0) & messages["kind"].ne(NOTICE)]])
-    return rows, LogEvents.checked(
-        _typed(events).sort_values(["file", "line", "message"], kind="stable")[list(LogEvents.columns)]
-    )
+    requests, events = frames
+    messages = events.loc[events["status"].eq(0) & events["kind"].ne(NOTICE), list(requests)]
+    shown = _typed(events).sort_values(["file", "line", "message"], kind="stable")
+    return together([_limited(requests, most), messages]), LogEvents.checked(shown[list(LogEvents.columns)])
 
 
 def count_by(rows: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -439,15 +438,10 @@ def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
     return LogCounts.checked(counts.assign(untimed_line=lines)[list(LogCounts.columns)])
 
 
-def tabulate_minutes(rows: pd.DataFrame) -> pd.DataFrame:
+def minutes_of(rows: pd.DataFrame) -> pd.DataFrame:
     """`LogMinutes` of the rows that `tabulate` gives, in order of their groups."""
     timed = rows[rows["minute"].ge(0) & rows["status"].gt(0)]
     return LogMinutes.checked(_typed(_by_group(timed, _BY_MINUTE))[list(LogMinutes.columns)])
-
-
-def _of_all(logs: Mapping[str, LogSums], name: str) -> pd.DataFrame:
-    frames = [getattr(sums, name) for sums in logs.values()]
-    return together(frames).assign(file=categories(logs).repeat([*map(len, frames)]))
 
 
 def _limited(requests: pd.DataFrame, routes: int) -> pd.DataFrame:

@@ -14,10 +14,7 @@ from audit_lib.logs.times import REFUSED, SAME_DIGITS, Clock
 _DATA = tomllib.loads(Path(__file__).with_name("log_fields.toml").read_text("utf-8"))
 FIELDS = {name: field["takes"].encode() for name, field in _DATA.items()} | {"text": b"", "rest": b""}
 ADDRESS = FIELDS["client"].removeprefix(b"(?P<client>")[:-1]
-_FIELD = re.compile(r"\{([a-z0-9:]+)\}")
 GROUP = re.compile(rb"\(\?P<(\w+)>")
-_ADDRESSES = frozenset(("peer", "client", "client:port", "host"))
-_FREE = frozenset(("text", "token", "email"))  # fields that take names as their owners choose them
 # What an expression has that tells no digits apart; the reader looks whether a status is one.
 _ANY_DIGIT = re.compile(rb"\{\d+(?:,\d*)?\}|0-9|1-5|\\d")
 
@@ -39,7 +36,7 @@ def begins_of(part: Part) -> bytes:
 
 def parse_template(template: str) -> tuple[Part, ...]:
     """The steps of a template. Raises ValueError, with the reason, for one that cannot be read."""
-    pieces = _FIELD.split(template)  # every second one is a field
+    pieces = re.split(r"\{([a-z0-9:]+)\}", template)  # every second one is a field
     unknown = [name for name in pieces[1::2] if name not in FIELDS]
     every = (Part(field=each) if at % 2 else Part(literal=each.encode()) for at, each in enumerate(pieces))
     parts = tuple(part for part in every if part != Part())
@@ -128,10 +125,12 @@ class Block:
         more behind the address, and not all that follows it is known.
         """
         fields = [part.field for part in self.parts]
-        at = next((at for at, name in enumerate(fields) if name in _ADDRESSES), 0)
+        at = next(
+            (at for at, name in enumerate(fields) if name in ("peer", "client", "client:port", "host")), 0
+        )
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
         around = [re.escape(part.literal) for part in self.parts[at - 1 : at + 2 : 2]] if at else [b""]
-        is_known = is_closed or _FREE.isdisjoint(fields[:at]) or not around[0]
+        is_known = is_closed or {"text", "token", "email"}.isdisjoint(fields[:at]) or not around[0]
         return "peer" in fields, None if is_known else re.compile(b".*?".join(around), re.DOTALL)
 
     def span(self, name: str, found: re.Match[bytes], begin: int = 0) -> slice:

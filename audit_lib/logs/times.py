@@ -36,7 +36,8 @@ _SECONDS = re.compile(rb".*?\d:\d\d:(\d\d(?:[.,]\d+)?)(?:[^\d:.,].*)?")
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
 _ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d|\A[^:]*)\Z")  # or it has no colon: it counts seconds
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
-_SINCE_1970 = re.compile(rb"(\d{9,10})\.(\d{3})")
+_SECONDS_SINCE_1970 = re.compile(rb"\d{9,10}\.\d{3}")
+_NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
 
 
 def micros_of(at: datetime) -> int:
@@ -59,13 +60,25 @@ def days_of(quarter: Quarter) -> range:
     return range(*(day_of(micros_of(at)) for at in (quarter.start, quarter.end)))
 
 
+def since_1970(value: bytes) -> int | None:
+    """Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by size (1973 to 5138)."""
+    if not (found := _NUMBER.fullmatch(value)):
+        return None
+    micros = int(found[1]) * SECOND + int((found[2] or b"")[:6].ljust(6, b"0"))
+    at = micros // 1_000 ** ((len(found[1]) - 9) // 3)
+    return at if at < LATEST else None
+
+
 def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     """Microseconds since 1970 UTC of a time as logs write it; a time without a zone is of `zone`.
 
     None for an unknown form, for what no calendar has, and for a written year outside 1971 to 2199.
     """
-    if (counted := _counted_seconds(raw)) is not None:
+    if found := _TAI64N.fullmatch(raw):  # as multilog counts it, 10 s ahead of UTC
+        counted = (int(found[1], 16) - 10) * SECOND + int(found[2], 16) // 1_000
         return counted if 0 <= counted < LATEST else None
+    if _SECONDS_SINCE_1970.fullmatch(raw):
+        return since_1970(raw)
     if not (found := next(filter(None, (form(raw) for form in _FORMS)), None)):
         return None
     parts = found.groupdict()
@@ -82,15 +95,6 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return micros_of(datetime(year, month, day, hour, minute, second, micros, own))
     except ValueError:
         return None
-
-
-def _counted_seconds(raw: bytes) -> int | None:
-    """A time that is a number of seconds: TAI64N as multilog counts it, 10 s ahead of UTC, or since 1970."""
-    if found := _TAI64N.fullmatch(raw):
-        return (int(found[1], 16) - 10) * SECOND + int(found[2], 16) // 1_000
-    if found := _SINCE_1970.fullmatch(raw):
-        return int(found[1]) * SECOND + int(found[2]) * 1_000
-    return None
 
 
 @lru_cache(maxsize=1 << 10)
@@ -123,14 +127,11 @@ class Clock:
         return None if at is None else at + int((second + text[fraction] + b"000000")[:8]), lacks
 
     def _read_whole(self, raw: bytes) -> tuple[int | None, int]:
-        if _YEARLESS.fullmatch(raw):
-            return self._read_yearless(raw), ZONELESS | YEARLESS
-        at = parse_time(raw, self.zone)
-        return at, REFUSED if at is None else WHOLE if _ZONED.search(raw) else ZONELESS
-
-    def _read_yearless(self, raw: bytes) -> int | None:
-        """The instant of a time such as Nov 24 13:50:34: of the latest year that the log's date allows."""
+        if not _YEARLESS.fullmatch(raw):
+            at = parse_time(raw, self.zone)
+            return at, REFUSED if at is None else WHOLE if _ZONED.search(raw) else ZONELESS
+        # A time such as Nov 24 13:50:34 is of the latest year that the log's date allows.
         latest = NONE if self.written is None else self.written + DAY
         year = 0 if self.written is None else instant_of(latest).astimezone(self.zone).year
         times = (self.read(b"Mon " + raw + b" %d" % each)[0] for each in (year, year - 1))
-        return next((at for at in times if at is not None and at <= latest), None)
+        return next((at for at in times if at is not None and at <= latest), None), ZONELESS | YEARLESS

@@ -17,7 +17,6 @@ KEPT_BYTES = 500  # bytes of a text for which a result is kept
 _ENCODED = re.compile(rb"%([0-9A-Fa-f]{2})")
 _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30}){1,3})")
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
-_PATH_END = re.compile(rb"[?#;]")
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters", "plain_parameters")
 _NO_WORD = r"(?!=(?-i:[a-z]{1,15}(?:[._-][a-z]{1,15}){0,3})(?:&|\Z))"  # words behind a parameter's name
@@ -34,7 +33,8 @@ _SEGMENTS = 12  # what lies deeper is an attacker's or an identifier, not a rout
 SMALL = bytes(value | 0x20 for value in range(256))
 LONGEST_SHAPE = 60  # characters
 Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, where they are described
-_ADDRESS = rb"[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS + rb")"
+# An address behind a word.
+BEHIND_WORD = rb"(?i)(?<![A-Za-z0-9])%s[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS.replace(b"%", b"%%") + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
 _REQUESTED = re.compile(rb'"(?:[A-Z]{3,16} /|https?://)[^"]*"')  # what a client asked for, as nginx quotes it
@@ -83,7 +83,7 @@ def clean_route(path: bytes) -> str:
 
 def _collapse(path: bytes) -> bytes:
     """The path without query, scheme and host (which a client chooses), each identifier in it as `{id}`."""
-    path = _PATH_END.split(path, maxsplit=1)[0]
+    path = re.split(rb"[?#;]", path, maxsplit=1)[0]
     if not path.startswith(b"/"):
         scheme, mark, rest = path.partition(b"://")
         _, slash, below = rest.partition(b"/")
@@ -148,11 +148,6 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
         return ""
 
     return lambda url: find(url) if may_show(url) else ""
-
-
-def before_address(words: Iterable[str]) -> list[re.Pattern[bytes]]:
-    """Finds an address behind each of the words, as its group `address`."""
-    return [re.compile(rb"(?i)(?<![A-Za-z0-9])" + re.escape(word.encode()) + _ADDRESS) for word in words]
 
 
 def possible_client(

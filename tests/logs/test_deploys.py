@@ -38,9 +38,8 @@ def read(folder: Path, text: str | bytes, keeper: Keeper | None = None, as_of: d
     """What one list gives."""
     (folder / "evidence").mkdir(exist_ok=True)
     (folder / "evidence" / "deploys.json").write_bytes(text.encode() if isinstance(text, str) else text)
-    return Found(
-        *read_deploys(Project("p", folder, deploy_sources=(LIST,)), keeper or Keeper(demo_key()), as_of)
-    )
+    project = Project("p", folder, deploy_sources=(LIST,))
+    return Found(*read_deploys(project, keeper or Keeper(demo_key()), as_of))
 
 
 ANSWER = [{"deploy": deploy(2), "cursor": "b"}, {"deploy": deploy(1), "cursor": "a"}]
@@ -183,7 +182,5 @@ def test_a_message_is_rid_of_values(tmp_path: Path) -> None:
     assert secret not in text
     assert secret[:12] not in text
     assert other not in text
-    assert found.deploys["message"].tolist()[:2] == [
-        "x" * 80 + " [secret removed]",
-        "Set API_TOKEN=[secret removed]",
-    ]
+    shown = ["x" * 80 + " [secret removed]", "Set API_TOKEN=[secret removed]"]
+    assert found.deploys["message"].tolist()[:2] == shown

@@ -11,6 +11,7 @@ from audit_lib.base.errors import BadInput
 from audit_lib.logs.files import spooled, with_logs
 from audit_lib.logs.read import LogRead, read_logs
 from audit_lib.settings import Project, load_project
+from tests.support.paths import rows_beside
 
 LINE = b'2026-08-01T10:00:00Z INFO:     203.0.113.7:1 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
 
@@ -79,13 +80,7 @@ def test_the_same_bytes_on_stdin_are_the_same_frames(app: Path) -> None:
     assert read_logs(project, None).sources.equals(read.sources)
 
 
-@pytest.mark.parametrize(("options", "fault"), [
-    (["x"], "--log: must have the form"),
-    (["prod/api=-", "prod/web=-"], "--log: stdin (-) can be given for one service only"),
-    (["prod/api=/nowhere"], "--log production/api: names a file that does not exist"),
-    (["prod/api=/tmp"], "--log production/api: is not a regular file"),
-    (["prod/api=A", "prod/api=A"], "is given twice"),
-])  # fmt: skip
+@pytest.mark.parametrize(("options", "fault"), rows_beside(__file__)["faults"])
 def test_what_is_no_log_is_told(app: Path, options: list[str], fault: str) -> None:
     """Every fault names its option; the option's text is not quoted."""
     texts = [option.replace("=A", f"={app.parent}/outside/a.log") for option in options]

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,6 @@ CASES = rows_beside(__file__)
 COMPARED: dict[str, str] = CASES["messages"]  # what truth.json counts lines by
 REAL = SHARED / "data" / "logs"
 UNAUTHORIZED = b'INFO:     203.0.113.7:52341 - "GET /api/x HTTP/1.1" 401 Unauthorized\n'
-ODD = "not understood are lines such as `?a` and `?` (from the first on: 1, 2)"
-EARLIER = "no line of 2026Q3: its lines are of 2025-08-01 to 2025-08-04"
 TIMED = b"2026-08-%02d 10:00:00,000 - app.main - INFO - hello\n"
 
 
@@ -114,17 +113,10 @@ def test_a_quarter_selects_lines_by_their_day(tmp_path: Path) -> None:
     assert read.sources["lines"].tolist() == [9]
 
 
-@pytest.mark.parametrize(("content", "state", "reason"), [
-    (b"", "empty", ""),
-    (b"\n\n", "read", "no line was understood"),
-    (b"\x89PNG\r\n\x1a\n\0\0", "read", f"no line was understood; {ODD}"),
-    (UNAUTHORIZED, "read", "no line carries a date"),
-    (TIMED.replace(b"2026", b"2025") % 1 + TIMED.replace(b"2026", b"2025") % 4, "read", EARLIER),
-    (TIMED % 1, "read", ""),
-])  # fmt: skip
-def test_a_file_says_what_it_could_not_give(tmp_path: Path, content: bytes, state: str, reason: str) -> None:
+@pytest.mark.parametrize(("content", "state", "reason"), CASES["reasons"])
+def test_a_file_says_what_it_could_not_give(tmp_path: Path, content: str, state: str, reason: str) -> None:
     """Empty, not understood, without a date, outside the quarter: each is a row that says so."""
-    row = _logs(tmp_path, "2026Q3", a_log=content).sources.iloc[0]
+    row = _logs(tmp_path, "2026Q3", a_log=content.encode("latin-1")).sources.iloc[0]
     assert (row["state"], row["reason"]) == (state, reason)
 
 
@@ -156,6 +148,22 @@ def test_a_packed_copy_of_a_file_is_not_counted_twice(tmp_path: Path) -> None:
     assert read.sources["reason"].tolist() == ["no line carries a date", "holds the same lines as a.log.1"]
     read = _logs(tmp_path, a_log_1_gz=gzip.compress(UNAUTHORIZED * 2))
     assert read.counts["count"].sum() == 3
+
+
+@pytest.mark.parametrize(("logs", "sums"), CASES["twins"])
+def test_what_two_logs_tell_counts_once(tmp_path: Path, logs: dict[str, Any], sums: list[int]) -> None:
+    """As a proxy and its application do; those of two instances differ, and count. Events agree with that."""
+    read = _logs(tmp_path, **{name: "".join(_told(*how)).encode() for name, how in logs.items()})
+    failed, events = _sums(read.counts, "status")[401], read.events["status"].count()
+    twice = read.sources["reason"].str.extract(r"(\d+) of its requests are in \w+.log,")[0]
+    assert [read.counts["count"].sum(), failed, events, twice.astype(float).sum()] == sums
+
+
+def _told(form: str, late: int, *spans: list[int]) -> Iterator[str]:
+    for number in (each for first, last in spans for each in range(first, last + 1)):
+        at = pd.Timestamp("2026-08-01T10Z") + pd.Timedelta(minutes=number % 40, seconds=number % 60 + late)
+        client, status = f"203.0.113.{number}", 401 if number % 2 else 200
+        yield CASES["forms"][form].format(at=at, client=client, status=status, path=f"/p{number % 9}x") + "\n"
 
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
@@ -203,12 +211,10 @@ def test_requests_with_a_time_are_counted_by_the_minute(tmp_path: Path) -> None:
     assert read.events.empty
 
 
-HOSTILE = b"".join(
-    [
-        UNAUTHORIZED.replace(b"\n", b"\r\n"), b"\r\r" + UNAUTHORIZED, b"\0\0\n", b"x" * 10_000_000 + b"\n",
-        b"\xff\xfe\xfd\n\x01\n\n", b"\xef\xbb\xbf" + UNAUTHORIZED, UNAUTHORIZED.rstrip(),
-    ]
-)  # fmt: skip
+HOSTILE = b"".join([
+    UNAUTHORIZED.replace(b"\n", b"\r\n"), b"\r\r" + UNAUTHORIZED, b"\0\0\n", b"x" * 10_000_000 + b"\n",
+    b"\xff\xfe\xfd\n\x01\n\n", b"\xef\xbb\xbf" + UNAUTHORIZED, UNAUTHORIZED.rstrip(),
+])  # fmt: skip
 
 
 def test_every_line_of_a_hostile_file_ends_in_one_state(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from audit_lib.logs import read, tally
 from audit_lib.logs.files import LogFile
 from audit_lib.logs.formats import OTHER_ROUTES
 from audit_lib.logs.line import LINE_LIMIT
-from audit_lib.logs.tally import OTHER_CLIENTS, counts_of, read_log, tabulate, tabulate_minutes
+from audit_lib.logs.tally import OTHER_CLIENTS, counts_of, gather, minutes_of, read_log, tabulate
 from audit_lib.logs.times import YEARLESS
 from tests.support.log_lines import FORMATS, events_of, read_folder, read_line, read_text, requests_of
 
@@ -101,9 +101,10 @@ def _scan(lines: int) -> str:
 
 def test_beyond_the_limit_routes_are_counted_together() -> None:
     """Those that come first over all files keep their names; missing routes have a limit apart."""
-    counts = counts_of(rows := tabulate({"a": read_text(_scan(10)), "b": read_text(_scan(400))}, 15)[0])
+    scans = {name: read_text(_scan(lines)) for name, lines in (("a", 10), ("b", 400))}
+    counts = counts_of(rows := tabulate(gather(scans), 15)[0])
     assert counts.groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
-    assert tabulate_minutes(rows).groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
+    assert minutes_of(rows).groupby("file")["count"].sum().to_dict() == {"a": 10, "b": 400}
     others = counts[counts["route"].eq(OTHER_ROUTES)]
     assert others.groupby(["file", "status"])["count"].sum().to_dict() == {("b", 200): 185, ("b", 404): 185}
 
@@ -111,7 +112,7 @@ def test_beyond_the_limit_routes_are_counted_together() -> None:
 def test_beyond_the_limit_addresses_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first ones keep their names."""
     monkeypatch.setattr("audit_lib.logs.tally.MOST_NAMES", 10)
-    counts = tabulate({"a": read_text(_scan(40))}, 100)[0].groupby("client")["count"].sum().to_dict()
+    counts = tabulate(gather({"a": read_text(_scan(40))}), 100)[0].groupby("client")["count"].sum().to_dict()
     assert counts.pop(OTHER_CLIENTS) == 30
     assert set(counts) == {f"10.0.0.{number}" for number in range(10)}
 
