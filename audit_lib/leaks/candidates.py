@@ -164,9 +164,9 @@ def is_others(*paths: str) -> bool:
 
 
 def is_generated(path: str, content: bytes = b"") -> bool:
-    """Whether a program or a translator wrote the file, or packed a script, whose lines nobody writes."""
+    """Whether a program or a translator wrote the file, or packed a script: who writes one indents lines."""
     return any(is_kind(kind, path) for kind in ("generated", "translation", "lock file")) or (
-        is_kind("script", path) and len(content) > 10_000 and content.count(b"\n") * 500 < len(content)
+        is_kind("script", path) and 10_000 < len(content) > 500 * len(re.findall(rb"\n[ \t]| = ", content))
     )
 
 

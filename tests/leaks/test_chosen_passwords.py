@@ -26,8 +26,9 @@ def listed(text: str, path: str) -> tuple[int, int]:
 @pytest.mark.parametrize(("path", "text"), [*CASES["listed"], *CASES["none"]])
 def test_a_chosen_value_under_a_password_name_is_listed(path: str, text: str) -> None:
     """Six letters are no generated value, and one that somebody may use; rules, types, labels, translations,
-    codes, hashes, references and others' code are no passwords."""
-    made = text.format(v=fake_value(path, 6, SMALL), sha=fake_value("hash", 40, "0123456789abcdef"))
+    codes, hashes, references, others' code and what a program packed are no passwords."""
+    sha, packed = fake_value("hash", 40, "0123456789abcdef"), ";t(a,{b:c})\n" * 1000
+    made = text.format(v=fake_value(path, 6, SMALL), sha=sha, packed=packed, flat="a = b;\n" * 2000)
     assert listed(f"{made}\n", path) == (int([path, text] in CASES["listed"]), 0)
 
 

@@ -58,7 +58,7 @@ def _filled(text: str) -> bytes:
     value, short = fake_value(("notation", 8), 32, MIXED), fake_value("author", 18, MIXED)
     seed = fake_value("seed 2", 32, string.ascii_uppercase + "234567")
     sums = {name: fake_value(("sum", name), 64, "0123456789abcdef") for name in "abcde"}
-    return text.format(value=value, short=short, seed=seed, **sums).encode()
+    return text.format(value=value, short=short, seed=seed, packed=";t(a,b)\n" * 1500, **sums).encode()
 
 
 @pytest.mark.parametrize(("path", "text"), [*CASES["notations"], *CASES["no_secrets"]])
