@@ -167,8 +167,7 @@ class Rules:
                 strength_bits(value) < WEAKEST_BITS or is_default(value) or candidates.reads_as_words(value)
             )
             text = self.keeper.take(before + rest[: len(value) + 1] if beside else value)
-            above = expression("name before a value").findall(whole[max(0, start - _NEAR) : start])
-            shown = name or "".join(above) or "password"
+            shown = name or "".join(expression("name before a value").findall(line + before)) or "password"
             aside = "default" if default or placeholder else ""
             sets = [*re.findall(r"\$\{(\w+):-$", before), *re.findall(r"(?:^|env\.)([A-Z\d_]+)$", name), ""]
             found.add(Shape(self.keeper.fingerprint(password), shown, rule, text, aside, setter=sets[0]))

@@ -273,6 +273,7 @@ def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Sta
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
     issued = places["leak_id"].map(by_id["provider"])
     uses = pd.Series(map(use_of, places["path"], names, issued), places.index, dtype=int)
+    uses[places["place"].isin(IN_HISTORY) & places["leak_id"].map(by_id["kind"]).eq("possible")] = 0
     alone = uses.groupby(places["leak_id"]).max().map(dict(enumerate(ALONE))).dropna()
     ours = by_id["kind"].ne("pattern") | by_id["fingerprint"].isin([stay.fingerprint for stay in stays])
     lost = places["place"].eq(UNREACHABLE).groupby(places["leak_id"]).all() & ~ours
@@ -355,12 +356,12 @@ def _first_places(places: pd.DataFrame, leading: str = "") -> str:
 
 
 def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
-    """`ChosenPasswords`: what a file in use holds, in the order of `Leaks`, what many choose in one row."""
+    """`ChosenPasswords`: what a file in use has now, in the order of `Leaks`, what many choose in one row."""
     places = found.places[found.places["path"].map(use_of).eq(IN_USE)]
-    possible = found.leaks.query("kind == 'possible' and leak_id in @places.leak_id")
+    there = found.leaks["leak_id"].isin(places.loc[~places["place"].isin(IN_HISTORY), "leak_id"])
+    possible = found.leaks[there].query("kind == 'possible'")
     aside = possible["fingerprint"].map(found.aside)
-    names = possible["variable"].mask(aside.eq("default"), COMMON).where(aside.ne(OTHERS))
-    names = names.mask(aside.eq(SET_OTHERWISE), SET_OTHERWISE)
+    names = possible["variable"].mask(aside.eq("default"), COMMON).mask(aside.eq(SET_OTHERWISE), aside)
     return ChosenPasswords.of(
         {
             "variable": name,
@@ -371,7 +372,7 @@ def tabulate_chosen_passwords(found: LeakAudit) -> pd.DataFrame:
             "digest": sha256(" ".join(sorted(some["leak_id"])).encode()).hexdigest()[:8],
             "places": _first_places(places[places["leak_id"].isin(some["leak_id"])]),
         }
-        for name, some in possible.groupby(names, sort=False)
+        for name, some in possible.groupby(names.where(aside.ne(OTHERS)), sort=False)
     )
 
 
