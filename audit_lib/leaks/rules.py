@@ -146,7 +146,7 @@ class Rules:
             value, user, password = _chosen(name, line, before, rest, rule=rule, bare=in_text or not in_code)
             if not value:
                 continue
-            near = whole[max(0, start - _NEAR) : start + _NEAR]
+            near = f"{whole[max(0, start - _NEAR) : start]}\0{whole[start : start + _NEAR]}"
             word = re.sub(r"[\W\d_]+$", "", password).lower()  # a product, by which a folder may be called
             called = len(word) >= 3 and word in f"{name} {path}".lower()
             default = called or is_default(password) or password in [user, *expression("user").findall(near)]
@@ -155,8 +155,8 @@ class Rules:
                 or is_kind("rule for what is no setting", rule)
                 or candidates.use_of(path) < candidates.IN_USE
                 or expression("comment").match(line)
+                or expression("of nobody").search(f"{whole[:400]}\0{near}")
                 or (is_kind("interface", path) and expression("argument of a call").search(line))
-                or (value == "password" and expression("type of a field").search(near))
             )
             placeholder = expression("placeholder").search(password) or candidates.is_published(value)
             tested = path.endswith((".toml", ".cfg")) and expression("section of tests").search(whole[:start])
