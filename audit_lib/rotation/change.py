@@ -22,7 +22,8 @@ from audit_lib.rotation.validation import made_value
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component, has_password
 from audit_lib.secrets.env import MAX_BYTES, EnvLine, decoded, parse_env, value_is_unknown
-from audit_lib.secrets.loaders import READERS, loaders_of
+from audit_lib.secrets.loaders import READERS, YAML, loaders_of
+from audit_lib.secrets.sources import parse_values
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
 
@@ -78,7 +79,6 @@ def planned(
     project: Project, policy: Policy, rule: SecretRule, source: EnvSource, *, new: str, keeper: Keeper
 ) -> tuple[FileChange, ...]:
     """What must change for a new value: the variable in the file, and what must equal it in the environment.
-
     `new` is made if it is empty. Nothing is written yet. The changes of one file follow each other: it is
     written once, with the first. The values go to the keeper. `BadInput` if a file cannot be read or changed.
     """
@@ -108,7 +108,6 @@ def planned(
 
 def _changed(rule: SecretRule, new: str, old: str) -> str:
     """The new value; of a URL with a password that one alone is new. What is no URL is the secret itself.
-
     `BadInput` if nothing is set, or a URL in which a new password would not be read.
     """
     in_url, place = rule.component == "password" or has_password(old), f"secret {rule.name}"
@@ -129,7 +128,7 @@ def current_value(
 
     `BadInput`, with the file's place, if it sets one more than once or to a value that is not known.
     """
-    found = {name: [line for line in parse_env(content, loaders) if line.name == name] for name in names}
+    found = {name: [it for it in parse_values(content, place, loaders) if it.name == name] for name in names}
     for name, lines in found.items():
         BadInput.unless(len(lines) < 2, place, f"sets {name} {len(lines)} times: keep one line")
         clear = all(line.value is not None and not value_is_unknown(line.faults) for line in lines)
@@ -142,8 +141,9 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
 
     Comments, order and line ends stay. Every loader shall read the new value, so its quotes go and
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
-    variable that is not set is appended.
+    variable that is not set is appended. No YAML is written.
     """
+    BadInput.unless(loaders != YAML, place, f"is YAML: set {name} by hand, then audit-lib record {name}")
     _, old = current_value(content, (name,), loaders, place)
     new = change(old or "")
     if old == new:

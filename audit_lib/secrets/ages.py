@@ -34,14 +34,12 @@ from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import GivenValues, Policy
 
 Row = dict[str, Any]  # of Evidence; `dated` is the upper bound unless it says when
-# What is dated before is no write: tools that pack images set times such as 1980-01-01, Bazel's 2010-01-01.
-FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)
+FIRST_ENV_FILES = datetime(2011, 1, 1, tzinfo=UTC)  # before it no write: tools set 1980-01-01, 2010-01-01
 _BY_PROVIDERS, _PROVIDER_SLACK = ("E13", "E14", "E19"), timedelta(minutes=5)  # their clocks are right
 _FILE = attrgetter("source", "modified_at", "before", "returned")  # what rows of one file have in common
 _RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": "without its value"}
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
-# What bounds a tenure, the most trusted first (docs/evidence.md#combining-evidence).
-TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}
+TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}  # of bounds, most trusted first
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
 # Which pieces bound it below and above, None where none does; and less trusted ones, which contradict these.
 Interval = tuple[Any, Any, list[Any]]
@@ -107,7 +105,6 @@ def collect_evidence(
     dates: Iterable[GivenValues] = (),
 ) -> pd.DataFrame:
     """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
-
     What is in the project now speaks for `as_of` only if the ledger or the file's last write shows that.
     Rows are in order of environment, service, secret, role and kind.
     """
@@ -188,7 +185,6 @@ def _in_ledger(value: Any, timeline: Timeline) -> Iterator[Row]:
 
 def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
     """The last look at another value before which no copy held this one, and whether the value came back.
-
     The value is as old as its oldest copy. Who only records looks at no change and names no copy: a record
     that may be older than that look tells of a copy that changed first.
     """
@@ -205,7 +201,6 @@ def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
 
 def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: str) -> Any:
     """The last look at a value in its place; None if a change to it awaits a record, or no look saw it.
-
     Recorded without a date, a rotation to a value that was seen already would be one that nothing shows.
     """
     records = [one.at for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == place]
@@ -221,7 +216,6 @@ def _seen_before(before: Any) -> str:
 
 def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
     """E3, of a backup E4: one-sided, since a copy or a touch only moves a file's time later.
-
     Another value seen before bounds only a sighting from below: a clone's file may be older. What is older
     than that look was restored or moved in: the value was there before, or both conflict beyond clock errors.
     """
@@ -315,7 +309,6 @@ def tabulate_freshness(
     inventory: pd.DataFrame, evidence: pd.DataFrame, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
     """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it.
-
     Rows are the secrets, the identifiers and what else has a limit, by environment, service and name.
     """
     ranked = evidence.assign(
@@ -436,7 +429,6 @@ def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: da
 
 def _not_done(pieces: Pieces) -> bool:
     """Whether the value in force was seen here before a recorded rotation, with no other since.
-
     A file's time is not enough: a value is written before it is recorded. One with another value (E9) was
     rotated to that, and of a claim without a lower bound nobody can say.
     """
@@ -447,7 +439,6 @@ def _not_done(pieces: Pieces) -> bool:
 
 def _unrecorded(pieces: Pieces) -> bool:
     """Whether the value was seen to take another's place, and no record may tell of that.
-
     One with the value in force does, unless it is of an earlier stay; one with another value (E9) does not.
     """
     change = next((row for row in pieces["bound"] if row.kind in ("E1", "E8") and row.lo_at), None)
@@ -461,7 +452,6 @@ def _unrecorded(pieces: Pieces) -> bool:
 
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """`RotationPairs`, of each environment that has a value of both (docs/rules.md#rule-43).
-
     Apart if one surely came into force after the other had; together if both did within the same interval,
     however wide; else unknown: nobody can say.
     """
@@ -472,7 +462,6 @@ def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataF
     other = {name: f"other_{name}" for name in ("secret", "lo_at", "hi_at")}
     both = pairs.merge(ages).merge(ages.drop(columns="service").rename(columns=other))
     lo, hi, other_lo, other_hi = (both[name] for name in ("lo_at", "hi_at", "other_lo_at", "other_hi_at"))
-    # Bounds are widened by what clocks may err: instants that they cannot tell apart are the same.
     same_lo = (lo - other_lo).abs().le(SAME_TIME) | (lo.isna() & other_lo.isna())
     same_hi = (hi - other_hi).abs().le(SAME_TIME)
     # In force before the other began: of one snapshot the bounds overlap by exactly what they were widened.

@@ -1,5 +1,4 @@
 """Turns the bytes of an env file into lines: each is read, not understood or blank, and none is lost.
-
 A value is the one that the service's loader gives (loaders.py). Faults of a line: duplicate (set more than
 once: the last line counts), case (another name differs by case only), spaces, smart-quotes, invisible,
 utf-16, continuation (of a value), altered (the loader gives another value than is written); of an unknown
@@ -28,8 +27,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _WRITTEN = re.compile(  # A="x" # why, A=x # why
     r"(?s)[^=:]*[=:]\s*(?:(['\"`])(?P<quoted>.*)\1\s*(?:#.*)?|(?P<bare>.*?)\s*(?:(?<![^\s=:])#.*)?)"
 )
-# What an escape or a line end may become is no change of a value.
-_ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")
+_ESCAPES = re.compile(r"\\[nrt]?|[\n\r\t]")  # what these may become is no change of a value
 _SMART_QUOTES = re.compile("[\u2018-\u201f\u00ab\u00bb]")
 _REFERENCE = re.compile(r"\$\{?([A-Za-z_]\w*)")  # ${A}, $A
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
@@ -70,7 +68,6 @@ def is_binary(content: bytes) -> bool:
 
 def parse_env(content: bytes, loaders: tuple[str, ...]) -> tuple[EnvLine, ...]:
     """One `EnvLine` for each line of the bytes, in order; never raises, whatever the bytes are.
-
     `loaders` are those by which the service may read the file. One that refuses it has no say if another one
     does not, nor has one that makes nothing of a line about its value.
     """

@@ -1,5 +1,4 @@
 """Sets what env sources hold beside what the policy expects, and the values of two places beside each other.
-
 The keeper answers about each value; two values are compared by fingerprint alone.
 """
 
@@ -107,8 +106,7 @@ def tabulate_inventory(
                 | {"state": "missing" if source else "not supplied", "origin": "", "loader": "", "refers": ""}
                 | {"source": source or f"--env {environment}/{rule.service}"}
             )
-    # The policy's order, then names; the environments from development to production.
-    order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]
+    order = [*ENVIRONMENTS, *(rule.name for rule in policy.secrets)]  # the policy's, then names
     rank, by = {name: number for number, name in enumerate(order)}, ("secret", "service", "environment")
     found.sort(key=lambda row: [(rank.get(row[name], len(rank)), row[name]) for name in by])
     _mark_shown(found, sources, keeper)
@@ -146,7 +144,6 @@ def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples
 
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
     """Each variable of each place: its rule, and its entries, one of each source, of which the last counts.
-
     Of several names of one rule in a place the first takes it; others get a rule that demands nothing. The
     order of the sources decides (so the sort is stable); given values come last and so count.
     """
@@ -195,7 +192,6 @@ def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, exampl
 
 def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> SecretRule:
     """The rule; of what name or value show to be a secret that of a secret nobody listed.
-
     Of a setting of the policy only its value can show that: whoever writes the policy could call any so.
     """
     kind, component, mark = rule.kind, rule.component, entry.fingerprint
@@ -210,8 +206,11 @@ def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> S
 
 def _differ(one: Row, other: Row) -> bool:
     """Whether two env files hold two values of a secret; of a setting the later file simply counts."""
-    both = {one["origin"], other["origin"]} == {"env file"} and "setting" not in (one["kind"], other["kind"])
-    return both and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
+    return (
+        {one["origin"], other["origin"]} == {"env file"}
+        and "setting" not in (one["kind"], other["kind"])
+        and len({one.get("fingerprint"), other.get("fingerprint")} - {None}) == 2
+    )
 
 
 def _demands(rule: SecretRule, variable: str, environment: str, service: str) -> Row:

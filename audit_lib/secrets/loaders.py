@@ -1,5 +1,4 @@
 """How loaders read an env file: python-dotenv, node's, Next and docker exactly; of others, what is plain.
-
 The environment of the process is assumed to hold none of the names that the file sets. A service's loader is
 declared, or named by the file's neighbours: if these name several, or none, all that are plausible count.
 """
@@ -24,6 +23,8 @@ from audit_lib.settings import EnvSource
 # Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
 MAX_VALUE_CHARACTERS = 131_072
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
+YAML = ("yaml",)  # not read by lines: sources.py does
+is_yaml = re.compile(r"(?s).*\.ya?ml").fullmatch  # of a path
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,7 @@ def _statements(text: str, found: Iterable[tuple[int, int, str, str | None]]) ->
     )
 
 
-# ---- python-dotenv: `load_dotenv()`, with its own parser; `${NAME}` is filled in.
-# Source: python-dotenv 1.2, parser.py, variables.py and main.py (resolve_variables).
+# ---- python-dotenv 1.2, `load_dotenv()`, with its own parser; `${NAME}` is filled in (resolve_variables).
 
 
 def read_python_dotenv(text: str) -> Reading:
@@ -81,8 +81,9 @@ def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
 
 # ---- node's dotenv: backticks quote, `#` ends an unquoted value, nothing is filled in.
 # Source: npm dotenv 18.0.10, `parse` of dist/index.cjs, since 15.0.0; \s, `.`, ^ and $ are JavaScript's.
-_SPACES = "\t\n\x0b\x0c\r \xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
-_SPACES += "\u2028\u2029\u202f\u205f\u3000\ufeff"
+_SPACES = "\t\n\x0b\x0c\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
 _S, _END = f"[{_SPACES}]", r"\n\u2028\u2029"
 _STRING = "|".join(rf"{_S}*+{q}[^{q}]*(?:(?<=\\){q}[^{q}]*)*{q}" for q in "'\"`")
 _NODE = re.compile(  # A=1, export A='1' # why, A: 1
@@ -109,8 +110,7 @@ def _unquoted(written: str | None) -> str:
     return value.replace("\\n", "\n").replace("\\r", "\r") if written.startswith('"') else value
 
 
-# ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes.
-# Source: npm @next/env 16.4.6, dist/index.js (dotenv 16.3.1, and its copy of dotenv-expand).
+# ---- Next: dotenv's parser, then `$name` is filled in, whatever the quotes. Source: npm @next/env 16.4.6.
 _MAX_REFERENCES = 2_000  # of a file
 _REFERENCE = re.compile(  # ${A:-x}: the one that begins at the last dollar sign that no backslash escapes
     r"(?s)(?>.*\$(?<!\\\$))(?P<rest>\{?(?P<name>[A-Za-z0-9_]+)(?::-(?P<default>[^}\\]*))?\}?)"
@@ -121,7 +121,6 @@ _NOT_SET = "\0"  # stands for what the file does not set: no value holds it
 
 def read_next(text: str) -> Reading:
     """The statements of a text; what refers to a variable that is set twice gets the last value.
-
     A reference that leads back to itself ends node's stack: Next then leaves the whole file out.
     """
     statements = read_node_dotenv(text).statements
@@ -169,7 +168,6 @@ _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 def _read_plainly(text: str, *, compose: bool) -> Reading:
     """The statements of a text; an open quote, a lone carriage return or a backslash at a line's end leaves
     the whole file unknown, and carriage returns within quotes a value.
-
     Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
     `export` is none."""
     ends, text = {*re.findall(r"\r\n?", text)}, re.sub(r"\r\n?", "\n", text) + "\n"
@@ -200,7 +198,6 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 }
 
 
-# ---- Which loader.
 _MAX_NEIGHBOURS, _MAX_BYTES = 100, 1_048_576  # of a kind, of each
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
 # Their own readers have rules of their own, as has Vite, which puts references in.
@@ -216,11 +213,10 @@ _NAMING = (  # a line, but no comment: env_file: ['web/.env'], EnvironmentFile=-
 
 def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]:
     """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells.
-
     Known is what `source` declares. Neighbours are files of Python, node and Next in its folder, and there or
     in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next."""
-    if source.loader:
-        return (source.loader,)
+    if source.loader or source.export or is_yaml(source.path):
+        return (source.loader,) if source.loader else YAML if is_yaml(source.path) else ()
     path = PurePosixPath(source.path)
     names = [PurePosixPath(name).name for name in log_paths(root, f"{escape(str(path.parent))}/*")]
     # A package.json may be of a frontend's build alone, and something else reads the env file.

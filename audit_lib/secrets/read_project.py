@@ -54,19 +54,16 @@ class ProjectRead:
 
     @cached_property
     def sources(self) -> pd.DataFrame:
-        """`Sources`: env files, logs, deploy lists and exports of stores, with how they were read."""
+        """`Sources`: env files, logs, deploy lists, exports of stores; `places` are all but the logs."""
         read = [self._env[0], self.logs.sources, self._deploys[0], self._stores[0]]
         return Sources.checked(pd.concat(read))
 
-    # The sources without the logs.
     places = frame(lambda it: Sources.checked(pd.concat([it._env[0], it._deploys[0], it._stores[0]])))
     entries = frame(lambda it: it._env[1])  # `EnvEntries`
     deploys = frame(lambda it: it._deploys[1])  # `Deploys`
     inventory = frame(lambda it: tabulate_inventory(it.entries, it.policy, it.project, it.keeper, it.places))
     drift = frame(lambda it: compare_places(it.inventory, it.policy, it.keeper))  # `Drift`
-
-    # `Evidence`: each piece that bounds when a value came into use. No log is read for it.
-    evidence = frame(
+    evidence = frame(  # `Evidence`, for which no log is read
         lambda it: collect_evidence(
             *(it.inventory, it.entries, it.places, it.ledger),
             as_of=it.as_of,

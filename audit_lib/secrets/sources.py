@@ -1,5 +1,4 @@
 """Reads what supplies values, and what dates them, into frames that hold no value.
-
 Values come from the env files, and for one run as `--env ENVIRONMENT/SERVICE=FILE|-|environ`, which is never
 stored; dates in a secret store's export, which says when a value was last written (docs/evidence.md#stores).
 """
@@ -26,7 +25,7 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.loaders import loaders_of
+from audit_lib.secrets.loaders import YAML, is_yaml, loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 ENVIRON = "environ"
@@ -34,8 +33,9 @@ ENVIRON = "environ"
 MAX_IN_ALL = {"lines": 20_000, "values": 3_000, "characters": 250_000}
 IN_FORCE = ("env file", "export", "given values")  # kinds of sources whose values an application gets
 _ORIGINS = {STDIN: "from stdin", ENVIRON: "from the process environment"}
-_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_]\w{0,127}))?=(.+)", re.DOTALL)
+_OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_][\w.-]{0,127}))?=(.+)", re.DOTALL)
 _FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ; ENVIRONMENT is one of"
+_NAME, _YAML_NULLS = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"), ("~", "null", "Null", "NULL")
 _ON_STDIN = "=- (dotenv text or the platform's JSON on stdin)"
 Row = dict[str, Any]
 Lines = tuple[env.EnvLine, ...]
@@ -63,7 +63,6 @@ def read_env_sources(
     project: Project, given: Given, keeper: Keeper, policy: Policy | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`Sources` and `EnvEntries`: files in the project's order, then given values, then what is missing.
-
     Each value goes to the keeper, each line is counted in one state. A file that is there but cannot be
     used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
@@ -108,8 +107,8 @@ def _read_files(
 
 
 def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines:
-    loaders = () if source.export and not source.loader else loaders_of(root, source, content)
     count = content.count(b"\n") + content.count(b"\r")
+    loaders = loaders_of(root, source, content)
     lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
     values = [text for line in lines for text in (line.value, *line.suspects) if text]
     for what, number in {"lines": count, "values": len(values), "characters": sum(map(len, values))}.items():
@@ -166,9 +165,8 @@ def _entry(row: Row, line: env.EnvLine, keeper: Keeper) -> Row:
 
 
 def _ask_git(project: Project) -> Callable[[str], Row]:
-    # git gives no answer at all where one of the paths lies behind a link.
     root, paths = project.root.resolve(), [source.path for source in project.env_sources]
-    paths = [path for path in paths if os.path.realpath(root / path) == str(root / path)]
+    paths = [it for it in paths if os.path.realpath(root / it) == str(root / it)]  # git follows no link
     try:
         tracked, ignored = git.tracked(project.root), git.ignored(project.root, paths)
     except git.GitFailed:
@@ -190,7 +188,6 @@ def parse_env_options(options: Sequence[str], stdin: BinaryIO) -> Given:
 
 def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     """What one `--env` option gives: content, or of a secret store's export the dates alone.
-
     The content of `environ` stays empty: its names are the policy's, which is read later. Raises `BadInput`
     for another form and for content that cannot be read or parsed, or that sets no variable. No fault quotes
     the option's text: it may be a value given by mistake.
@@ -208,11 +205,9 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     dates, faults, _ = parse_store_export(content, secret) or ((), (), False)
     if faults:
         raise BadInput(Fault(place, fault) for fault in faults)
-    if dates:
-        return replace(given, dates=dates)
-    is_set = any(line.name for line in parse_values(content, place))
+    is_set = dates or any(line.name for line in given_lines(replace(given, content=content)))
     BadInput.unless(is_set, place, "contains no variable: it must be dotenv text or the platform's JSON")
-    return replace(given, content=content)
+    return replace(given, dates=dates, content=b"" if dates else content)
 
 
 def _read_file(path: Path, place: str) -> bytes:
@@ -231,7 +226,7 @@ def place_of(source: Any) -> str:
 def given_lines(given: GivenValues, policy: Policy | None = None) -> Lines:
     """The lines of dotenv text, the entries of JSON, of the process environment the policy's names."""
     if given.origin != ENVIRON:
-        return parse_values(given.content, place_of(given))
+        return parse_values(given.content, place_of(given), YAML if is_yaml(given.origin) else ())
     names = {name for rule in (policy.secrets if policy else ()) for name in (rule.name, *rule.aliases)}
     held = enumerate(sorted(names & os.environ.keys()), 1)
     return env.with_oddities(env.entry(number, name, os.environ[name]) for number, name in held)
@@ -239,11 +234,11 @@ def given_lines(given: GivenValues, policy: Policy | None = None) -> Lines:
 
 def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> Lines:
     """The lines of dotenv text by its loaders; without any also the entries of the platform's JSON.
-
     Other text without a loader is read as the host's own box reads it. An entry's `line` is its position,
-    counted from 1. Raises `BadInput` for binary content and for JSON that cannot be parsed.
-    """
+    counted from 1. Raises `BadInput` for binary content and for JSON or YAML that cannot be parsed."""
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
+    if loaders == YAML:
+        return env.with_oddities(sorted(_parse_yaml(content, place), key=lambda line: line.line))
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text
@@ -251,8 +246,7 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     except (ValueError, RecursionError):
         raise BadInput.at(place, "looks like JSON and cannot be parsed") from None
     if isinstance(found, list):
-        # Of Render's list each entry is {"envVar": {"key": …, "value": …}} or the inner object.
-        fields = [dict(one) if isinstance(one, tuple) else {} for one in found]
+        fields = [dict(one) if isinstance(one, tuple) else {} for one in found]  # of Render's with "envVar"
         inner = [dict(one["envVar"]) if isinstance(one.get("envVar"), tuple) else one for one in fields]
         found = [(one.get("key"), one.get("value", ...)) for one in inner]
     return env.with_oddities(
@@ -263,6 +257,37 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     )
 
 
+def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
+    """Each value as it is written, by the keys and numbers that lead to it; null and none are empty."""
+    import yaml  # noqa: PLC0415  20 ms that most commands do not need
+
+    most, nodes = MAX_IN_ALL["characters"], MAX_IN_ALL["values"]
+    BadInput.unless(len(content) <= most, place, f"contains more than {most:,} bytes of YAML")
+    try:  # into nodes alone: no tag makes anything of a value
+        root = yaml.compose(env.decoded(content)[0], Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, RecursionError) as error:
+        at = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
+        raise BadInput.at(place, f"cannot be parsed as one document of YAML{at}") from None
+    found = [("", root)] if root else []
+    for path, node in found:
+        BadInput.unless(len(found) <= nodes, place, f"has, or its anchors make, more than {nodes:,} values")
+        if node.id == "mapping" and node.value:
+            found += ((f"{path}.{at.value if at.id == 'scalar' else '?'}"[:200], it) for at, it in node.value)
+        elif node.id == "sequence" and node.value:
+            found += ((f"{path}.{number}"[:200], one) for number, one in enumerate(node.value))
+        else:
+            yield _yaml_line(re.sub(r"\.<<(\.\d+)?", "", path)[1:], node)  # `<<` brings in what others have
+
+
+def _yaml_line(name: str, node: Any) -> env.EnvLine:
+    value = node.value if node.value and (node.style or node.value not in _YAML_NULLS) else ""
+    is_name = _NAME.fullmatch(name) and not any(map(env.looks_like_value, name.split(".")))
+    line = env.entry(node.start_mark.line + 1, "KEY" if is_name else f"?{name}", value, *YAML)
+    if line.name and ("${" in value or node.tag.startswith("!")):  # the application makes something of it
+        return replace(line, name=name, value=None, faults=("reference",), suspects=(value,))
+    return replace(line, name=line.name and name)
+
+
 _GITHUB = "the secret of GitHub Actions was last updated"
 # The keys of an entry; the kind of evidence and what its date is of; the keys of its date and of its name.
 _STORES = (
@@ -271,14 +296,12 @@ _STORES = (
     ({"name", "updatedAt"}, "E14", _GITHUB, "updatedAt", "name"),  # gh secret list --json
     ({"created_time", "destroyed"}, "E13", "the current version was written", "created_time", ""),  # Vault
 )
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _CLEAR = re.compile(rb'"value"\s*:\s*(?!\s|""|null)')  # an item of 1Password may have its fields
 StoreExport = tuple[tuple[StoreDate, ...], list[str], bool]  # with its faults, and whether it holds values
 
 
 def parse_store_export(content: bytes, secret: str = "") -> StoreExport | None:
     """What an export of a known store holds, None of other bytes; `secret` names what the export does not.
-
     First the dates (UTC), in the order of the entries; then a fault, as text, for each entry that cannot be
     used; last whether the bytes hold a value in clear. An export without entries has no date and no fault.
     """

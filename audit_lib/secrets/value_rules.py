@@ -72,7 +72,6 @@ def judge(
     held: ValueInForce, rule: SecretRule, policy: Policy, environment: str, examples: Examples
 ) -> dict[str, Any]:
     """The columns of Inventory that a value decides. `examples` are the fingerprints that example files hold.
-
     Null where the policy demands nothing, or no example was read. A slash at a setting's end does not count
     (docs/rules.md#rule-9). Parsers must read one password out of a URL (rule 27); of a URL to a local file,
     which needs none, nothing is demanded. A strong password may lack a kind of character (rule 24).

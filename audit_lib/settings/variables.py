@@ -78,7 +78,7 @@ def likely_kind(
     The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
     Where every value is `plain`, only a name that is surely a secret's makes a secret. The form `setting` is
     code's: a switch, a number or a choice; then only a generated value makes a secret."""
-    seen = {*forms} - {"", "no value"}
+    seen, name = {*forms} - {"", "no value"}, re.sub("[.-]", "_", name)
     if "URL with password" in seen:
         return "secret", "password"
     is_none = "generated" not in seen and ("setting" in seen or _matches(name, _WORDS["named"]))
@@ -306,7 +306,7 @@ def named_in(
         file, words = PurePosixPath(path), set(re.findall(r"\w+", text))
         assigns = languages_of(file) and file.suffix not in (".sh", ".yaml", ".yml")
         for key, name in product(("word",) if assigns else ("word", "set"), names):
-            sought = words.issuperset(name.split(".")) and name not in found[key]
+            sought = words.issuperset(re.findall(r"\w+", name)) and name not in found[key]
             if sought and (match := re.search(_DATA["of"][key].replace("NAME", name), text)):
                 found[key][name] = f"{shown(path)}:{text.count(chr(10), 0, match.end()) + 1}"
     return found["word"], found["set"], unread

@@ -42,9 +42,7 @@ def _labelled(name: str) -> Iterator[tuple[bool, str, str]]:
 @pytest.mark.parametrize("name", FILES)
 def test_labelled_failures_are_seen_with_their_client(name: str) -> None:
     """Each labelled failure of a login or a limit is seen, with the labelled address, and no line is lost.
-
-    What must not match, an attacker's text in a path above all, is not counted as a failed login.
-    """
+    What must not match, an attacker's text in a path above all, is not counted as a failed login."""
     lines = [(match, host, line, read_line(line)) for match, host, line in _labelled(name)]
     missed, cried = [], set()
     for match, host, line, read in lines:
@@ -98,10 +96,8 @@ def _counted(names: list[str]) -> tuple[tuple[int, int], tuple[int, int], int]:
 @pytest.mark.parametrize("services", CASES["groups"])
 def test_labelled_logins_are_found_as_often_as_measured(services: str) -> None:
     """So many labelled lines of login services are failed logins, or possible ones; so few of the rest.
-
     What is missed speaks of a connection, a TLS error or a refused path, not of a login (docs/accuracy.md).
-    Of the five of the rest four tell of a failed login, whose connection's end is what fail2ban labels.
-    """
+    Of the five of the rest four tell of a failed login, whose connection's end is what fail2ban labels."""
     group = CASES["groups"][services]
     labelled, found, cried = _counted(group["names"])
     assert list(labelled) == group["labels"]

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, example, given, settings, strategies
 from audit_lib.base.errors import BadInput
 from audit_lib.rotation.change import SUFFIX, replace_file, with_value
 from audit_lib.secrets.env import decoded, parse_env
-from audit_lib.secrets.loaders import READERS
+from audit_lib.secrets.loaders import READERS, YAML
 from tests.support.fakes import fake_value
 
 NEW = fake_value("new", 40)
@@ -39,7 +39,7 @@ def test_what_is_not_clear_is_refused() -> None:
     """A file whose value is not known, or set twice, is left as it is, and the message holds no value."""
     for text, fault in CASES["refused"].items():
         with pytest.raises(BadInput) as error:
-            _edit(text)
+            _edit(text, YAML if fault.startswith("is YAML") else PYTHON)
         assert str(error.value).startswith(f"file: {fault}")
 
 

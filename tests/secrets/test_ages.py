@@ -4,7 +4,6 @@ import base64
 import json
 import random
 import re
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -304,10 +303,9 @@ def lives(period: int, count: int, seed: object) -> list[Life]:
 def observed(life_times: list[Life], cadence: int, days: float, recorded: float, seed: object) -> list[Entry]:
     """Snapshots at the cadence; a share of the rotations seen just before and recorded just after."""
     chance = random.Random(repr(seed))
-    instants = [ago(step * cadence) for step in range(int(days / cadence) + 1)]
     entries = [
         snapshot(at, [present(one.place, seen, SOURCE) for one in life_times if (seen := one.at(at))])
-        for at in instants
+        for at in [ago(step * cadence) for step in range(int(days / cadence) + 1)]
     ]
     for life in life_times:
         for at, fingerprint in life.changes:
@@ -332,8 +330,7 @@ def measure(period: int, cadence: int, recorded: float, count: int) -> tuple[tup
         age = (NOW - truth[row.secret]).total_seconds() / 86_400
         low, high = allowed[row.status]
         wrong += not (low <= age <= high and row.age_days_min <= age and not row.age_days_max < age)
-    counts = Counter(table["status"])
-    return tuple(100 * counts[status] / count for status in STATUSES), wrong
+    return tuple(100 * list(table["status"]).count(status) / count for status in STATUSES), wrong
 
 
 @pytest.mark.parametrize(("period", "cadence", "recorded", "expected"), CASES["cadence"])

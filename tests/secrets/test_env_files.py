@@ -23,6 +23,7 @@ LINE = f"API_TOKEN={TOKEN}\n"
 ENV = EnvSource("development", "backend", "backend/.env")
 EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
+YAML = EnvSource("production", "backend", "backend/config.yml")
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 
 
@@ -128,12 +129,15 @@ def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encodin
 EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 
 
-@pytest.mark.parametrize(("content", "state"), [(EXPORTED, "read"), (LINE, "read"), ("[{", "refused")])
-def test_an_export_left_in_a_file_is_read(content: str, state: str, root: Path, keeper: Keeper) -> None:
-    """The platform's JSON or dotenv text, named in audit.toml, is in force; broken JSON is a row."""
-    (root / EXPORT.path).write_text(content)
-    sources, entries = read(root, keeper, EXPORT)
-    assert list(sources["state"][sources["kind"].eq("export")]) == [state]
+@pytest.mark.parametrize(("source", "content", "state"), [
+    *((EXPORT, *one) for one in ((EXPORTED, "read"), (LINE, "read"), ("[{", "refused"))),
+    *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
+])  # fmt: skip
+def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
+    """The platform's JSON, dotenv text or YAML, named in audit.toml, is in force; what is broken is a row."""
+    (root / source.path).write_text(content)
+    sources, entries = read(root, keeper, source)
+    assert list(sources["state"][sources["source"].eq(source.path)]) == [state]
     assert list(entries["name"].dropna()) == ["API_TOKEN"] * (state == "read")
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -33,21 +34,31 @@ def option(content: bytes | str, text: str = "prod/backend=-") -> GivenValues:
     return parse_env_option(text, io.BytesIO(content if isinstance(content, bytes) else content.encode()))
 
 
-def given(text: str) -> list[tuple[int, str, str | None, str | None]]:
-    """Line, state, name and value of what stdin gives."""
-    return [(line.line, line.state, line.name, line.value) for line in given_lines(option(text))]
+def given(text: str, origin: str = "-") -> list[tuple[int, str, str | None, str | None]]:
+    """Line, state, name and value of what stdin or a file gives."""
+    lines = given_lines(GivenValues("production", "backend", origin, text.encode()))
+    return [(line.line, line.state, line.name, line.value) for line in lines]
 
 
-@pytest.mark.parametrize(("text", "expected"), CASES["values"])
-def test_stdin_is_dotenv_text_or_json(text: str, expected: list[list[Any]]) -> None:
-    """Both forms give the same lines; an entry of another shape is counted, not dropped. Two values of a name
-    are marked as in an env file."""
-    twice = given_lines(option('{"A": " 1", "A": "2"}'))
-    assert [line.faults for line in twice] == [("spaces", "duplicate"), ("duplicate",)]
-    found = given(text.replace("@V", VALUE))
-    assert [["-" if cell is None else cell for cell in line] for line in found] == [
-        [number, *(cell.replace("@V", VALUE) for cell in cells)] for number, *cells in expected
-    ]
+DEEP = [["[" * 50_000, "cannot be parsed as one document"], ["a: 1\n" * 60_000, "more than 250,000 bytes"]]
+FORMS = [*(("-", *it) for it in CASES["values"]), *(("config.yml", *it) for it in [*CASES["yaml"], *DEEP])]
+
+
+@pytest.mark.parametrize(("origin", "text", "expected"), FORMS)
+def test_values_are_dotenv_text_or_json_or_yaml(origin: str, text: str, expected: Any) -> None:
+    """All forms give the same lines; an entry of another shape is counted, not dropped. Two values of a name
+    are marked as in an env file. YAML that is not read is no dotenv text, and the fault quotes no value."""
+    for of, two in {"-": b'{"A": " 1", "A": "2"}', "a.yml": b"A: ' 1'\nA: 2\n"}.items():
+        twice = given_lines(GivenValues("production", "backend", of, two))
+        assert [line.faults for line in twice] == [("spaces", "duplicate"), ("duplicate",)]
+    if isinstance(expected, str):
+        with pytest.raises(BadInput, match=re.escape(expected)) as error:
+            given(text.replace("@V", VALUE), origin)
+        assert VALUE not in str(error.value)
+        return
+    assert [
+        ["-" if cell is None else cell for cell in line] for line in given(text.replace("@V", VALUE), origin)
+    ] == [[number, *(cell.replace("@V", VALUE) for cell in cells)] for number, *cells in expected]
 
 
 LARGE = [

@@ -1,9 +1,7 @@
 """Two simulated years of a secret on machines with wrong clocks: what happened beside what is said of it.
-
 Each secret has a home of its own: a platform, or an env file on one machine with copies on others. What
 befalls it is drawn from a seed: rotations, restores, copies, edits of another variable, images, clones that
-lag; irregular snapshots by several writers, records true and false.
-"""
+lag; irregular snapshots by several writers, records true and false."""
 
 import random
 from collections import Counter
@@ -42,9 +40,7 @@ WARN = 14
 @dataclass
 class Copy:
     """One machine's copy of the value: (since, value, the file's time as that machine has it).
-
-    Its clock: (from a true instant on, wrong by), in order of time.
-    """
+    Its clock: (from a true instant on, wrong by), in order of time."""
 
     writer: str
     steps: list[tuple[datetime, timedelta]]

@@ -38,9 +38,7 @@ def missing(loader: str) -> str:
 
 def read_by(loader: str, texts: Sequence[str], refused: Sequence[bool]) -> list[Values | None]:
     """What a loader gives for each text; None if it refuses the file.
-
-    Commands read many files at once if none of them is refused: `refused` says which are expected to be.
-    """
+    Commands read many files at once if none of them is refused: `refused` says which are expected to be."""
     if loader in ("compose", "docker"):
         with _engine() as server:
             run: Batch = _compose if loader == "compose" else partial(_docker, server)

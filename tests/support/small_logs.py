@@ -74,9 +74,7 @@ def small_traffic(
     **declared: object,
 ) -> Traffic:
     """The traffic of a log with these requests, in order of time; a text is a line as it stands.
-
-    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out.
-    """
+    `routes` are kept in each budget. `declared` lies over the policy's [detections]; None takes a key out."""
     given = list(asks)
     timed = sorted((ask for ask in given if not isinstance(ask, str)), key=lambda ask: ask[0])
     text = "".join([*map(line, timed), *(ask for ask in given if isinstance(ask, str))])

@@ -1,7 +1,5 @@
 """Ordinary days, and incidents to plant among them, from `plants.toml`: lines, and the truth about them.
-
-People by day, pollers, one address for many, sessions that expire, typing errors; accidents change these.
-"""
+People by day, pollers, one address for many, sessions that expire, typing errors; accidents change these."""
 
 import ipaddress
 import math
