@@ -67,8 +67,8 @@ def _of_logs(rule: AlertRule, traffic: Traffic, coverage: Coverage) -> dict[str,
     if len(loud):
         row = {"state": "fired", "first_at": loud["not_before_at"].min(), "evidence": "; ".join(places(loud))}
         return row | {"count": len(loud), "last_at": loud["at"].fillna(loud["not_before_at"]).max()}
-    reason = _why_not_quiet(rule, traffic, coverage, len(timed),
-                            int((~untimed["not_after_at"].lt(traffic.window.since)).sum()))  # fmt: skip
+    may = int((~untimed["not_after_at"].lt(traffic.window.since)).sum())
+    reason = _why_not_quiet(rule, traffic, coverage, len(timed), may)
     return {"state": "unknown" if reason else "quiet", "count": len(timed), "reason": reason}
 
 

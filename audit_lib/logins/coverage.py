@@ -126,8 +126,7 @@ def _of_logins(traffic: Traffic) -> Facts:
         {status for login in policy.added_logins for status in login.failed_statuses}
     )
     declared = policy.failure_declared or bool((has_failed | counts["kind"].eq(DECLARED)).any())
-    there = requests[requests["there"]]
-    refusal = counts[are_failures(counts, policy)]
+    there, refusal = requests[requests["there"]], counts[are_failures(counts, policy)]
     sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]
     sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
     sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
@@ -144,7 +143,6 @@ def _of_logins(traffic: Traffic) -> Facts:
         (fact, not declared and bool(policy.added_logins),
          "audit.toml alone declares logins, and none of them was seen to fail"),
         (fact, not declared, "the policy does not declare what a failed login looks like"),
-        # Where messages tell a failed login, the policy's declaration of their kinds is what is needed.
         ("a login seen", (policy.failure.statuses or not policy.failure_declared)
          and not (there["protected"] | there["on_login"]).any(),
          "no request to a login or protected route that the application has: name them ([access])"),
@@ -190,9 +188,8 @@ def _of_times(traffic: Traffic) -> Facts:
 
 
 def _hints(traffic: Traffic) -> list[str]:
-    """Hints at lines that are missing, thinned, or of another application; none is a proof. Only an answer
-    shows that a route is there: scanners ask for login pages of any application. Where a log is kept by the
-    days of its zone, the last one may end before the day of UTC."""
+    """Hints at lines that are missing, thinned, or of another application. Only an answer shows a route; a
+    log that is kept by the days of its zone may end before the day of UTC."""
     requests, policy, end = traffic.requests, traffic.policy, pd.Timestamp(traffic.window.until)
     midnights = [end.tz_convert(log.time_zone).floor("D") for log in traffic.log_sources]
     last_day = min([end, *(one for one in midnights if end - one <= one.utcoffset())])  # type: ignore[operator]

@@ -73,9 +73,8 @@ def _ways_on(minutes: pd.DataFrame, routes: Iterable[str]) -> dict[Any, dict[Any
 
 
 def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy) -> tuple[Proposal, ...]:
-    """The routes of LogCounts that look like logins and are not declared as one or none, busiest first. If
-    messages report failures, answers to who got in are enough, and 500 may be one to who failed. Of two
-    beside a failure one may be the form again; without one, that, and a redirect for who got in."""
+    """The routes of LogCounts that look like logins and are not declared as one or none, busiest first. Where
+    messages report failures, 500 may be one. Of two answers beside a failure one may be the form again."""
     reported = bool(counts["kind"].isin((FAILED_LOGIN, POSSIBLE)).any())
     requests = counts[counts["status"].notna() & counts["kind"].ne(DECLARED) & counts["method"].isin(WRITING)]
     requests = requests[requests["route"].isin(filter(may_log_in, requests["route"].unique()))]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from audit_lib.base.frames import Contract, Field, Instant, Series
-from audit_lib.base.in_words import DECLARED, SEVERITIES, counted, day_words, few, instant_words
+from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import DATABASE_FAILURE, NEEDS, REPORTED, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
 from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login
@@ -85,10 +85,9 @@ class Verdict:
 
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
-    """What each detection came to, in the order of DETECTIONS. Failures of known clients that begin to fail
-    together are no guessing, spraying or let-in as well; refused requests for probed files are no tries. Who
-    is refused by 403 what many read is unwanted, unless the policy says that this is a failed login. Who was
-    answered there before, or let in and now reads, has a token that ended: no page polls quicker."""
+    """What each detection came to, in the order of DETECTIONS. No tries are failures of known clients that
+    begin together, requests for probed files, a 403 where many read unless the policy calls it failed, and
+    those of who was answered there before, or let in and now reads: a token that ended."""
     onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     strange["ended"] = strange["used"] & ~strange.index.isin(in_windows(strange, "client", QUICK).index)
@@ -113,12 +112,10 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
 
 
 def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverage: Coverage) -> Verdict:
-    policy, doubt, shown = traffic.policy, coverage.reason(NEEDS[name]), list[Incident]()
-    for found in () if name in BY_SOURCE and traffic.collapsed else incidents:
-        known = any(map(policy.is_known, {found.client, *found.clients}))
-        text = f"{found.classification}; a known client takes part (known_clients)"
-        shown.append(replace(found, classification=text) if known else found)
-    shown.sort(key=lambda each: (str(each.first_at or ""), each.subject, each.client, each.classification))
+    doubt, own = coverage.reason(NEEDS[name]), () if name in BY_SOURCE and traffic.collapsed else incidents
+    known, mark = traffic.policy.is_known, "; a known client takes part (known_clients)"
+    shown = [replace(it, classification=it.classification + mark * any(map(known, it.clients))) for it in own]
+    shown.sort(key=lambda it: (str(it.first_at or ""), it.subject, it.client, it.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
     return Verdict(name, verdict, traffic.rule(name).severity, tuple(shown), doubt)
 
@@ -148,25 +145,29 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
     for guess in guesses:
         unnamed = unnamed[~guess.during(unnamed["at"])]
     more, _ = find_episodes(unnamed, "all", [rule.without_address], rule.without_address[-1], build)
-    return [*guesses, *more], part
+    blind = traffic.untold.query("blind and network not in @failures.network[@part]")
+    return [*guesses, *more, *by_source(blind, rule.ladder, PAUSE, build)[0]], part
 
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # not its people
-    rule, policy, (tries, number, addresses) = traffic.rule("guessing"), traffic.policy, traffic.tries(run)
-    unclear = sorted(run.loc[fits(run["route"], policy.failure.ambiguous_routes), "route"])
+    rule, (tries, number, addresses) = traffic.rule("guessing"), traffic.tries(run)
+    sure = "client in @run.client and kind != @POSSIBLE and seconds > @run.seconds.median()"
+    blind, named = run["kind"].eq(POSSIBLE).all(), run["client"].ne("").all()
+    entered = named and len(traffic.let_in.query(sure) if blind else _leading_up(traffic, run, "client")) > 0
     clauses = {
         f"{_in_words(tries, number)}, at most {(tries['seconds'] // 60).value_counts().max()} in a minute": 1,
-        f"of {addresses} addresses": addresses != "1",
+        f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
+        "their redirect does not tell, and nobody followed it": blind,
         "from where somebody was let in before": run["known"].any(),
         "a token that has ended is likely: look once": run["ended"].all(),
-        "then let in": run["client"].ne("").all() and len(_leading_up(traffic, run, "client")),
-        f"a refusal on {''.join(unclear[:1])} can follow a correct password": unclear,
+        "then let in": entered,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
-    return incident(run, clauses, "low" if is_low else "high" if is_high else rule.severity)
+    grave = "critical" if blind and entered else "high"  # without what tells, no let-in is found
+    return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity)
 
 
 def _in_words(run: pd.DataFrame, number: str) -> str:
@@ -195,10 +196,8 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
 
 def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """The successes of an address that its own failures lead up to, then those that its network's do. Who was
-    let in before is a person, and a network that was shortly before one of people."""
-    rule = traffic.rule("let-in")
-    own = _leading_up(traffic, failures, "client")
+    """The successes that failures of their address lead up to, then those of networks; no known person's."""
+    rule, own = traffic.rule("let-in"), _leading_up(traffic, failures, "client")
     arrivals = ["client", "answered", own["seconds"].diff().gt(LONGEST * HOUR).cumsum()]
     own = own[~own["known"] | own.groupby(arrivals)["line"].transform("size").ge(rule.known)]
     shared = _leading_up(traffic, failures[~failures["known"]], "network")
@@ -229,7 +228,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     answers = good[good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])]
     answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
     tries, number, addresses = traffic.tries(run, until=at + MINUTE)
-    number += " failures" if key == "client" else f" failures of {addresses} addresses of its network"
+    several = f" of {addresses} addresses of its network" if key == "network" else ""
     sure = run["seconds"].lt(at).sum() >= rule.ladder[0][0]  # of what is in its minute any may be first
     begun, requests = run["seconds"].min(), traffic.requests  # tries of the last day are of the same arrival
     near, reached = requests[requests["network"].eq(answer["network"])], begun - rule.days * DAY
@@ -248,7 +247,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     good = soon.assign(name=soon["method"] + " " + soon["route"])[soon["status"].between(200, 299)]
     often = [f"{n} times {it}" for it, n in good.groupby("name")["count"].sum().nlargest(2).items() if n > 9]
     clauses = {
-        f"{number}, then let in on {answer['route']}": True,
+        f"{number} failures{several}, then let in on {answer['route']}": True,
         f"the first perhaps {instant_words(tries['at'].min())}": tries["seconds"].min() < begun,
         f"known here for {days} days: an expired key or a mistyped password is likely; look once": days,
         "in the same minute: which came first is not known": not sure,
@@ -272,11 +271,12 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
     sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
-    answered, read = sensitive["status"].between(200, 299), sensitive.query("method in @READING")
-    # One page may answer any path without a dot, or with none in its last part.
-    kinds = [(read, 3, 1)] + [(read[read["route"].str.match(it)], 2, 2) for it in ("[^.]*$", ".*/[^./]*$")]
-    for own, least, weight in kinds:
-        good, gone = ({*own["folder"][own["status"] // 100 == n]} for n in (2, 4))
+    answered = sensitive["status"].between(200, 299)
+    # One page may answer any path, any without a dot, or with none in its last part.
+    for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
+        own = sensitive[sensitive["route"].str.match(form)]
+        read = own[own["method"].isin(READING)]
+        good, gone = ({*read["folder"][read["status"] // 100 == n]} for n in (2, 4))
         any_path |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()
 
     def missing(run: pd.DataFrame) -> Incident:
@@ -313,8 +313,7 @@ def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
 
 
 def find_onsets(traffic: Traffic) -> Iterator[Onset]:
-    """Known clients that begin to fail together, by time: after a change on record, or after none. A single
-    failure with an answer hours later is a session that was over."""
+    """Known clients that begin to fail together, by time: after a change on record, or after none."""
     rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
     failures = failures.query("known & ~mistype & (protected | on_login)")
     groups = failures.groupby(["client", failures["success"].rename("recovered")], sort=False, dropna=False)

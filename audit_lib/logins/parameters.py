@@ -50,7 +50,6 @@ class Rule(BaseModel, frozen=True, extra="forbid"):
 class _Failure(BaseModel, frozen=True, extra="forbid"):
     statuses: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()  # none if messages alone tell it
     messages: tuple[str, ...] = ()  # used where no status tells a failed login
-    ambiguous_routes: tuple[str, ...] = ()  # a failed status there can follow a right password
 
 
 class Access(BaseModel, frozen=True, extra="forbid"):
@@ -83,15 +82,8 @@ class DetectionPolicy(BaseModel, frozen=True, extra="forbid"):
     no_logins: tuple[str, ...]  # what looks like one and is none, such as "POST /api/tokens"
     served: tuple[Path, ...]  # folders of the project that a web server may serve
 
-    @property
-    def logins(self) -> tuple[Login, ...]:
-        """All logins that are declared."""
-        return (*self.own_logins, *self.added_logins)
-
-    @property
-    def failure_declared(self) -> bool:
-        """Whether the policy says what a failed login looks like."""
-        return "failure" in self.model_fields_set or bool(self.own_logins)
+    logins = property(lambda it: (*it.own_logins, *it.added_logins))  # all that are declared
+    failure_declared = property(lambda it: "failure" in it.model_fields_set or bool(it.own_logins))
 
     def may_be_proxy(self, client: str) -> bool:
         """Whether an address may be a proxy's: of proxy_networks, if the policy does not say otherwise."""

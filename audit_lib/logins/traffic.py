@@ -93,16 +93,16 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """Requests with what the policy says. refused: 401, 403, 429, or declared. unanswered: or server errors.
     granted: 2xx on a protected route. let_in: or a login that succeeds; what refuses is one despite
-    no_logins. added: only by what audit.toml declares, which excuses no failure of another route. doubtful:
-    let in, but not by that. door: the route, "" for any login. begins: below it a step is declared. there: on
-    a route that was answered, or is named; gateways refuse any. sensitive: for a file that none serves, by
-    policy, or of a dotted name, unless ten visitors, never refused the like, and a twentieth of all read."""
+    no_logins. added: only by audit.toml, which excuses no failure of another route. doubtful: let in, not by
+    that. door: the route, "" for a login. begins: below it a step is declared. there: its route was answered,
+    or is named. sensitive: for a file that none serves, or of a dotted name but for those that many read."""
     status, route, method, access = requests["status"], requests["route"], requests["method"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
-    protected = (route.isin(route[status.isin(REFUSED)]) | fits(route, access.protected)) & ~free
+    by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
+    shut = route[status.isin(REFUSED) & ~(by_own | by_added)]  # not what a login refuses
+    protected = (route.isin(shut) | fits(route, access.protected)) & ~free
     refused = status.isin((*REQUEST_KINDS, *policy.failure.statuses)) | requests["kind"].eq(DECLARED)
     answered, on_login = status.between(200, 299) & method.ne("OPTIONS"), fits(route, access.login)
-    by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
     added = entered(requests, policy.added_logins) & ~refused
     usual = on_login & ~by_own & ~method.isin((*READING, "")) & ~refused & (answered | status.isin(REDIRECTS))
     usual &= ~(method + " " + route).isin(policy.no_logins) | route.isin(route[refused])
@@ -207,8 +207,7 @@ class RecordedChange:
 def recorded_changes(
     ledger: Ledger, events: pd.DataFrame, deploys: pd.DataFrame, window: Window
 ) -> tuple[RecordedChange, ...]:
-    """Rotations of the ledger, deploys of the platform's lists and starts in the logs, in order of time:
-    also deploys of two days before, since when callers may fail."""
+    """Rotations of the ledger, deploys (also of two days before) and starts in the logs, in order of time."""
     changes = []
     for entry in ledger.of_kind("rotation"):
         at = pd.Timestamp(parse_instant(str(entry.body["claimed_at"]), entry.place))
@@ -271,16 +270,30 @@ class Traffic:
         beside = pd.DataFrame({"word": said["subject"], "of": repeats(said, self.failures.query("on_login"))})
         return said.drop(beside.dropna().drop_duplicates().index)
 
+    @cached_property
+    def untold(self) -> pd.DataFrame:
+        """Logins whose redirect does not tell; `blind` if their client hardly asks for anything else then."""
+        asked = self.events.query("kind == @POSSIBLE and client != ''").dropna(subset=["at", "status"])
+        near = self.requests.query("client in @asked.client and route not in @asked.route")
+        seen = {*zip(near["client"], near["seconds"], strict=True)}
+        minutes = zip(asked["client"], asked["seconds"] // 60 * 60, strict=True)
+        followed = pd.Series(
+            [not seen.isdisjoint(((c, m), (c, m + 60))) for c, m in minutes], asked.index, bool
+        )
+        blind = followed.groupby(asked["client"]).transform("mean").lt(0.1) & ~followed
+        network = asked["client"].map(cache(network_of)).astype("str")
+        return asked.assign(network=network, blind=blind, on_login=True, known=False, ended=False)
+
     def tries(self, run: pd.DataFrame, until: float = np.inf) -> tuple[Any, ...]:
-        """Failures and, if of logins, what may be more of them: redirects near them that do not tell, of
-        their address, or of their network if several of it failed. Then how many, of how many addresses."""
+        """Failures, of logins with near redirects of their source that do not tell; how many, of how many."""
         at, key = run["seconds"], "network" if run["client"].nunique() > 1 else "client"
-        near = self.events[self.events["seconds"].between(at.min() - _NEAR, min(at.max() + _NEAR, until))]
-        near = near[near["kind"].eq(POSSIBLE) & near["status"].notna() & bool(run["on_login"].all())].assign(
-            network=lambda it: it["client"].map(network_of).astype("str"), on_login=True)  # fmt: skip
-        every = pd.concat([run, near[near[key].isin({*run[key]} - {""})]])
-        return every, *(f"{least} to {most}" if least < most else f"{least}" for least, most in zip(
-            *((len(it), it["client"].nunique()) for it in (run, every)), strict=True))  # fmt: skip
+        near = self.untold[self.untold["seconds"].between(at.min() - _NEAR, min(at.max() + _NEAR, until))]
+        near, sure = near[near[key].isin({*run[key]} - {""})], run[run["kind"].ne(POSSIBLE)]
+        every = pd.concat([sure, near[: len(near) * bool(run["on_login"].all())]])
+        sums = [(len(it), it["client"].nunique()) for it in (sure, every)]
+        return every, *(
+            f"{low} to {high}" if low < high else f"{low}" for low, high in zip(*sums, strict=True)
+        )
 
     def seldom_read(self, own: pd.DataFrame) -> str:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""

@@ -109,8 +109,7 @@ class Head(NamedTuple):
 
 
 NOTHING = Head()  # before the text of a whole line, of which nothing is understood so far
-BLANK = Line("blank")
-NOT_UNDERSTOOD = Line("not understood")
+BLANK, NOT_UNDERSTOOD = Line("blank"), Line("not understood")
 
 
 def bare(raw: bytes) -> bytes:

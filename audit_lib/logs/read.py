@@ -123,8 +123,7 @@ def read_logs(
         else:
             log.row.update(_described(log, sums, quarter))
             found[log.file.name] = sums
-            place = log.source.environment, log.source.service
-            by_log[*place, ROTATED.sub("", log.file.name)][log.file.name] = log.row
+            by_log[log.source.environment, ROTATED.sub("", log.file.name)][log.file.name] = log.row
         done += log.row["size_bytes"]
         progress("bytes of logs", done, total)
     frames = gather(found)
@@ -134,9 +133,10 @@ def read_logs(
 
 
 def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dict[str, Any]]) -> None:
-    """Takes from requests and events what another log of the place tells, too; rows of Sources say so."""
+    """Takes from requests and events what another log of the environment tells, too; rows of Sources say so.
+    Of each day that a log has, its first row stays."""
     rows = pd.concat([_marked(frame, at) for at, frame in enumerate(frames)], ignore_index=True)
-    for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][:-1] == pair[1][:-1]):
+    for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][0] == pair[1][0]):
         known = rows[rows["mark"].gt(0) & rows["count"].gt(0)].sort_values("minute", kind="stable")
         twins = _twins(*(known[known["file"].isin([*by_log[log]])] for log in (more, fewer)))
         rows.loc[twins.index, "count"] -= twins
@@ -145,8 +145,11 @@ def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dic
             text = f"{count:,} of its requests are in {more[-1]}, too, and count once"
             row = by_log[fewer][str(name)]
             row["reason"] = f"{row['reason']}; {text}".removeprefix("; ")
-    counts = np.split(rows["count"].to_numpy("int32"), [len(frames[0])])
-    frames[:] = [frame.assign(count=own)[own > 0] for frame, own in zip(frames, counts, strict=True)]
+    first = [*~frames[0].duplicated(["file", "day"]), *np.zeros(len(frames[1]), bool)]
+    both = np.split(rows["count"].to_numpy("int32"), [len(frames[0])]), np.split(first, [len(frames[0])])
+    frames[:] = [
+        it.assign(count=own)[(own > 0) | stays] for it, own, stays in zip(frames, *both, strict=True)
+    ]
 
 
 def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
@@ -294,8 +297,7 @@ def tabulate_log_coverage(
     its requests and messages, of which `untimed` carry no time of their own; `days_read` is the number of
     days with any, of the service with the fewest. `why` says why nothing was counted."""
     logs = sources[sources["kind"].eq("log")]
-    read = logs[logs["state"].eq("read")]
-    by_service = days_by_service(sources, log_counts)
+    read, by_service = logs[logs["state"].eq("read")], days_by_service(sources, log_counts)
     why = "" if len(log_counts) else "no log was read" if read.empty else _NOTHING_COUNTED
     if len(read) and read["reason"].str.startswith(f"no line of {quarter}").all():
         why = "; ".join(sorted(set(read["reason"])))

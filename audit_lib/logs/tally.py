@@ -440,7 +440,7 @@ def counts_of(rows: pd.DataFrame) -> pd.DataFrame:
 
 def minutes_of(rows: pd.DataFrame) -> pd.DataFrame:
     """`LogMinutes` of the rows that `tabulate` gives, in order of their groups."""
-    timed = rows[rows["minute"].ge(0) & rows["status"].gt(0)]
+    timed = rows[rows["minute"].ge(0) & rows["status"].gt(0) & rows["count"].gt(0)]
     return LogMinutes.checked(_typed(_by_group(timed, _BY_MINUTE))[list(LogMinutes.columns)])
 
 

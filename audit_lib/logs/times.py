@@ -10,8 +10,7 @@ from audit_lib.base.clock import Quarter
 NONE = -(1 << 62)  # no instant
 WHOLE, ZONELESS, YEARLESS, REFUSED = 0, 1, 2, 4  # what a time has not of its own, or that it is no time
 SECOND = 1_000_000
-MINUTE = 60 * SECOND
-DAY = 86_400 * SECOND
+MINUTE, DAY = 60 * SECOND, 86_400 * SECOND
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
 SAME_DIGITS = bytes.maketrans(b"013456789", b"2" * 9)  # makes texts equal that differ in digits alone

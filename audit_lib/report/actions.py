@@ -25,8 +25,7 @@ _UNDATED = timedelta(days=90)  # within which to do what has no date of its own
 _URGENT, _ENTRIES = ("critical", "high"), ("let-in", "secret-in-url")
 FIRST, _MOST_NAMES, _MOST_SIGNS = 5, 2, 240  # actions of the first screen, names of one, signs of a reason
 _SOON = ("tries to log in", "application-failing all sources")  # lead what is as grave
-_PUBLIC = {"public-exposure", "reused-across-names"}
-_REVOKED = {"forbidden-format", "compromised-value"}
+_PUBLIC, _REVOKED = {"public-exposure", "reused-across-names"}, {"forbidden-format", "compromised-value"}
 _ON_DISK = {"values-on-disk", "open-file-mode"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {

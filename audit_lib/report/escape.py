@@ -1,7 +1,6 @@
 """Makes text that an attacker may have written inert: for pages, CSV, Markdown and figures.
 
-Every string that reaches a reader passes through here once, at the place where it is written out.
-"""
+Every string that reaches a reader passes through here once, at the place where it is written out."""
 
 import re
 import unicodedata
@@ -47,8 +46,7 @@ def csv_cell(text: object) -> str:
 def label(text: object, width: int = 48) -> str:
     """The text for a figure, cut in its middle to `width` characters; what the font lacks is its escape.
 
-    The figures are drawn with `text.parse_math` off, so that `$` is a dollar sign.
-    """
+    The figures are drawn with `text.parse_math` off, so that `$` is a dollar sign."""
     shown = "".join(c if ord(c) < 0x250 else c.encode("unicode_escape").decode("ascii") for c in plain(text))
     if len(shown) <= width:
         return shown

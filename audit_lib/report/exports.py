@@ -47,8 +47,9 @@ def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
 
 def to_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV: a header, its own order, numbers bare, texts quoted and inert, LF line ends."""
-    cells = frame.astype(object).map(_cell)
-    return cells.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    return (
+        frame.astype(object).map(_cell).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    )
 
 
 def _cell(value: Any) -> Any:
@@ -71,8 +72,10 @@ def findings_sarif(audit: "Audit") -> dict[str, Any]:
             level, rank = _LEVELS[worst[check.id]]
             help_ = f"{check.why} See docs/checks.md of audit_lib."
             properties = {"tags": ["security"], "security-severity": rank}
-            more = {"defaultConfiguration": {"level": level}, "properties": properties}
-            rules.append(_rule(check.id, check.what, check.why, help_) | more)
+            rules.append(
+                _rule(check.id, check.what, check.why, help_)
+                | {"defaultConfiguration": {"level": level}, "properties": properties}
+            )
     files = {*audit.sources["source"], *audit.leak_places["path"]}
     return _log(rules, (_of_finding(row, files) for row in rows(audit.findings)))
 

@@ -40,8 +40,7 @@ def summarise(
     name = f"{case.project.name} {case.address}".strip()
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
-    leaked = in_force(exposure)
-    apart = [str(pair) for pair in pairs_apart(case) if pair.until == case.as_of]
+    leaked, apart = in_force(exposure), [str(it) for it in pairs_apart(case) if it.until == case.as_of]
     left = f"{counted(len(leaked), 'leaked secret')} in force" if leaked else "No leak in force is known"
     why = few(apart) or few(leaked) or "and no pair that differs"
     replies = (ongoing, _got_in(case, best), _refused(case, best, outage), cause, (left, why))

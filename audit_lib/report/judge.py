@@ -270,8 +270,7 @@ def _tally_rows(table: str, rule: GuideRule, seen: _Seen) -> Tally:
 
 def _tally_leaks(rule: GuideRule, audit: "Audit") -> tuple[list[str], Tally]:
     places, leaks, values = audit.leak_places, audit.leaks, audit.leak_coverage
-    values = values[values["part"].eq("values")]
-    real = leaks.loc[leaks["kind"].isin(SECRETS), "leak_id"]
+    values, real = values[values["part"].eq("values")], leaks.loc[leaks["kind"].isin(SECRETS), "leak_id"]
     there = places[places["place"].isin(rule.leaks_in) & places["leak_id"].isin(real)]
     names = [path.rpartition("/")[2] for path in there["path"]]
     fitting = [not rule.paths or any(fnmatchcase(name, glob) for glob in rule.paths) for name in names]

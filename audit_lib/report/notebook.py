@@ -91,8 +91,8 @@ def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     guarded, weak = len(classes.sealed | classes.whole), len(classes.not_searched)
     if not guarded:
         raise BadInput.at("project", "has no value to guard: name the folder with its env files")
-    counts = pd.Series({"guarded": guarded, "too weak to tell from ordinary text": weak})
-    return counts.rename_axis("from here on").to_frame("values")
+    counts = {"guarded": guarded, "too weak to tell from ordinary text": weak}
+    return pd.Series(counts).rename_axis("from here on").to_frame("values")
 
 
 # By name what must hold of a parameter's text, or raises `BadInput`, and what is wrong if it does not.
@@ -108,8 +108,7 @@ _RULES: Mapping[str, tuple[Callable[[str], object], str]] = {
 def check_parameters(parameters: Mapping[str, Any]) -> None:
     """Raise `BadInput` with every parameter that is not a text, quarter, date, path or mode.
 
-    Also with each text that has nearly the name of one, which papermill passes on without a word.
-    """
+    Also with each text that has nearly the name of one, which papermill passes on without a word."""
     _given_for_this_run()  # relative paths begin in the command's folder
     shell: Any = get_ipython()
     names = shell.user_ns.items() if shell else ()

@@ -106,8 +106,10 @@ def read_notebook(path: Path) -> Notebook:
 def normalise(notebook: Notebook) -> Notebook:
     """A copy of the notebook without run times, paths and versions, its texts inert."""
     clean = deepcopy(notebook)
-    spec = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    clean["metadata"] = {"kernelspec": spec, "language_info": {"name": "python"}}
+    clean["metadata"] = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
     for number, cell in enumerate(clean["cells"], start=1):
         tags = cell["metadata"].get("tags")
         cell["metadata"] = {"tags": tags} if tags else {}

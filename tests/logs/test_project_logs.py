@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from audit_lib.base.clock import Quarter
-from audit_lib.logs.read import LogRead, read_logs
+from audit_lib.logs.read import LogRead, days_by_service, read_logs
 from audit_lib.settings import LogSource, Project
 from tests.support.paths import SHARED, rows_beside
 
@@ -152,11 +152,13 @@ def test_a_packed_copy_of_a_file_is_not_counted_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("logs", "sums"), CASES["twins"])
 def test_what_two_logs_tell_counts_once(tmp_path: Path, logs: dict[str, Any], sums: list[int]) -> None:
-    """As a proxy and its application do; those of two instances differ, and count. Events agree with that."""
-    read = _logs(tmp_path, **{name: "".join(_told(*how)).encode() for name, how in logs.items()})
+    """As a proxy and its application do, of any service, which keep their days; those of instances differ."""
+    _logs(tmp_path, **{name: "".join(_told(*how)).encode() for name, how in logs.items()})
+    read = read_logs(_project(tmp_path, *(LogSource(it.replace("_", "."), it[:3]) for it in logs)), None)
     failed, events = _sums(read.counts, "status")[401], read.events["status"].count()
     twice = read.sources["reason"].str.extract(r"(\d+) of its requests are in \w+.log,")[0]
     assert [read.counts["count"].sum(), failed, events, twice.astype(float).sum()] == sums
+    assert days_by_service(read.sources, read.counts).min() == ("untimed" not in str(logs))
 
 
 def _told(form: str, late: int, *spans: list[int]) -> Iterator[str]:

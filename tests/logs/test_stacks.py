@@ -81,10 +81,8 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, pd.DataFram
         path = folder / f"{number}.log"
         path.write_text(_written(stack))
         os.utime(path, (MADE[-1]["at"].timestamp() + 60,) * 2)
-    # All tell the same requests: in logs of one service they would count once.
-    read = read_folder(folder, *(LogSource(f"{number}.log", f"s{number}") for number in range(len(STACKS))))
-    by_file = (read.sources.groupby("source"), read.events.groupby("file"), read.counts.groupby("file"))
-    return [{str(file): rows for file, rows in groups} for groups in by_file]
+    read = {name: read_folder(folder, LogSource(name)) for name in (f"{n}.log" for n in range(len(STACKS)))}
+    return [{name: getattr(it, of) for name, it in read.items()} for of in ("sources", "events", "counts")]
 
 
 @pytest.mark.parametrize("name", STACKS)
