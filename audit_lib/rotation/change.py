@@ -125,7 +125,6 @@ def current_value(
     content: bytes, names: tuple[str, ...], loaders: tuple[str, ...], place: str
 ) -> tuple[str, str | None]:
     """The first of a variable's names that a file sets, and its value; the first name and None without one.
-
     `BadInput`, with the file's place, if it sets one more than once or to a value that is not known.
     """
     found = {name: [it for it in parse_values(content, place, loaders) if it.name == name] for name in names}
@@ -138,7 +137,6 @@ def current_value(
 
 def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ...], place: str) -> bytes:
     """The file's bytes with the variable's new value; `BadInput` if it cannot be set alone.
-
     Comments, order and line ends stay. Every loader shall read the new value, so its quotes go and
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
     variable that is not set is appended. No YAML is written.
@@ -187,7 +185,6 @@ def _line_end(text: str) -> str:
 
 def _changes_only(name: str, new: str, old: bytes, edited: bytes, readers: tuple[str, ...]) -> bool:
     """Whether each loader that takes the file reads the new value, and all else as before.
-
     A variable that refers to this one changes with it, which is meant.
     """
     before, after = decoded(old)[0], decoded(edited)[0]

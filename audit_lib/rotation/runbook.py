@@ -29,6 +29,7 @@ from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
 _BOOK = tomllib.loads(Path(__file__).with_name("runbook.toml").read_text("utf-8"))  # two orders, and steps
 _FILLED = r"^(?![ \t]*#).*\$\{{?{}\b"  # a line, but no comment, of a compose file into which a variable goes
+_EDITED = {"unseen": "", "entered": "", "unlisted": True}  # as by the owner: no command writes YAML
 _KEPT = ("secret", "unlisted")  # of an identifier or a setting nothing is revoked
 
 
@@ -187,7 +188,9 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         environment, service = store.place[1:]
         given = f" --env {environment}/{service}=FILE" if store.platform else ""
         place = f"--environment {environment} --service {service}{given}"
-        yield {"store": store, "place": place, "path": shlex.quote(str(plan.project.root / store.source))}
+        edited = _EDITED if (each, store.loader) == ("file", "yaml") else {}
+        source = shlex.quote(str(plan.project.root / store.source))
+        yield {"store": store, "place": place, "path": source, **edited}
 
 
 def _facts(plan: RotationPlan) -> dict[str, Any]:
@@ -196,7 +199,7 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
     issued, encrypts = bool(rule.obtain and not rule.generate), re.search(_BOOK["encrypts"], rule.name)
     names = "\n".join(sorted(plan.twins)) if kept and not issued and not rule.counterpart else ""
     end = next((end for end, (own, _) in _BOOK["other_end"].items() if re.search(own, names)), "")
-    by_hand = end or rule.counterpart or any(store.platform for store in plan.stores)
+    by_hand = end or rule.counterpart or any(it.platform or it.loader == "yaml" for it in plan.stores)
     made = "issued" if issued else "shown" if by_hand else "unseen"
     overlap = rule.overlap if kept and not encrypts else "yes"
     refused = overlap != "yes" and plan.stores and not issued and end in ("", "database")
