@@ -155,14 +155,14 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     sure = "client in @run.client and kind != @POSSIBLE and seconds > @run.seconds.median()"
     blind, named = run["kind"].eq(POSSIBLE).all(), run["client"].ne("").all()
     entered = named and len(traffic.let_in.query(sure) if blind else _leading_up(traffic, run, "client")) > 0
+    pace = (tries["seconds"] // 60).value_counts().max()
     clauses = {
-        f"{_in_words(tries, number)}, at most {(tries['seconds'] // 60).value_counts().max()} in a minute": 1,
+        f"{_in_words(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
         f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "their redirect does not tell, and nobody followed it": blind,
         "from where somebody was let in before": run["known"].any(),
         "a token that has ended is likely: look once": run["ended"].all(),
-        "then let in": entered,
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up

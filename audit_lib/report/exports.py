@@ -71,10 +71,12 @@ def findings_sarif(audit: "Audit") -> dict[str, Any]:
         if check.id in worst:
             level, rank = _LEVELS[worst[check.id]]
             help_ = f"{check.why} See docs/checks.md of audit_lib."
-            properties = {"tags": ["security"], "security-severity": rank}
             rules.append(
                 _rule(check.id, check.what, check.why, help_)
-                | {"defaultConfiguration": {"level": level}, "properties": properties}
+                | {
+                    "defaultConfiguration": {"level": level},
+                    "properties": {"tags": ["security"], "security-severity": rank},
+                }
             )
     files = {*audit.sources["source"], *audit.leak_places["path"]}
     return _log(rules, (_of_finding(row, files) for row in rows(audit.findings)))

@@ -40,8 +40,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
     """What a notebook's parameters open, as `ProjectRead` takes it, with the values given for this run.
 
     From now on no output holds a value that is read into its keeper. Raises `BadInput` with one fault for
-    each parameter that cannot be used, all at once.
-    """
+    each parameter that cannot be used, all at once."""
     check_parameters(parameters)
     run, root = _given_for_this_run(), parameters["project"]
     ledger, logs = parameters.get("ledger"), parameters.get("logs", "")
