@@ -104,8 +104,8 @@ def _mappings(text: str) -> list[Mapped]:
         values = list(yaml.load_all(re.sub(r"(?<=\s)!(?:reset|override)(?=\s)", "", text), Loader=Loader))
     except yaml.YAMLError:
         raise ValueError from None
-    for number, value in enumerate(values):
-        if number > MOST_NODES:
+    for value in values:
+        if len(values) > MOST_NODES:
             raise ValueError
         values += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return [value for value in values if isinstance(value, dict)]
