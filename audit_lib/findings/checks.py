@@ -264,7 +264,7 @@ SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPM
 
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
-WHOLE, PAIRED, MANY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
+WHOLE, PAIRED, EASY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
@@ -318,7 +318,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     ),
     "leaked-before": when(has("status", "historic")),
     "password-in-file": when(
-        has("variable", GATHERED[-1]), MANY & yes("used"), MANY, more_than("values", 0), prepare=with_uses
+        has("variable", GATHERED[-1]), EASY & yes("used"), EASY, more_than("values", 0), prepare=with_uses
     ),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")

@@ -285,7 +285,7 @@ class Traffic:
         return asked.assign(network=network, blind=blind, on_login=True, known=False, ended=False)
 
     def tries(self, run: pd.DataFrame, until: float = np.inf) -> tuple[Any, ...]:
-        """Failures, of logins with near redirects of their source that do not tell; how many, of how many."""
+        """Failures, and what may be more: near redirects that do not tell. How many, of how many clients."""
         at, key = run["seconds"], "network" if run["client"].nunique() > 1 else "client"
         near = self.untold[self.untold["seconds"].between(at.min() - _NEAR, min(at.max() + _NEAR, until))]
         near, sure = near[near[key].isin({*run[key]} - {""})], run[run["kind"].ne(POSSIBLE)]

@@ -19,7 +19,7 @@ from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.redact import Redactor, redact_named
 from audit_lib.settings import DeploySource, Project, environment_name
 
-KIND = "deploy list"
+KIND, LARGEST_BYTES, LONGEST = "deploy list", 16 << 20, 100  # characters of a commit's message
 # Render's statuses (its API reference, "List deploys"), by the words of the contract `Deploys`.
 RUNNING = "update_in_progress"
 OUTCOMES = {
@@ -77,7 +77,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
             rows.append(source_row(source, source.pattern, KIND, **missing))
         for path in paths:
             try:
-                read = read_source(project.root, path, 16 << 20)
+                read = read_source(project.root, path, LARGEST_BYTES)
             except Unreadable as error:
                 rows.append(source_row(source, path, KIND, state=error.state, reason=error.reason))
                 continue
@@ -106,7 +106,7 @@ def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search
         "environment": deploy["environment"] or source.environment,
         "service": deploy["service"] or source.service,
         "outcome": OUTCOMES.get(deploy["status"], "not told"),
-        "message": next(iter(message.splitlines()), "")[:100],
+        "message": next(iter(message.splitlines()), "")[:LONGEST],
     }
 
 

@@ -25,7 +25,7 @@ from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project, environment_name
 from audit_lib.settings.load import real_path
 
-STDIN = "-"
+STDIN, _LONGEST = "-", 2_000  # characters of a line that is quoted
 _UTC = ZoneInfo("UTC")
 _PLACE = re.compile(r"(.+):(\d+)")
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
@@ -147,7 +147,7 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> p
     cited = ((place[1], int(place[2])) for place in filter(None, map(_PLACE.fullmatch, evidence)))
     wanted = {(name, line + away) for name, line in cited for away in range(-around, around + 1)}
     rows = [
-        (file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:2_000]))
+        (file.name, number, redact_named(raw.decode("utf-8", "replace").rstrip("\r\n")[:_LONGEST]))
         for file, number, raw in _lines(project, wanted)
     ]
     return pd.DataFrame(rows, columns=["file", "line", "text"])

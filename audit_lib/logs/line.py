@@ -22,7 +22,7 @@ from audit_lib.logs.values import KEPT, KEPT_BYTES, clean_client, clean_route, m
 LINE_LIMIT = 1 << 20  # a longer line is none: it is counted as not understood, and never held whole
 # Lines that no format matches, text that speaks of a refusal, and other text that no format knows.
 UNREAD, REFUSAL, OWN_WORDS = UNKNOWN = ("not understood", "refusal", "own words")
-_STRUCTURES = 3  # as many structured lines may lie one within another's text
+_STRUCTURES, _BEGINNING, _LONGEST_CAUSE = 3, 160, 600  # one within another; bytes of a level; of a cause
 _ANSI = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]")
 _SYMBOLS = re.compile(rb"\A[^0-9A-Za-z\[(]++")
 _PAIRED = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@-]*+=")  # what may begin with key=value
@@ -171,7 +171,7 @@ class LineReader:
             if it.parts[0].literal in text  # and what else it has of plain text behind
             and -1 not in accumulate(it.parts, lambda at, part: text.find(part.literal, at), initial=0)
         )
-        return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, 160))
+        return list(seen), self.by.refuses(text), shape_of(text), bool(_WARNING.search(text, 0, _BEGINNING))
 
     def layout(self, text: bytes, clock: Clock | None = None) -> Layout:
         """The prefixes of a text, and the first body that takes what follows; a clock judges their times."""
@@ -255,7 +255,7 @@ class LineReader:
 
     def _cause(self, fields: NamedFields, head: Head) -> tuple[LogEvent, ...]:
         """What is said behind a text that shows nothing: a failed login if that text refuses a client."""
-        is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > 600
+        is_known = fields.text in (fields.cause, REFUSED_LOGIN) or len(fields.cause) > _LONGEST_CAUSE
         if self.by.possible_client(b"" if is_known else fields.cause.partition(b"\n")[0]) is None:
             return ()
         if head.client and self.by.fields.judge("is_refused", fields.text):
