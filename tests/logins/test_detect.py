@@ -173,8 +173,8 @@ def test_what_a_source_does(case: str, together: dict[str, Found]) -> None:
 @pytest.mark.parametrize("case", ALONE)
 def test_what_all_do_together(case: str) -> None:
     """What is found of the application as a whole, and what of it in words."""
-    asks, expected, policy, text = (*ALONE[case], *("paiid", "")[len(ALONE[case]) - 2 :])
-    found = found_in(asks, policy=policy)
+    asks, expected, given, text = (*ALONE[case], *({}, "")[len(ALONE[case]) - 2 :])
+    found = found_in(asks, **given)
     assert (incidents(found), text in "\n".join([*found["classification"], ""])) == (expected, True)
 
 
@@ -196,18 +196,18 @@ def _rotated(at: float) -> Ledger:
     return ledger_of([rotation(claimed, ("API_TOKEN", "production", "backend"), claimed)])
 
 
-def _deployed(at: float) -> pd.DataFrame:
+def _deployed(at: float, outcome: str = "took effect") -> pd.DataFrame:
     began, end = (START + timedelta(seconds=second) for second in (at, at + 120))
-    row = {"outcome": "took effect", "status": "live", "evidence": "deploys.json:1", "began_at": began}
+    row = {"outcome": outcome, "status": "live", "evidence": "deploys.json:1", "began_at": began}
     return filled(Deploys, [row | {"ended_at": end}])
 
 
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
 def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
-    """Known clients that fail are one incident, by the change on record before it; and nobody guesses."""
-    evidence = {"rotation": {"ledger": _rotated(3480)}, "deploy": {"deploys": _deployed(3480)}}
-    given = evidence.get(cause, {})
-    found = found_in([*OUTAGE, *(said(f"INFO: {VALID}", 59) if cause == "start" else ())], **given)
+    """Known clients that fail are one incident, by the change that took effect before; and nobody guesses."""
+    given: dict[str, Any] = {"rotation": {"ledger": _rotated(3480), "caller_secrets": []}}
+    given |= {"deploy": {"deploys": _deployed(3480)}, "": {"deploys": _deployed(3480, "failed")}}
+    found = found_in([*OUTAGE, *said(f"INFO: {VALID}", *[59] * (cause == "start"))], **given.get(cause, {}))
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
     ]
