@@ -171,7 +171,7 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
     """What a step is about, as words, each item; twins of one environment are one value."""
     if each == "service":
         built = {rule.service for rule in plan.rules if rule.restart == "rebuild"}
-        for store in {one.place[1:]: one for one in plan.stores}.values():
+        for store in {one.place.service: one for one in plan.stores}.values():
             refresh = "rebuild" if {"", store.place.service} & built else "restart"
             path, filled = PurePosixPath(store.source), _FILLED.format(store.place.secret)
             named = is_named(plan.project.root, path, "*compose*.y*ml", more=filled)

@@ -116,7 +116,7 @@ def test_an_ordinary_repository_is_read(project: Path, tmp_path: Path) -> None:
         assert "kept.txt" in tracked(project), command
         assert run_git(project, "rev-list", "--all"), command
         assert [each for each in every_object(project) if each.kind == "commit"], command
-    assert "kept.txt" in tracked(tmp_path / "tree")
+    assert all("kept.txt" in tracked(one) for one in (tmp_path / "tree", project / "sub"))
     shutil.copytree(tmp_path / "tree", tmp_path / "copy")
     assert not is_repository(tmp_path / "copy")
 

@@ -125,7 +125,7 @@ def test_a_value_is_entered_and_goes_where_it_is_asked_to(project: Path) -> None
 @pytest.mark.parametrize(("words", "fault"), CASES["faults"])
 def test_what_cannot_be_done_is_said(project: Path, words: list[str], fault: str) -> None:
     """Place, then fault; nothing is written."""
-    done = _run(project, *(word.replace("@", str(project)) for word in words))
+    done = _run(project, *(word.replace("@", str(project)) for word in words), given="sqlite:///app.db\n")
     assert (done.exit_code, (project / ".audit" / "ledger").exists()) == (2, False)
     assert fault in done.output
 
