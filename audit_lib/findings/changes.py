@@ -21,8 +21,7 @@ Finding = Mapping[str, Any]  # a row of Findings, as far as its check, severity 
 _CHECKS = BY_ID | {earlier: BY_ID[now] for earlier, now in SUCCESSORS.items()}  # of earlier versions, too
 _RANK = {name: -CHECKS.index(check) for name, check in _CHECKS.items()}
 _OF_PLACES, _BETWEEN_PLACES = ("inventory", "freshness", "entries", "sources"), ("drift", "rotation_pairs")
-_OF_LOGS = ("log_events", "log_coverage", "detections")
-_BLIND_LOGS = ("log-gap", "log-not-understood")
+_OF_LOGS, _BLIND_LOGS = ("log_events", "log_coverage", "detections"), ("log-gap", "log-not-understood")
 _HOLD_VALUES = ("env file", "export", "given values")
 _NAME_VARIABLES = (*_HOLD_VALUES, "example", "store export")
 

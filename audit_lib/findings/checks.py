@@ -263,7 +263,7 @@ SHOWN_BY_GIT = yes("shown_by_git")  # and anybody would guess it: the finding ab
 SHARED_BY_ALL = yes("template") & (GUESSABLE | yes("placeholder")) & IN_DEVELOPMENT | SHOWN_BY_GIT
 
 NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
-SAME, UNKNOWN = has("relation", "same"), has("relation", "unknown")
+SAME, UNKNOWN, USED = has("relation", "same"), has("relation", "unknown"), yes("used")
 WHOLE, PAIRED, EASY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
@@ -318,7 +318,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     ),
     "leaked-before": when(has("status", "historic")),
     "password-in-file": when(
-        has("variable", GATHERED[-1]), EASY & yes("used"), EASY, more_than("values", 0), prepare=with_uses
+        has("variable", GATHERED[-1]), EASY & USED, EASY, USED, more_than("values", 0), prepare=with_uses
     ),
     "leak-search-incomplete": when(
         has("state", "incomplete") | has("state", "not searched") & has("part", "git objects", "files")

@@ -77,8 +77,7 @@ class _Register:
     policy: Policy
 
     def decided(self, finding: Finding) -> Row:
-        row = finding.columns
-        last = {made.verdict: made for made in self.decisions.get(finding.id, ())}
+        row, last = finding.columns, {made.verdict: made for made in self.decisions.get(finding.id, ())}
         accepted, assigned, closed = (last.get(verdict) for verdict in ABOUT_FINDINGS)
         if accepted and accepted.until and accepted.until < self.reviews.as_of:
             until = instant_words(accepted.until)

@@ -20,7 +20,9 @@ from audit_lib.settings import Policy
 EVIDENCE, PLACES = 3, 5  # pieces and places shown of rows that share an id
 LISTED = 20  # subjects of a list that are named
 QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a million, made by an attacker
-_FAILING = {*(f"application-failing {one}" for one in ("all sources", "connection", "process")), "database"}
+_FAILING = {"database", "start-up-failed:start-up"} | {  # subjects, and a start of which no more is known
+    f"application-failing {one}" for one in ("all sources", "connection", "process")
+}
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
 _DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
@@ -73,7 +75,7 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
     for check in (one for one in checks if len(tables[one.table])):
         for found in _apply(check, check.rows(tables), policy):
             is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
-            fails = found.item.subject in _FAILING and check.table in ("detections", "log_events")
+            fails = {found.item.subject, found.id} & _FAILING and check.table in ("detections", "log_events")
             value = (check.id, found.status, found.item.environment, marks.get(found.item, found.id))
             some = alike.setdefault("outage" if fails else found.item if is_copy else value, [])
             some.insert(0 if is_copy else len(some), found)  # deleting ends all

@@ -167,7 +167,8 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
     grave = "critical" if blind and entered else "high"  # without what tells, no let-in is found
-    return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity)
+    own = "known" * bool(run["known"].all() and not is_high and run["days"].min() >= FAMILIAR)
+    return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity, cause=own)
 
 
 def _in_words(run: pd.DataFrame, number: str) -> str:

@@ -276,10 +276,8 @@ class Traffic:
         asked = self.events.query("kind == @POSSIBLE and client != ''").dropna(subset=["at", "status"])
         near = self.requests.query("client in @asked.client and route not in @asked.route")
         seen = {*zip(near["client"], near["seconds"], strict=True)}
-        minutes = zip(asked["client"], asked["seconds"] // 60 * 60, strict=True)
-        followed = pd.Series(
-            [not seen.isdisjoint(((c, m), (c, m + 60))) for c, m in minutes], asked.index, bool
-        )
+        each = zip(asked["client"], asked["seconds"] // 60 * 60, strict=True)
+        followed = pd.Series([not seen.isdisjoint(((c, m), (c, m + 60))) for c, m in each], asked.index, bool)
         blind = followed.groupby(asked["client"]).transform("mean").lt(0.1) & ~followed
         network = asked["client"].map(cache(network_of)).astype("str")
         return asked.assign(network=network, blind=blind, on_login=True, known=False, ended=False)

@@ -91,9 +91,10 @@ def test_rows_with_one_id_are_merged_and_counted() -> None:
     assert (len(row["where"]), row["where"][-1]) == (6, "and 55 more")
     row = _find(sources=[{"tracked": None}, {"tracked": True, "source": "backend/.env.local"}]).iloc[0]
     assert (row["status"], row["where"]) == ("open", ("backend/.env.local",))
-    graver = [{"verdict": "found", "severity": one, "classification": one} for one in ("medium", "high")]
-    row = _find(detections=graver).iloc[0]
-    assert (row["severity"], "in all" in row["evidence"]) == ("high", False)
+    outage = {"verdict": "found", "detection": "application-failing", "subject": "all sources"}
+    graver = [outage | {"severity": one, "classification": one} for one in ("medium", "high")]
+    row, *others = _find(detections=graver, log_events=[{"kind": "startup_failed"}]).itertuples()
+    assert (row.severity, "in all" in row.evidence, others) == ("high", False, [])
 
 
 def test_a_copy_to_be_deleted_is_one_finding() -> None:

@@ -128,8 +128,7 @@ def found_in(asks: Iterable[Ask | str], **more: object) -> pd.DataFrame:
 def test_each_success_of_a_network_is_one_incident() -> None:
     """What its addresses do until one is let in is told once; one that guesses itself in later is apart."""
     asks, clients = people(9, *range(0, 5 * DAY, 3600)), list[str]()
-    for day, client in enumerate(("203.0.113.10", "203.0.113.30")):
-        start = 3.0 * day * DAY
+    for start, client in ((0.0, "203.0.113.10"), (3.0 * DAY, "203.0.113.30")):
         asks += [*fails(40, 20, "203.0.113.{}", start), *fails(12, 20, client, start + 800)]
         asks, clients = [*asks, *answers(client, start + 1200)], [*clients, client]
         assert found_in(asks).query("detection == 'let-in'")["subject"].tolist() == clients
@@ -139,12 +138,11 @@ OWN = {  # what addresses, networks and routes of each case begin with
     case: (f"203.{n}.", f"198.{n}.", f"2001:db8:{n}:", f"/api/{chr(97 + n // 26)}{chr(97 + n % 26)}")
     for n, case in enumerate(SOURCES, 1)
 }
-USUAL = ("203.0.", "198.51.", "2001:db8:1:", API)
 
 
 def _own(case: str, text: str) -> str:
     """An address, network or route as only this case has it."""
-    pairs = zip(USUAL, OWN[case], strict=True)
+    pairs = zip(("203.0.", "198.51.", "2001:db8:1:", API), OWN[case], strict=True)
     return next((own + text.removeprefix(usual) for usual, own in pairs if text.startswith(usual)), text)
 
 

@@ -56,9 +56,10 @@ def detections(asks: Iterable[Ask | str], **given: Any) -> pd.DataFrame:
 
 
 def incidents(found: pd.DataFrame) -> set[tuple[str, str, str]]:
-    """What was found: detection, subject and severity of each incident."""
+    """What was found: detection, subject and severity of each incident; and whether a person is likely."""
     rows = found[found["verdict"].eq("found")]
-    return set(zip(rows["detection"], rows["subject"], rows["severity"], strict=True))
+    grave = rows["severity"] + rows["cause"].eq("known").map({True: ", known", False: ""})
+    return set(zip(rows["detection"], rows["subject"], grave, strict=True))
 
 
 def small_traffic(
