@@ -203,8 +203,8 @@ def _deployed(at: float, outcome: str = "took effect") -> pd.DataFrame:
 @pytest.mark.parametrize("cause", ["rotation", "deploy", "start", ""])
 def test_an_onset_has_the_cause_that_is_on_record(cause: str) -> None:
     """Known clients that fail are one incident, by the change that took effect before; and nobody guesses."""
-    given: dict[str, Any] = {"rotation": {"ledger": _rotated(3480), "caller_secrets": []}}
-    given |= {"deploy": {"deploys": _deployed(3480)}, "": {"deploys": _deployed(3480, "failed")}}
+    given = {"rotation": {"ledger": _rotated(3480), "caller_secrets": []}, "": {"deploys": _deployed(-7200)}}
+    given |= {"deploy": {"deploys": _deployed(3480)}, "start": {"deploys": _deployed(3550, "failed")}}
     found = found_in([*OUTAGE, *said(f"INFO: {VALID}", *[59] * (cause == "start"))], **given.get(cause, {}))
     assert found[["detection", "cause", "severity", "count"]].values.tolist() == [
         ["known-clients-failing", cause, "high", 60]
