@@ -199,7 +199,7 @@ def _judge(check: Check, frames: Frames) -> Truths:
     silent = judgeable[states].isin(["not supplied", "unknown"]).any(axis=1)
     if "placeholder" in judgeable:
         silent |= judgeable["state"].eq("present") & judgeable["placeholder"].isna()
-    truths = pd.DataFrame(np.transpose((about, fault, unknown | (about & ~fault & silent))), judgeable.index)
+    truths = pd.DataFrame(np.transpose((about, fault, unknown | (about & silent))), judgeable.index)
     return truths.reindex(frames[check.table].index, fill_value=False).to_numpy()
 
 
