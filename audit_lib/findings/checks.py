@@ -205,7 +205,7 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 def without_limit(detections: Rows, tables: Tables) -> Rows:
     """The incidents of many refused requests an hour, while none of which one was answered with 429."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
-    many = detections[detections["count"].ge(UNLIMITED * hours) & _found(*GUESSED)(detections)]
+    many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
     return without_parts(many.loc[[len(given) > 0 and 429 not in given for given in answers]], tables)
