@@ -22,9 +22,9 @@ Facts = list[tuple[str, Any, str]]  # each fact, what speaks against it if anyth
 MINUTE, HOUR, DAY = pd.Timedelta(minutes=1), pd.Timedelta(hours=1), pd.Timedelta(days=1)
 THIN = ((7, 0.25, 50), (1, 0.05, 20))  # days that are thin below a share of the usual, if that is so much
 DATABASE_FAILURE = ("database_failure",)
-REPORTED = {  # of kinds of messages their subject, what they say, how many within a while are failing
+REPORTED = {  # of kinds of messages their subject, what they say, in how many minutes of an hour
     DATABASE_FAILURE: ("database", "the database could not be used", 1),
-    ("connection_failed",): ("connection", "connections failed, as messages report", 3),
+    ("connection_failed",): ("connection", "connections failed, as messages report", 3),  # not in a restart
     ("process_ended",): ("process", "processes ended, as messages report", 1),
     FAILED_STARTS: ("start", "a start failed, or the validation stopped it", 1),
 }
