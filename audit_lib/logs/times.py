@@ -16,18 +16,16 @@ LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
 SAME_DIGITS = bytes.maketrans(b"013456789", b"2" * 9)  # makes texts equal that differ in digits alone
 _MONTHS = dict(zip(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), range(1, 13), strict=True))
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
-_OFFSET = rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+_HALF, _OFFSET = rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M", rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
 _FORMS = tuple(
     re.compile(form).fullmatch
     for form in (
-        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + _OFFSET,
+        rb"(?P<year>\d{4}).(?P<month>\d\d).(?P<day>\d\d)(?:[T ]| - )" + _HOUR + rb"(?:%b)?" % _HALF + _OFFSET,
         rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
         rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
         rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
         # As Americans write it, and nobody else with these capitals: the month stands first.
-        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), "
-        + _HOUR
-        + rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M",
+        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), " + _HOUR + _HALF,
     )
 )
 # A time's minute, its seconds with a fraction, and what follows: a zone, a year, half a day.
