@@ -195,8 +195,7 @@ def _judge(check: Check, frames: Frames) -> Truths:
     judgeable = check.rows(frames)
     about = check.condition.about(judgeable)
     fault, unknown = judged(check, judgeable)
-    states = [column for column in _STATES if column in judgeable]
-    silent = judgeable[states].isin(["not supplied", "unknown"]).any(axis=1)
+    silent = judgeable.filter(items=_STATES).isin(["not supplied", "unknown"]).any(axis=1)
     if "placeholder" in judgeable:
         silent |= judgeable["state"].eq("present") & judgeable["placeholder"].isna()
     truths = pd.DataFrame(np.transpose((about, fault, unknown | (about & silent))), judgeable.index)
