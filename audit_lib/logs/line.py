@@ -325,8 +325,10 @@ class LineReader:
 def _shown(lines: list[Line], head: Head, at: int | None, events: tuple[LogEvent, ...]) -> Line:
     lacks = reduce(or_, (line.lacks for line in lines), head.lacks)
     state = "request" if any(event.status for event in events) else "message" if events else "text only"
-    record = head.record or any(line.record for line in lines)
-    return Line(state, at, record, events, lacks, is_statement=any(line.is_statement for line in lines))
+    return Line(
+        *(state, at, head.record or any(line.record for line in lines), events, lacks),
+        is_statement=any(line.is_statement for line in lines),
+    )
 
 
 def own_events(line: Line) -> tuple[LogEvent, ...]:

@@ -48,8 +48,7 @@ Reading = tuple[str, bytes]  # a way of reading some bytes, and what is read so
 DEEPEST = 100  # levels of a message: a display has a few
 _LAYERS = 3  # encodings within each other
 _HARMLESS = 3  # characters of a value that say nothing of it
-_BASE64_END = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}")
-_OPENING = re.compile(r"""^(?:\\*["'`])?""")
+_BASE64_END, _OPENING = re.compile(rb"[A-Za-z0-9+/_=-]{0,4}"), re.compile(r"""^(?:\\*["'`])?""")
 _BESIDE = tomllib.loads(Path(__file__).with_name("beside_names.toml").read_text("utf-8"))
 _VALUES = [
     re.compile("(?i)" + re.sub(r"\{([a-z]+)\}", lambda named: _BESIDE["fragments"][named[1]], place["value"]))

@@ -22,8 +22,8 @@ _GENERATED = re.compile(
     r"(?=[A-Za-z]*\d)(?=\d*[A-Za-z])[A-Za-z0-9]{16}|(?=.*[a-z])(?=.*[A-Z])(?=.*\d)[A-Za-z0-9+=_~.-]{20}"
 )
 _TEXT = re.compile(r"""://|@\w+\(|\S\s+\S|^[\w$.>-]+\\{0,3}["'`\]]?[(:,=]+\\{0,3}["'`]""")
-_PACKAGE = Path(__file__).parents[1]
-_TEXTS = (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
+_NAME = re.compile(r"""^[\w$.>-]+["'`]?\s*[:=]\s*(["'`])(.*)\1$""")
+_PACKAGE, _TEXTS = Path(__file__).parents[1], (".py", ".toml", ".json", ".yml", ".j2", ".css", ".js")
 _NOTEBOOKS = ("notebooks/quarterly_review.ipynb", "notebooks/incident.ipynb")
 
 
@@ -56,7 +56,8 @@ def classify(keeper: Keeper, inventory: pd.DataFrame, public: str, files: str = 
 
     def is_ordinary(value: str) -> bool:
         weak = len(value) < SHORTEST or re.fullmatch(r"(19|20)\d\d-\d\d-\d\d([T ][\d:.Z+-]*)?", value)
-        bare = value.strip("\"'").casefold()  # a loader may take the quotes along, which JSON has, too
+        # Without its name; a loader may take the quotes along, which JSON has, too.
+        bare = _NAME.sub(r"\2", value).strip("\"'").casefold()
         return bool(weak) or bare in f"{public}\n{files}".casefold() or bare in _own_text()
 
     ordinary = frozenset(value for value in held - sealed if keeper.ask(value, is_ordinary))

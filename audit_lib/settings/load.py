@@ -18,8 +18,7 @@ from audit_lib.settings.models import BUNDLED, POLICIES, GuideRule, GuideRules, 
 from audit_lib.settings.variables import env_variables, read_code
 
 LAYOUT, GENERIC = "AUDIT_TOML", "generic"  # the variable that names a layout; the policy that all extend
-PLACES = ("audit.toml", ".audit/audit.toml")
-DEFAULT_LAYOUT = Path(__file__).with_name("default_audit.toml")
+PLACES, DEFAULT_LAYOUT = ("audit.toml", ".audit/audit.toml"), Path(__file__).with_name("default_audit.toml")
 # The keys of audit.toml that say where things are; all others say what is demanded.
 PLACE_KEYS, DEMAND_KEYS = keys.types_of_keys(Project).keys(), keys.types_of_keys(Policy).keys()
 JOINED = re.compile(r"placeholders|compromised|.*_prefixes|.*_names")  # lists of the own and of those below

@@ -117,11 +117,12 @@ def _matches(name: str, patterns: Iterable[str]) -> bool:
 
 
 def files(root: Path, left_out: list[Fault]) -> list[PurePosixPath]:
-    """Every file below a folder, in sorted order, links to files among them; notes what is not searched."""
+    """Every file and link to one below a folder, sorted, but this tool's reports; notes what is left out."""
     found, unlisted, entries = list[PurePosixPath](), list[OSError](), 0
     for folder, folders, names in os.walk(root, onerror=unlisted.append):
         at = PurePosixPath(os.path.relpath(folder, root))
-        found += [at / name for name in sorted(names)][: MAX_ENTRIES - entries]
+        is_report = "MANIFEST.json" in names and not {"report.html", "incident.html"}.isdisjoint(names)
+        found += [at / name for name in sorted(names) if not is_report][: MAX_ENTRIES - entries]
         entries += len(folders) + len(names)
         if entries > MAX_ENTRIES:
             beyond = f"left out all after the first {MAX_ENTRIES:,} files and folders"

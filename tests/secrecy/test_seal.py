@@ -119,8 +119,8 @@ def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
 
 
 def test_every_value_is_searched_for() -> None:
-    """Each value of eight characters or more is searched for, unless ordinary text holds it: strong ones
-    that are secrets by name or by shape also in parts."""
+    """Each value of eight characters or more is searched for, unless ordinary text holds it, or what is beside
+    a name in it: strong ones that are secrets by name or by shape also in parts."""
     cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     backup = f"{fake_value('an old value in a backup')}(x'"
     call = f"setGoogleAuthenticatorSecret('{fake_value('of a call')}"
@@ -128,7 +128,7 @@ def test_every_value_is_searched_for() -> None:
     keeper, classes = _known(
         *({name: cell for name, cell in row.items() if name != "fake"} for row in rows),
         public="the policy says a-secret-of-the-policy of Bookshelf",
-        beside=(backup, call),
+        beside=(backup, call, 'secret": "password"'),
     )
     drawn = [fake_value(seed) for seed in ("strong", "template", "setting", "unlisted")]
     sealed = (*drawn, backup, "unquiet-correct-horse-staple")
@@ -136,11 +136,11 @@ def test_every_value_is_searched_for() -> None:
     whole = ("hunter2-weak", "please-set-a-secret-value-here", "/api/v9/patients", call)
     assert classes.whole == set(map(keeper.fingerprint, whole))
     assert classes.not_searched == ("OTHER (production/backend)",)
-    assert classes.ordinary == 4
+    assert classes.ordinary == 5
     assert keeper.fingerprint("hunter2-weak") not in classes.open
     planned = plan(keeper, classes, 7)
     counts = {name: planned[name] for name in ("values", "artefacts", "not_searched", "ordinary")}
-    assert list(counts.values()) == [len(sealed) + len(whole), 7, classes.not_searched, 4]
+    assert list(counts.values()) == [len(sealed) + len(whole), 7, classes.not_searched, 5]
     assert planned["forms"] > planned["values"] < planned["runs"]
 
 
