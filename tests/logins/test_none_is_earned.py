@@ -88,7 +88,7 @@ REMOVED: dict[str, dict[str, Any]] = {
     "routes": {"routes": 2}, "a login seen": {"change": lambda ask: _with(ask, route="/page", status=200)},
     "a success seen": {"change": lambda ask: _with(ask, status=500) if ask[3] == 200 else ask},
     "a failed login seen": {"change": lambda ask: None if ask[3] == 401 else ask},
-    "a usual rate": {"change": lambda ask: ask if ask[3] != 200 or ask[2] == LOGIN else None},
+    "a usual rate": {"change": lambda ask: ask if ask[3] != 200 or ask[2] in (LOGIN, *ROUTES[:2]) else None},
     "wording": {"known_messages": None, "started": ""}, "queries kept": {"logs_queries": None},
 }  # fmt: skip
 
