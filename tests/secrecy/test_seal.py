@@ -119,7 +119,7 @@ def test_any_window_is_found_and_a_shorter_one_is_not(tmp_path: Path) -> None:
 
 
 def test_every_value_is_searched_for() -> None:
-    """Each value of eight characters or more is searched for, unless ordinary text holds it, or what is beside
+    """Each value of eight characters or more is searched for, unless ordinary text holds it or what is beside
     a name in it: strong ones that are secrets by name or by shape also in parts."""
     cases = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
     backup = f"{fake_value('an old value in a backup')}(x'"
