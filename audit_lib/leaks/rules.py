@@ -247,8 +247,9 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
         if sum(not expression("secret's name").search(one) for one in sums) >= 3:
             return True  # of a table of sums
     before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]
-    mixed = r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[A-Za-z0-9+/]{40}"
-    return re.fullmatch(mixed, before) is not None or _in_public_address(text, start)
+    # It goes on from more of the same, or from the words of a page's address.
+    after = r"(?s)(?=[^\0]*[a-z])(?=[^\0]*[A-Z])(?=[^\0]*[0-9])[A-Za-z0-9+/]{40}\0.*|.*[A-Za-z]-\0[a-z]+-.*"
+    return re.fullmatch(after, f"{before}\0{secret}") is not None or _in_public_address(text, start)
 
 
 def _in_public_address(text: str, place: int) -> bool:
