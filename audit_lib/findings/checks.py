@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import CHOSEN, COMMON, ELSEWHERE, GATHERED, KEY_ID, OTHERS, PUBLIC, TESTS, UNHELD
+from audit_lib.leaks.tables import ALONE, CHOSEN, COMMON, GATHERED, KEY_ID, OTHERS, PUBLIC, TESTS, UNHELD
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -98,6 +98,12 @@ def without_settings(sources: Rows, tables: Tables) -> Rows:
     return sources[~(bare & lost.eq(0).fillna(False).astype(bool))]
 
 
+def with_secrets(files: Rows, tables: Tables) -> Rows:
+    """The answers about files but for those about env files that `without_settings` leaves out."""
+    bare = {*tables["sources"]["source"]} - {*without_settings(tables["sources"], tables)["source"]}
+    return files[~files["subject"].isin(bare)]
+
+
 def with_guessable(sources: Rows, tables: Tables) -> Rows:
     """The files of `without_settings`, with the secrets that git shows in each and that anybody would guess:
     `guessable` in words, each of them and the file as `covers`, their `digest`, and if no other is in it."""
@@ -118,12 +124,10 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
 
 
 def with_uses(chosen: Rows, tables: Tables) -> Rows:
-    """The passwords. `used`: code falls back to one, a compose file sets it, or production is not known."""
-    unset = tables["population"].query("read == 'yes' and supplied != 'yes'")["name"]
-    places, blind = tables["leak_places"], not knows_production(tables["inventory"])
-    used = {*unset, *places.loc[places["path"].str.match(COMPOSE), "leak_id"]}
-    shown = ([*(name for name, _, _ in it.covers), *it.leak_ids.split(", ")] for it in rows(chosen))
-    return chosen.assign(used=[blind or not used.isdisjoint(some) for some in shown])
+    """The passwords. `used`: code falls back to one, or production is not known."""
+    unset = {*tables["population"].query("read == 'yes' and supplied != 'yes'")["name"]}
+    blind, covers = not knows_production(tables["inventory"]), chosen["covers"]
+    return chosen.assign(used=[blind or not unset.isdisjoint(name for name, _, _ in it) for it in covers])
 
 
 def lines_with_values(events: Rows, requests: Rows, places: Rows) -> Rows:
@@ -306,9 +310,9 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
         has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
-        has("status", "unknown") & (has("secret", UNHELD) | has("secret", ELSEWHERE) & has("providers", "")),
         has("status", "unknown") & has("reason", CHOSEN),
-        has("status", "unknown") & has("secret", TESTS, ELSEWHERE),
+        has("status", "unknown") & (has("secret", UNHELD) | has("secret", *ALONE) & has("providers", "")),
+        has("status", "unknown") & has("secret", *ALONE[:2]),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown") & has("reason", KEY_ID),
@@ -438,14 +442,16 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "env-line-not-understood": when(has("state", "not understood")),
     "value-read-differently": when(
         _line_fault("duplicate"),
-        has("faults", UNKNOWN_VALUES[0]) & ~has("loader", ""),
+        has("faults", UNKNOWN_VALUES[0]),
         _line_fault(*READ_DIFFERENTLY),
         about=has("kind", "env file", "export", "given values") & ~null("name"),
         prepare=without_lines_of_settings,
     ),
     "secret-in-blueprint": when(NO, NOT_KNOWN, about=has("topic", "blueprint value")),
     "previews-inherit-secrets": when(NO, NOT_KNOWN, about=has("topic", "blueprint preview")),
-    "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context")),
+    "env-file-in-image-context": when(
+        NO, NOT_KNOWN, about=has("topic", "image context"), prepare=with_secrets
+    ),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     "value-in-log": when(

@@ -25,7 +25,9 @@ _FAILING = {"database", "start-up-failed:start-up"} | {  # subjects, and a start
 }
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
-_DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a secret's own
+DATED = re.compile(
+    r" \(overdue if [^)]*\)| Otherwise it is overdue from .*"
+)  # of what is next, a secret's own
 
 
 @dataclass(frozen=True)
@@ -170,11 +172,6 @@ def listed_words(covers: Iterable[Item]) -> str:
     return few((f"{name} ({', '.join(them)})" for name, them in places.items()), LISTED, end=", and ")
 
 
-def next_step(next_evidence: str) -> str:
-    """What would decide an age, without the date that is a secret's own."""
-    return _DATED.sub("", next_evidence)
-
-
 def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     """Each cell by its column, and what is made of several or only said in words, such as `age`."""
     words = {str(column): _cell_words(cell, str(column)) for column, cell in row.items()}
@@ -183,7 +180,7 @@ def row_words(row: Mapping[Hashable, Any]) -> dict[str, str]:
     if "detection" in row:
         words["detection_name"] = words["detection"].replace("-", " ")
     if "next_evidence" in row:
-        words["next_step"] = next_step(words["next_evidence"])
+        words["next_step"] = DATED.sub("", words["next_evidence"])
         words["reason_words"] = REASONS.get(words["reason"], words["reason"])
     return words
 

@@ -69,10 +69,8 @@ def last_signed(ledger: Ledger) -> LastReview | None:
     if not signed:
         return None
     body, place = signed[-1].body, signed[-1].place
-    opened = {
-        id_: Opened(parse_instant(first["at"], place), first["in"])
-        for id_, first in body.get("opened", {}).items()
-    }
+    named = body.get("opened", {}).items()
+    opened = {id_: Opened(parse_instant(first["at"], place), first["in"]) for id_, first in named}
     settings = tuple(body["in_force"]) if "in_force" in body else None
     return LastReview(parse_instant(body["as_of"], place), place, settings, opened)
 
@@ -121,9 +119,8 @@ def tabulate_settings_changes(
     not_known = {"all settings": doubt} | dict.fromkeys(unsigned, NEVER_SIGNED)
     unknown = {"was": "not known", "now": "not known", "known": False}
     found += [unknown | {"setting": name, "since": why} for name, why in not_known.items() if why]
-    return SettingsChanges.of(
-        {"since": since, "digest": digest_of_difference(changed)} | row for row in found
-    )
+    common = {"since": since, "digest": digest_of_difference(changed)}
+    return SettingsChanges.of(common | row for row in found)
 
 
 def _paired(changed: Settings) -> Iterator[tuple[str, str, str]]:

@@ -10,7 +10,7 @@ import pandas as pd
 from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
-from audit_lib.findings.find import next_step
+from audit_lib.findings.find import DATED
 from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.actions import FIRST
@@ -273,7 +273,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         share = f"{row.days - row.days_with_lines} of {row.days}"
         yield share, f"days of {place} have no request or message.", "Export them."
     unknown = ages.loc[ages["status"].eq("unknown"), "next_evidence"]
-    for step, count in unknown.map(next_step).value_counts().head(1).items():
+    for step, count in unknown.str.replace(DATED, "", regex=True).value_counts().head(1).items():
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
         yield share, "ages are not known.", f"For {count} of them: {step}"
     if len(silent):
