@@ -64,8 +64,9 @@ def _as_filled(
     env: Mapping[str, EnvSource], written: Mapping[str, str], root: Path, generic: Policy
 ) -> Iterator[EnvSource]:
     """The sources; what is a template or committed is of the service of what fills it: of the file in force,
-    not committed, that has most of its names, at least three and a third. If it then gives no secret a value
-    it is a template, as .env.docker can be; loaders read .env by its name, Symfony .env.local over it."""
+    not committed, that has most of its names, at least three and a third. If it then gives no secret a value,
+    or is in a folder of examples, it is a template, as .env.docker can be; but loaders read .env by its name.
+    Symfony reads .env.local over a committed .env and .env.dev, whatever is in them."""
     tracked = git.tracked(root) if git.is_repository(root) else set[str]()
     lines = {path: [*variables.in_env_text(text, path, example=True)] for path, text in written.items()}
     names = {path: {line.name for line in lines[path]} for path in lines}
@@ -77,10 +78,12 @@ def _as_filled(
         )
         is_filled = source not in own and not source.backup and size >= max(3, len(names[path]) / 3)
         kinds = {variables.likely_kind(it.name, (it.form,), generic)[0] for it in lines[path] if it.needed}
-        symfony = f"{path}.local" in names and (root / path).parent.joinpath("bin", "console").exists()
-        example = source.example or symfony or ("secret" not in kinds and PurePosixPath(path).name != ".env")
-        place = "" if example else source.environment
-        yield replace(source, service=service, example=example, environment=place) if is_filled else source
+        over = {f"{path}.local", f"{path.removesuffix('.dev')}.local"} & names.keys()
+        symfony = over and source not in own and (root / path).parent.joinpath("bin", "console").exists()
+        template = "secret" not in kinds or re.search(_PATTERNS["aside"], path)
+        example = source.example or symfony or (is_filled and template and PurePosixPath(path).name != ".env")
+        place, service = "" if example else source.environment, service if is_filled else source.service
+        yield replace(source, service=service, example=bool(example), environment=place)
 
 
 def _kept(word: str, layout: dict[str, Any], there: dict[str, Any], left_out: list[Fault]) -> tuple[Any, ...]:
@@ -158,8 +161,7 @@ def service_of_variable(
     if candidates := in_force or sorted(set_in) or [one for one in sources if near[one]]:
         return sources[max(candidates, key=lambda one: (near[one], sizes.get(one, 0)))].service
     # Of code that no env file serves: the nearest folder of its own build, else the whole.
-    manifests = (folder / name for folder in path.parents for name in _WORDS["manifests"])
-    built = (manifest.parent for manifest in manifests if (project.root / manifest).is_file())
+    built = (it for it in path.parents for one in _WORDS["manifests"] if (project.root / it / one).is_file())
     return service_of(next(built, PurePosixPath()) / path.name)
 
 

@@ -170,15 +170,13 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
     paths = (f"{dockerfile}.dockerignore", normpath(f"{context}/.dockerignore"))
     ignore = next((path for path in paths if os.path.lexists(project.root / path)), "")
     text, left_out = _text(project, dockerfile), _left_out(_text(project, ignore) if ignore else "")
-    for path in (path for path in env_files if PurePosixPath(path).is_relative_to(context)):
-        inside = str(PurePosixPath(path).relative_to(context))
-        copies = _copies(inside, text)
-        stays_out = not copies or (left_out and left_out.match_file(inside))
-        answer = "yes" if stays_out else "no" if left_out is not None and any(copies.values()) else "unknown"
+    for one in (one for one in env_files if PurePosixPath(one).is_relative_to(context)):
+        inside = str(PurePosixPath(one).relative_to(context))
+        lines = _copies(inside, text)
+        stays_out = not lines or (left_out and left_out.match_file(inside))
+        answer = "yes" if stays_out else "no" if left_out is not None and any(lines.values()) else "unknown"
         why = {"unknown": _ODD, "no": f"{inside} to {ignore or paths[1]}"}.get(answer, "")
-        yield _row(
-            "image context", path, answer, reason=why, source=dockerfile, line=min(copies, default=None)
-        )
+        yield _row("image context", one, answer, reason=why, source=dockerfile, line=min(lines, default=None))
 
 
 def _left_out(text: str) -> PathSpec[Any] | None:
