@@ -70,9 +70,8 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
     at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
-    timed = timed.rename(columns={"minute_at": "at"}).sort_values(
-        ["at", "file", "client", "route", "method", "status"], kind="stable"
-    )
+    order = ["at", "file", "client", "route", "method", "status"]
+    timed = timed.rename(columns={"minute_at": "at"}).sort_values(order, kind="stable")
     requests, untimed = timed, counts[counts["status"].notna() & counts["untimed"].gt(0)]
     if len(untimed):  # they take the types of those that have a time, however few there are
         days = counts[["file", "day"]].dropna().drop_duplicates().sort_values(["file", "day"])
@@ -289,9 +288,8 @@ class Traffic:
         near, sure = near[near[key].isin({*run[key]} - {""})], run[run["kind"].ne(POSSIBLE)]
         every = pd.concat([sure, near[: len(near) * bool(run["on_login"].all())]])
         sums = [(len(it), it["client"].nunique()) for it in (sure, every)]
-        return every, *(
-            f"{low} to {high}" if low < high else f"{low}" for low, high in zip(*sums, strict=True)
-        )
+        words = (f"{low} to {high}" if low < high else f"{low}" for low, high in zip(*sums, strict=True))
+        return every, *words
 
     def seldom_read(self, own: pd.DataFrame) -> str:
         """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
