@@ -73,8 +73,7 @@ def by_item(findings: pd.DataFrame) -> pd.DataFrame:
     """The rows of `Findings`, one for each thing that they are about, under its own subject and place."""
     several = [row.covers or ((row.subject, row.environment, row.service),) for row in rows(findings)]
     every = findings.loc[findings.index.repeat([len(items) for items in several])].reset_index(drop=True)
-    named = [item for items in several for item in items]
-    return every.assign(**pd.DataFrame(named, columns=_ITEM, dtype="str"))
+    return every.assign(**pd.DataFrame([it for some in several for it in some], columns=_ITEM, dtype="str"))
 
 
 def score(audit: "Audit") -> tuple[int, int]:

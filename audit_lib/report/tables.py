@@ -92,8 +92,10 @@ def with_lateness(sign_offs: pd.DataFrame) -> pd.DataFrame:
 def records(frame: pd.DataFrame) -> list[Row]:
     """The rows of a frame as JSON values, in its order and without the column `fingerprint`."""
     shown = frame.drop(columns="fingerprint", errors="ignore")
-    columns = [list(map(plain, shown[name])) for name in shown]
-    return [dict(zip(map(str, shown), row, strict=True)) for row in zip(*columns, strict=True)]
+    return [
+        dict(zip(map(str, shown), row, strict=True))
+        for row in zip(*(map(plain, shown[name]) for name in shown), strict=True)
+    ]
 
 
 def plain(value: Any) -> Any:
