@@ -188,7 +188,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
     unknown = len(audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'"))
-    note = f"{note}; {counted(unknown, 'finding')} not decided" if unknown else note
+    note = f"{note}; {counted(unknown, 'open finding')} not decided" if unknown else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
