@@ -92,7 +92,7 @@ def likely_kind(
     if _matches(name, policy.secret_url_names) and not named:
         # A connection string that is no store's holds its key as one of several fields, as Azure's does.
         store, fields = _WORDS["stores"] & parts, {"CONNECTION", "STRING"} <= parts
-        held = (store or fields) and not only_plain
+        held = "generated" in seen or ((store or fields) and not only_plain)
         return ("secret" if held else "setting"), ("password" if held and store else "whole")
     is_secret = named and (_WORDS["sure"] & parts or not only_plain)
     other = "identifier" if _matches(name, _WORDS["identifiers"]) else ""

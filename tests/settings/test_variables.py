@@ -68,7 +68,7 @@ def test_a_read_without_a_name_is_counted(path: str, text: str, lines: list[str]
 @pytest.mark.parametrize(("name", "values", "kind"), [*BY_NAME, *NAMES["kinds"]])
 def test_a_name_and_its_values_make_a_kind(name: str, values: list[str], kind: str) -> None:
     """A secret's word decides alone; else a value that can only be a setting, or a secret beside its id."""
-    forms = [it if it == "setting" else variables.form_of(MADE.get(it, it)) for it in values]
+    forms = [it if it == "setting" else variables.form_of(it.format(**MADE)) for it in values]
     name, *beside = name.split()
     assert variables.likely_kind(name, forms, bundled_policy("generic"), beside)[0] == kind
 
