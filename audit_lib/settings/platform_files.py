@@ -123,7 +123,6 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
             for one in services
             if one is owner or group in [name.get("fromGroup") for name in one.get("envVars") or ()]
         ]
-        has_previews = users and any(map(_has_previews, (root, *users)))
         for one in owner.get("envVars") or ():
             name, form = str(one.get("key", "")), form_of(str(one.get("value", "")))
             rule = policy.rule(name)
@@ -132,7 +131,7 @@ def blueprint_rows(source: str, root: Mapped, policy: Policy) -> Iterator[Row]:
             row = partial(_row, subject=name, source=source, service=service, line=one[_LINE])
             known = {"fromDatabase", "fromService", "generateValue", "sync"} & one.keys()
             yield row("blueprint value", answer="no" if one.get("value") else "yes" if known else "unknown")
-            if has_previews:
+            if users and any(map(_has_previews, (root, *users))):
                 own = one.get("sync") is False or "previewValue" in one or "fromDatabase" in one
                 yield row("blueprint preview", answer="yes" if own else "no" if "value" in one else "unknown")
 
@@ -181,9 +180,8 @@ def image_rows(project: Project, dockerfile: str, context: str, env_files: list[
 
 def _left_out(text: str) -> PathSpec[Any] | None:
     """What a .dockerignore leaves out; None if not plain."""
-    patterns = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
-    in_full = len(patterns) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, patterns))
-    return _anchored(patterns) if in_full else None
+    lines = [line for line in map(str.strip, text.splitlines()) if line and line[0] != "#"]
+    return _anchored(lines) if len(lines) <= MOST_PATTERNS and all(map(_PLAIN.fullmatch, lines)) else None
 
 
 def _anchored(patterns: list[str]) -> PathSpec[Any]:
