@@ -151,9 +151,9 @@ def tabulate_decisions(ledger: Ledger, ids: list[str], as_of: datetime) -> pd.Da
 def _state(made: Decision, ids: list[str], as_of: datetime) -> str:
     if made.verdict == "accept" and made.until and made.until < as_of:
         return "expired"
-    return (
-        "in force" if made.subject in ids else "repeat" if successors_of(made.subject, ids) else "no finding"
-    )
+    if made.subject in ids:
+        return "in force"
+    return "repeat" if successors_of(made.subject, ids) else "no finding"
 
 
 def successors_of(id_: str, ids: Iterable[str]) -> tuple[str, ...]:

@@ -25,9 +25,7 @@ _FAILING = {"database", "start-up-failed:start-up"} | {  # subjects, and a start
 }
 _ENDS_OPEN = re.compile(r"(?:\. [^.:]+)?:$")  # a remedy of which the policy says no more
 _EVIDENCE_KIND = re.compile(r"^E\d+ ")  # the number of an evidence kind says nothing to a reader
-DATED = re.compile(
-    r" \(overdue if [^)]*\)| Otherwise it is overdue from .*"
-)  # of what is next, a secret's own
+DATED = re.compile(r" \(overdue if [^)]*\)| Otherwise it is overdue from .*")  # a date that is a secret's own
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,10 @@ def last_signed(ledger: Ledger) -> LastReview | None:
     if not signed:
         return None
     body, place = signed[-1].body, signed[-1].place
-    named = body.get("opened", {}).items()
-    opened = {id_: Opened(parse_instant(first["at"], place), first["in"]) for id_, first in named}
+    opened = {
+        id_: Opened(parse_instant(first["at"], place), first["in"])
+        for id_, first in body.get("opened", {}).items()
+    }
     settings = tuple(body["in_force"]) if "in_force" in body else None
     return LastReview(parse_instant(body["as_of"], place), place, settings, opened)
 
