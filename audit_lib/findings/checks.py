@@ -98,7 +98,7 @@ def without_settings(sources: Rows, tables: Tables) -> Rows:
     return sources[~(bare & lost.eq(0).fillna(False).astype(bool))]
 
 
-def with_secrets(files: Rows, tables: Tables) -> Rows:
+def of_secrets(files: Rows, tables: Tables) -> Rows:
     """The answers about files but for those about env files that `without_settings` leaves out."""
     bare = {*tables["sources"]["source"]} - {*without_settings(tables["sources"], tables)["source"]}
     return files[~files["subject"].isin(bare)]
@@ -354,6 +354,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         about=HELD & ~SHARED_BY_ALL & ~(has("kind", "setting") & IN_DEVELOPMENT),
     ),
     "weak-value": when(
+        PRESENT & yes("placeholder") & ~SHARED_BY_ALL,
         OWN & has("length", "short"),
         LONG_ENOUGH & SECRET & GUESSABLE & yes("issued") & more_than("strength_bits", WEAKEST_BITS),
         LONG_ENOUGH & SECRET & GUESSABLE & ~yes("template"),
@@ -449,9 +450,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     ),
     "secret-in-blueprint": when(NO, NOT_KNOWN, about=has("topic", "blueprint value")),
     "previews-inherit-secrets": when(NO, NOT_KNOWN, about=has("topic", "blueprint preview")),
-    "env-file-in-image-context": when(
-        NO, NOT_KNOWN, about=has("topic", "image context"), prepare=with_secrets
-    ),
+    "env-file-in-image-context": when(NO, NOT_KNOWN, about=has("topic", "image context"), prepare=of_secrets),
     "ignored-example-file": when(NO, about=has("topic", "example kept")),
     "configuration-not-read": when(NOT_KNOWN, about=has("topic", "file")),
     "value-in-log": when(
