@@ -15,7 +15,7 @@ from audit_lib.leaks.tables import LeakAudit
 from audit_lib.ledger.timeline import Tenure, tenures
 from audit_lib.logins import traffic as flow
 from audit_lib.logins.coverage import cover
-from audit_lib.logins.detect import FAMILIAR, QUICK, Incident, Verdict, in_windows, judge
+from audit_lib.logins.detect import FAMILIAR, MANY, QUICK, Incident, Verdict, in_windows, judge
 from audit_lib.logins.parameters import DetectionPolicy, detection_policy, formats_of
 from audit_lib.logs.read import cached_logs
 from audit_lib.secrecy.keeper import Keeper
@@ -111,12 +111,21 @@ class Case:
 
     @cached_property
     def got_in(self) -> tuple[str, ...]:
-        """Who was let in after failures (somebody known if nobody else was), then who joined, or is new and
-        of a network that guessed, if any; of an address that is looked at that alone."""
-        let_in, guessed = self.found(LET_IN), self.new_addresses.query("guessed")["client"]
-        entered = names_of([one for one in let_in if not one.cause] or let_in)
-        every = dict.fromkeys((*entered, *self.joined, *guessed))
+        """Who was let in after failures and not for days before, then who joined, or is new and of a network
+        that guessed, if any; of an address that is looked at that alone."""
+        entered = names_of(it for it in self.found(LET_IN) if not it.cause)
+        every = dict.fromkeys((*entered, *self.joined, *self.new_addresses.query("guessed")["client"]))
         return tuple(who for who in every if entered and self.address in ("", who))
+
+    @cached_property
+    def returned(self) -> tuple[Incident, ...]:
+        """The successes of who was let in for days before, after few and slow tries, and guesses beside them:
+        an old token beside a new one looks so, or one that was renewed."""
+        quick = {*in_windows(self.traffic.failures, "client", QUICK)["client"]}
+        slow = [it for it in self.found(*GUESSING) if it.client not in quick and it.count < MANY]
+        known = [it for it in self.found(LET_IN) if it.cause]
+        pairs = ((it, pd.Series([own.first_at])) for it in slow for own in known if it.client == own.client)
+        return *known, *(it for it, begun in pairs if it.cause or it.during(begun).all())
 
     joined = cached_property(lambda it: sorted({who for one in it.found(LET_IN) for who in one.joined}))
     undecided = cached_property(lambda it: it.here[it.here["kind"].eq(POSSIBLE) | it.here["doubtful"]])
@@ -161,6 +170,7 @@ class Case:
             "answered > 0 and refused >= @ladder[-1][0] and meanwhile <= refused / 10"
         )
 
+    callers_send = cached_property(lambda it: it.secret in ("", *(it.rules.caller_secrets or (it.secret,))))
     shows_who_is_new = cached_property(lambda it: not (it.lacks_history or it.verdicts[LET_IN].doubt))
 
     @cached_property

@@ -23,7 +23,6 @@ CUT_OFF, EXPOSED = "known clients cut off", "our own exposure"
 ENDED = "a client's token or password has ended"
 ATTACKS = (USED, GUESSED)
 RATINGS = ("likely", "possible", "unknown", "unlikely")  # in the order in which they are shown
-_LONG_AGO = pd.Timestamp(0, tz="UTC")
 
 
 @dataclass
@@ -65,7 +64,7 @@ def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
     """The six, the best supported first; of one rating those that name somebody, an ended token last. Of a
     secret that callers do not send, what failed at the login says nothing."""
     found = [guessed := _guessed(case), _outage(case), _cut_off(case), _ended(case, guessed)]
-    if not _callers_send(case):
+    if not case.callers_send:
         text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
         found = [Explanation(one.name, missing=[text]) for one in found]
     found += [_used(case, exposure), _exposed(case, exposure)]
@@ -98,10 +97,6 @@ def tabulate_explanations(explained: Iterable[Explanation]) -> pd.DataFrame:
     return pd.DataFrame(found, columns=columns)
 
 
-def _callers_send(case: Case) -> bool:
-    return case.secret in ("", *(case.rules.caller_secrets or (case.secret,)))
-
-
 def _in_words(incidents: Iterable[Incident]) -> str:
     return few(
         f"{one.client or one.subject or few(sorted(one.clients)) or 'no address'}: "
@@ -113,13 +108,12 @@ def _in_words(incidents: Iterable[Incident]) -> str:
 def _guessed(case: Case) -> Explanation:
     """Grave guessing shows it, and so does a success after many tries; anything less hints at it, and so do
     as many answers that do not tell. What known clients do alone is none."""
-    one, entered, tries = Explanation(GUESSED), case.found(LET_IN), case.many_tries
-    guesses = [it for it in case.found(*GUESSING, accidents=False) if not case.rules.is_known(it.client)]
-    grave = [found for found in (*entered, *guesses) if found.severity in ("high", "critical")]
-    rest = [found for found in (*entered, *guesses) if found not in grave]
-    one.shown += [_in_words(grave)] if grave else []
-    one.hinted += [_in_words(rest)] if rest else []
-    if len(tries):
+    strange = [it for it in case.found(*GUESSING, accidents=False) if not case.rules.is_known(it.client)]
+    guesses = [it for it in (*case.found(LET_IN), *strange) if it not in case.returned]
+    grave = [it for it in guesses if it.severity in ("high", "critical") and not it.cause]
+    rest = [it for it in guesses if it not in grave]
+    one = Explanation(GUESSED, [_in_words(grave)] * bool(grave), [_in_words(rest)] * bool(rest))
+    if len(tries := case.many_tries):
         whose = few(f"{client} ({count})" for client, count in tries.items())
         one.hinted.append(f"answers at a login that do not tell who got in, too many for a user: {whose}")
     if case.are_none(*GUESSING, LET_IN):
@@ -137,8 +131,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     guessed = [f"who got in guessed before: {few(who)}" for who in [case.got_in] if who]
     one = Explanation(USED, [*senders.values()], [], guessed, doubted=bool(guessed))
     mine = leaked if case.secret else leaked[leaked["environment"] == PRODUCTION]
-    begins, ends = mine["begins_at"].fillna(_LONG_AGO), mine["ends_at"].fillna(pd.Timestamp(case.as_of))
-    mine = mine[begins.le(window.until) & ends.ge(window.since)]
+    mine = mine[~(mine["begins_at"].gt(window.until) | mine["ends_at"].lt(window.since))]
     secrets = ", ".join(sorted({*mine["secret"]}))
     one.hinted += [f"known to have leaked: {secrets}"] if secrets else []
     for environment in sorted({*leaked["environment"]} - {*mine["environment"]}):
@@ -146,7 +139,7 @@ def _used(case: Case, exposure: pd.DataFrame) -> Explanation:
     whole = shows_no_leak(case.leaked.coverage)
     one.lack("" if whole else "a complete search of files and history: what was left out may hold a leak")
     one.against += ["no leak of it is known"] if whole and leaked.empty else []
-    if not _callers_send(case):
+    if not case.callers_send:
         one.lack(f"who used {case.secret}: callers do not send it, its provider's log would say")
         return one
     if quiet := [new for new in rows(case.new_addresses) if not new.guessed]:
@@ -243,18 +236,16 @@ def _cut_off(case: Case) -> Explanation:
 
 def _ended(case: Case, guessed: Explanation) -> Explanation:
     """Who is refused where it was answered, alone and slowly, shows it, unless somebody guesses meanwhile."""
-    ended, meanwhile = case.ended, case.ended["meanwhile"].sum()
+    ended, own, during = case.ended, case.returned, case.ended["meanwhile"].sum()
     counts = [f"{it.client}: {it.refused} requests refused on {it.method} {it.route}" for it in rows(ended)]
     doubted = bool(counts and guessed.points) and case.address in ("", *guessed.addresses)
     return Explanation(
         ENDED,
         shown=[f"{few(counts)}, where {ended['answered'].sum()} were answered before"] * bool(counts),
-        against=[
-            *[f"{meanwhile} were answered there meanwhile"] * bool(meanwhile),
-            *["somebody guessed meanwhile"] * doubted,
-        ],
-        missing=["whose client it is: who guesses as slowly from its address looks the same"] * bool(counts),
-        addresses=tuple(ended["client"].unique()),
+        hinted=[_in_words(own)] * bool(own),
+        against=[f"{during} were answered meanwhile"] * bool(during) + ["somebody guessed then"] * doubted,
+        missing=["whose client it is: who guesses as slowly from it looks the same"] * bool(counts or own),
+        addresses=tuple(dict.fromkeys((*ended["client"], *names_of(own)))),
         doubted=doubted,
     )
 

@@ -145,9 +145,7 @@ def _end(case: Case, stay: Tenure) -> dict[str, Any]:
     if stay.gone is None:
         return {"ends_by": f"still in force in the last snapshot ({stay.last.place})", "open": True}
     row, by = {"ends_earliest_at": stay.last.at, "open": False}, f"another value in {stay.gone.place}"
-    starts = case.activity.events.loc[
-        case.activity.events["message"].eq(BOOT) & case.activity.events["at"].ge(stay.gone.at)
-    ]
+    starts = case.activity.events[case.activity.events["message"].eq(BOOT)].query("at >= @stay.gone.at")
     if starts.empty:
         return row | {"ends_by": f"{by}; no log shows a start after it: when it took effect is not known"}
     at, file, line = starts.sort_values(["at", "file", "line"]).iloc[0][["at", "file", "line"]]

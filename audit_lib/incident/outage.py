@@ -41,11 +41,11 @@ class Outage:
 
 def find_outage(case: Case) -> Outage | None:
     """The outage with most refused requests, else server errors of all clients, else what messages tell."""
-    here = case.here[case.here["timed"]]
     refused = [one for one in case.found(KNOWN_CLIENTS) if one.severity == "high"]
-    subjects = {EVERYONE, "database", "connection"}
-    broken = refused or [one for one in case.found(APPLICATION) if one.subject in subjects]
-    shown = here[here["refused"] if refused else here["status"].ge(500)]
+    broken = refused or [
+        one for one in case.found(APPLICATION) if one.subject in (EVERYONE, "database", "connection")
+    ]
+    shown = case.here.query("timed and refused" if refused else "timed and status >= 500")
     worst = max(broken, key=lambda one: (SEVERITIES.index(one.severity), one.count), default=None)
     failed = shown[worst.during(shown["not_before_at"])] if worst else shown[:0]
     if worst and worst.first_at and worst.last_at and not (refused or worst.subject == EVERYONE):

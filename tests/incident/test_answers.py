@@ -43,11 +43,10 @@ def test_what_logs_do_not_show_is_not_said(scene: dict[str, Any], tmp_path: Path
     added = f"{_at(scene['at'])} {scene['line']}\n" if "at" in scene else f"{scene.get('line', '')}\n"
     added *= scene.get("times", 1)
     plant(tmp_path, scene["kind"], 0)
+    change(tmp_path / "audit.toml", "", scene.get("toml", ""))
     change(tmp_path / LOG, "", added if "line" in scene else "")
     asked = scene.get("requests", ())
-    rows = [
-        (first + step * n, who, status) for first, step, count, who, status in asked for n in range(count)
-    ]
+    rows = [(first + step * n, *rest) for first, step, count, *rest in asked for n in range(count)]
     rewrite_log(
         tmp_path,
         *rows,
