@@ -100,13 +100,12 @@ def _as_of(as_of: datetime, deploy: dict[str, Any], source: DeploySource, search
     """A row of the contract, as of an instant: what a deploy came to later is not known yet."""
     if deploy["ended_at"] and deploy["ended_at"] > as_of:
         deploy = deploy | {"ended_at": None, "status": RUNNING}
-    message = redact_named(search.text(deploy["message"])).strip()
     return deploy | {
         **{name: search.text(deploy[name]) for name in _FOREIGN},
         "environment": deploy["environment"] or source.environment,
         "service": deploy["service"] or source.service,
         "outcome": OUTCOMES.get(deploy["status"], "not told"),
-        "message": next(iter(message.splitlines()), "")[:LONGEST],
+        "message": (redact_named(search.text(deploy["message"])).strip().splitlines() or [""])[0][:LONGEST],
     }
 
 

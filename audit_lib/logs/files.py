@@ -68,22 +68,18 @@ def log_files(project: Project) -> Iterator[tuple[LogSource, list[LogFile]]]:
 
 def outside_logs(project: Project) -> list[str]:
     """The logs outside the project that `--log` gives, as the report calls them."""
-    return [
-        log.pattern for log in project.log_sources if log.file and not log.file.is_relative_to(project.root)
-    ]
+    return [it.pattern for it in project.log_sources if it.file and not it.file.is_relative_to(project.root)]
 
 
 def _named(project: Project, source: LogSource) -> list[LogFile]:
     """The files of a source; no link is followed to one within the project, whoever names it."""
-    root, zone = project.root, ZoneInfo(source.time_zone)
-    if file := source.file:
-        if file.is_relative_to(root):
-            path = file.relative_to(root).as_posix()
-            return [LogFile(root, path, path, zone)]
+    root, file, zone = project.root, source.file, ZoneInfo(source.time_zone)
+    if file and not file.is_relative_to(root):
         return [LogFile(file.parent, file.name, source.pattern, zone)]
-    if not source.dated:  # no settings file says that of a pattern: the command line names a URL
+    if not (file or source.dated):  # no settings file says that of a pattern: the command line names a URL
         return [LogFile(root, source.pattern, source.pattern, zone, is_remote=True)]
-    return [LogFile(root, path, path, zone) for path in log_paths(root, source.pattern)]
+    paths = [file.relative_to(root).as_posix()] if file else log_paths(root, source.pattern)
+    return [LogFile(root, path, path, zone) for path in paths]
 
 
 def source_row(source: Any, name: str, kind: str, **columns: Any) -> dict[str, Any]:

@@ -116,8 +116,7 @@ def bare(raw: bytes) -> bytes:
     """A line without its end, NULs and colours; what stays is what the formats see."""
     text = raw.rstrip(b"\r\n")
     if 0 in text or 27 in text or text.startswith(BOM_UTF8):
-        shown = _ANSI.sub(b"", raw.removesuffix(b"\n").replace(b"\0", b""))
-        return shown.removeprefix(BOM_UTF8).rstrip(b"\r")
+        return _ANSI.sub(b"", raw.rstrip(b"\n").replace(b"\0", b"")).removeprefix(BOM_UTF8).rstrip(b"\r")
     return text
 
 

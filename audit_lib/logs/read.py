@@ -134,47 +134,60 @@ def read_logs(
 
 def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dict[str, Any]]) -> None:
     """Takes from requests and events what another log of the environment tells, too; rows of Sources say so.
-    Of each day that a log has, its first row stays."""
+    Of each day that a log has, its first row stays. A log without any address takes nothing from others."""
     rows = pd.concat([_marked(frame, at) for at, frame in enumerate(frames)], ignore_index=True)
     for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][0] == pair[1][0]):
-        known = rows[rows["mark"].gt(0) & rows["count"].gt(0)].sort_values("minute", kind="stable")
-        twins = _twins(*(known[known["file"].isin([*by_log[log]])] for log in (more, fewer)))
+        there, own = (rows["file"].isin([*by_log[log]]) & rows["at"].ge(0) for log in (more, fewer))
+        mark, named = rows["mark"], rows["mark"].gt(0)
+        if is_bare := not (own & named).any():
+            mark = rows["bare"].where(own | named & rows["bare"].isin(rows["bare"][own]), rows["inner"])
+        known = rows[["at", "count"]].assign(mark=mark)
+        told, asked = (known[log & mark.gt(0) & known["count"].gt(0)] for log in (there, own))
+        twins = _twins(told, asked, by_day=is_bare)
         rows.loc[twins.index, "count"] -= twins
-        told = twins[twins.index < len(frames[0])].groupby(rows["file"], observed=True).sum()
-        for name, count in told[told.gt(0)].items():
-            text = f"{count:,} of its requests are in {more[-1]}, too, and count once"
-            row = by_log[fewer][str(name)]
-            row["reason"] = f"{row['reason']}; {text}".removeprefix("; ")
-    first = [*~frames[0].duplicated(["file", "day"]), *np.zeros(len(frames[1]), bool)]
-    both = np.split(rows["count"].to_numpy("int32"), [len(frames[0])]), np.split(first, [len(frames[0])])
-    frames[:] = [
-        it.assign(count=own)[(own > 0) | stays] for it, own, stays in zip(frames, *both, strict=True)
-    ]
+        sums = twins[twins.index < len(frames[0])].groupby(rows["file"], observed=True).sum()
+        for name, count in sums[sums.gt(0)].items():
+            row, text = by_log[fewer][str(name)], "{:,} of its requests are in {}, too, and count once"
+            row["reason"] = "; ".join(filter(None, (row["reason"], text.format(count, more[-1]))))
+    requests, events = np.split(rows["count"].to_numpy("int32"), [len(frames[0])])
+    stays = (requests > 0) | ~frames[0].duplicated(["file", "day"])
+    frames[:] = frames[0].assign(count=requests)[stays], frames[1].assign(count=events)[events > 0]
 
 
 def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
-    """The rows, each with a mark of all but its minute; 0 for what has no time or client, or is a message."""
-    known = rows["minute"].ge(0) & rows["status"].gt(0) & ~rows["client"].isin(["", NOT_AN_ADDRESS])
-    marks = pd.util.hash_pandas_object(rows[["kind", "status", "client", "method", "route"]], index=False)
-    return rows[["file", "minute", "count"]].assign(mark=(marks // 2 * 2 + base).where(known, 0))
+    """The rows with twice their minute, -1 of messages; a mark of all else, 0 where no client has an address;
+    a bare one without the client; and that within the first folder of the route, which a proxy may strip."""
+    hashed, route = partial(pd.util.hash_pandas_object, index=False), rows["route"].cat
+    within = hashed(pd.Series(route.categories).str.replace("^/[^/]*", "", regex=True)).to_numpy()
+    rest, whole = hashed(rows[["kind", "status", "method"]]), hashed(rows["route"])
+    is_named = ~rows["client"].isin(["", NOT_AN_ADDRESS])
+    return rows[["file", "count"]].assign(
+        at=(rows["minute"] * 2 + base).where(rows["minute"].ge(0) & rows["status"].gt(0), -1),
+        mark=(rest + whole + hashed(rows["client"])).where(is_named, 0),
+        bare=rest + whole,
+        inner=(rest + within[route.codes]).where(is_named, 0),
+    )
 
 
-def _twins(more: pd.DataFrame, fewer: pd.DataFrame) -> "pd.Series[int]":
+def _twins(more: pd.DataFrame, fewer: pd.DataFrame, *, by_day: bool) -> "pd.Series[int]":
     """How many of each of the fewer rows the other log has, in its minute or beside it.
 
-    None unless half of what is first asked for, at least 20, is as often in that minute of both: what
-    instances of one application answer is alike where somebody polls, and seldom elsewhere.
+    None unless half of what is first asked for (`by_day` each day, at a time of its own), at least 20, is as
+    often in that minute of both: what instances answer is alike where somebody polls, and seldom elsewhere.
     """
-    own = fewer[fewer["minute"].between(*more["minute"].agg(["min", "max"]))]
-    there = more[more["mark"].isin(own["mark"])].groupby(["minute", "mark"])["count"].sum().rename("there")
-    asked = there.reset_index().assign(then=lambda it: it["minute"])
-    found = pd.merge_asof(own, asked, on="minute", by="mark", tolerance=1, direction="nearest")
-    first = found[~found["mark"].floordiv(2).duplicated()]
-    is_alike = first["count"].eq(first["there"]) & first["minute"].eq(first["then"])
-    if is_alike.sum() < max(20, len(first) / 2):
+    own = fewer[(fewer["at"] // 2).between(*(more["at"] // 2).agg(["min", "max"]))]
+    key, other = (rows["mark"] + rows["at"].astype("uint64") for rows in (own, more))
+    asked, there = (rows["count"].groupby(at, sort=False).sum() for rows, at in ((own, key), (more, other)))
+    times = own.sort_values("at", kind="stable").assign(day=own["at"] // 2880 * by_day, time=own["at"] % 2880)
+    first = times.drop_duplicates(["mark", "day"]).drop_duplicates(["mark", "time"])
+    if first["count"].eq(key[first.index].map(there)).sum() < max(20, len(first) / 2):
         return own["count"][:0]
-    before = found.groupby(["mark", "then"])["count"].cumsum() - found["count"]
-    return (found["there"] - before).clip(0, found["count"]).fillna(0).astype(int).set_axis(own.index)
+    left, free = asked.to_numpy(), np.append(there, 0)
+    for beside in (asked.index, asked.index - 2, asked.index + 2):
+        taken = np.minimum(left, free[at := there.index.get_indexer(beside)])
+        left, free[at] = left - taken, free[at] - taken
+    before = own["count"].groupby(key, sort=False).cumsum() - own["count"]
+    return (key.map(asked - left) - before).clip(0, own["count"])
 
 
 def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **how: Any) -> LogRead:
@@ -219,10 +232,8 @@ def _unpacked_copy(log: _Log, sums: LogSums, read: Mapping[str, LogSums]) -> str
     """The file beside a packed one that holds the same, as rotation leaves for a while; else ""."""
     name, _, suffix = log.file.name.rpartition(".")
     plain: Any = read.get(name) if suffix in ("gz", "zst", "bz2", "xz") else None
-    is_copy = plain and (plain.facts, plain.broken) == (sums.facts, sums.broken)
-    return (
-        name if is_copy and plain.requests.equals(sums.requests) and plain.events.equals(sums.events) else ""
-    )
+    alike = plain and all(getattr(plain, it).equals(getattr(sums, it)) for it in ("requests", "events"))
+    return name if alike and (plain.facts, plain.broken) == (sums.facts, sums.broken) else ""
 
 
 def _not_supplied(project: Project, source: LogSource, files: Sequence[LogFile]) -> Iterator[dict[str, Any]]:
@@ -245,7 +256,7 @@ def _described(log: _Log, sums: LogSums, quarter: Quarter | None) -> dict[str, A
         return {"state": sums.state, "reason": sums.reason, "sha256": None}
     return {
         "state": "read" if facts.lines or sums.broken else "empty",
-        "reason": "; ".join(_reasons(sums, quarter)),
+        "reason": "; ".join(filter(None, _reasons(sums, quarter))),
         "zone_assumed": bool(facts.lacks & ZONELESS) and not log.source.zone_declared,
         "lines": facts.lines,
         "read": facts.understood,
@@ -268,8 +279,7 @@ def _reasons(sums: LogSums, quarter: Quarter | None) -> Iterator[str]:
     elif facts.days and quarter and facts.days.isdisjoint(days_of(quarter)):
         first, last = (np.datetime64(day - 1, "D") for day in (min(facts.days), max(facts.days)))
         yield f"no line of {quarter}: its lines are of {first} to {last}"
-    if facts.remark:
-        yield facts.remark
+    yield facts.remark
     if unread:
         numbers = ", ".join(map(str, facts.unread))
         yield f"not understood are lines such as {unread} (from the first on: {numbers})"

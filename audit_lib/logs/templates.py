@@ -125,9 +125,7 @@ class Block:
         more behind the address, and not all that follows it is known.
         """
         fields = [part.field for part in self.parts]
-        at = next(
-            (at for at, name in enumerate(fields) if name in ("peer", "client", "client:port", "host")), 0
-        )
+        at = next((at for at, it in enumerate(fields) if it in ("peer", "client", "client:port", "host")), 0)
         is_closed = fields[-1:] == ["end"] and "text" not in fields[at:]
         around = [re.escape(part.literal) for part in self.parts[at - 1 : at + 2 : 2]] if at else [b""]
         is_known = is_closed or {"text", "token", "email"}.isdisjoint(fields[:at]) or not around[0]
@@ -176,19 +174,17 @@ class Choice:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         first = next((at for at, block in enumerate(blocks) if block.parts[0].field == "time"), 0)
-        self._blocks = [*blocks[:first], *sorted(blocks[first:], key=lambda it: it.parts[0].field != "time")]
-        self._by_byte: dict[bytes, tuple[Any, list[Block]]] = {}  # what may match by the first byte
+        every = [*blocks[:first], *sorted(blocks[first:], key=lambda it: it.parts[0].field != "time")]
+        self._of_byte = cache(  # what may match by the first byte
+            lambda byte: _alternation(tuple(it for it in every if byte in (begins_of(it.parts[0]) or byte)))
+        )
 
     def match(self, text: bytes, clock: Clock | None = None) -> tuple[Block, re.Match[bytes]] | None:
         """The first block that matches, and what it takes; None also where a clock refuses its time."""
-        match, blocks = self._by_byte.get(text[:1]) or self._beginning(text[:1])
+        match, blocks = self._of_byte(text[:1])
         if (found := match(text)) is None:
             return None
         block = blocks[found.lastindex - 1]
         own = block.pattern.match(text)
         is_refused = clock and "time" in own.re.groupindex and clock.read(own["time"])[1] & REFUSED
         return None if is_refused else (block, own)
-
-    def _beginning(self, first: bytes) -> tuple[Any, list[Block]]:
-        fitting = [block for block in self._blocks if first in (begins_of(block.parts[0]) or first)]
-        return self._by_byte.setdefault(first, _alternation(tuple(fitting)))
