@@ -61,8 +61,8 @@ class Explanation:
 
 
 def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
-    """The six, the best supported first; of one rating those that name somebody, an ended token last. Of a
-    secret that callers do not send, what failed at the login says nothing."""
+    """The six, the best supported first; of one rating what is of the secret that is asked for, then those
+    that name somebody, an ended token last. Of one that callers do not send no login says anything."""
     found = [guessed := _guessed(case), _outage(case), _cut_off(case), _ended(case, guessed)]
     if not case.callers_send:
         text = f"callers do not send {case.secret}: what failed at the login says nothing of it"
@@ -71,16 +71,16 @@ def explain(case: Case, exposure: pd.DataFrame) -> tuple[Explanation, ...]:
     for one in () if case.is_seen else found:
         one.missing.insert(0, "log lines of the window: none could be read")
         one.ruled_out &= one.name == EXPOSED
-    found.sort(key=lambda one: (not one.addresses, one.name == USED and not one.shown))
+    about = (USED, EXPOSED) if case.secret else ()
+    found.sort(key=lambda one: (one.name not in about, not one.addresses, one.name == USED and not one.shown))
     return tuple(sorted(found, key=lambda one: (RATINGS.index(one.rating), one.name == ENDED)))
 
 
 def supported(case: Case, explained: Iterable[Explanation]) -> list[Explanation]:
     """Those that something speaks for in what happened, the best first; of one address those that it may be
     part of, as of it alone. That a value leaked says nothing of its use, unless somebody asks about it."""
-    about = (case.address,) if case.address else ()
     return [
-        replace(one, addresses=about) if about and one.addresses else one
+        replace(one, addresses=(case.address,)) if case.address and one.addresses else one
         for one in explained
         if one.points and (one.addresses or one.name != USED or case.secret)
         if not one.addresses or case.address in ("", *one.addresses)
@@ -198,6 +198,7 @@ def _outage(case: Case) -> Explanation:
     if outage.told and outage.failed.empty:
         one.doubted = outage.told.subject != "database" or outage.told.count < 3
     before, after = deploys_around(case, outage)
+    one.doubted |= case.secret != "" and not (before or case.changes_seen or pairs_apart(case))
     if before:
         cause = ", set off by changed variables" if is_of_variables(before) else ""
         one.hinted.append(f"a deploy took effect just before{cause} ({before.evidence})")
@@ -246,7 +247,7 @@ def _ended(case: Case, guessed: Explanation) -> Explanation:
         against=[f"{during} were answered meanwhile"] * bool(during) + ["somebody guessed then"] * doubted,
         missing=["whose client it is: who guesses as slowly from it looks the same"] * bool(counts or own),
         addresses=tuple(dict.fromkeys((*ended["client"], *names_of(own)))),
-        doubted=doubted,
+        doubted=doubted or case.secret != "",  # which token was refused no log shows
     )
 
 

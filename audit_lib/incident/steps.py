@@ -37,7 +37,7 @@ def tabulate_steps(case: Case, explained: tuple[Explanation, ...], exposure: pd.
     `command` is to be typed, `done_when` is how to see that it worked, `breaks` what it breaks meanwhile. Of
     a secret that is asked for all steps of its rotation are there, of others the command that lists them."""
     best, leaked = next(iter(supported(case, explained)), None), in_force(exposure)
-    found = list(_first(case, best)) if best else []
+    found = list(_first(case, best)) if best and (best.addresses or best.name != USED) else []
     found += _of_secret(case, exposure, leaked) if case.secret else ()
     for name, places in ({} if case.secret else leaked).items():
         text, plan = f"{name} has leaked and is in force: rotate it", f"rotate plan {name} --compromised"

@@ -72,8 +72,8 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
         logins = at_login or case.said["kind"].isin((FAILED_LOGIN, DECLARED)).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:
-        leaked = ", and a leaked value lay open" * any("leaked" in point for point in one.points)
-        return "A leaked value may have been used." if one.shown else f"Somebody new was answered{leaked}."
+        new = f"Somebody new was answered{', and a leaked value lay open' * ('leaked' in str(one.points))}."
+        return new if one.addresses and not one.shown else "A leaked value may have been used."
     if one.name == EXPOSED:
         shown = "Our own page shows the value that is under suspicion."
         return shown if one.shown else "A secret stands in the URL of requests."
