@@ -165,9 +165,9 @@ def is_others(*paths: str) -> bool:
 
 def is_generated(path: str, content: bytes = b"") -> bool:
     """Whether a program or a translator wrote the file, or packed a script: who writes one indents lines."""
-    least = 500 * len(re.findall(rb"\n[ \t]| = ", content)) if is_kind("script", path) else len(content)
+    flat = is_kind("script", path) and 10_000 < len(content) > 500 * len(re.findall(rb"\n[ \t]| = ", content))
     own = content.startswith(b'{\n  "schema": "audit_lib/')  # a report of this tool lists names as values
-    return own or 10_000 < len(content) > least or is_kind("generated", path) or is_kind("lock file", path)
+    return own or flat or is_kind("generated", path) or is_kind("lock file", path)
 
 
 def use_of(path: str, name: str = "", provider: str = "") -> int:

@@ -246,7 +246,7 @@ def _is_data(text: str, finding: Any, rule: str) -> bool:
         sums = re.findall(rf"[\"']([\w.-]+)[\"']\s*(?::|=>)\s*[\"'][0-9a-f]{{{len(secret)}}}[\"']", near)
         if sum(not expression("secret's name").search(one) for one in sums) >= 3:
             return True  # of a table of sums
-    before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]  # more of it, or words
+    before = "" if finding.is_base64_encoded else text[max(0, start - 40) : start]  # whose end it may be
     goes_on = r"(?s)(?=[^\0]*[a-z])(?=[^\0]*[A-Z])(?=[^\0]*[0-9])[A-Za-z0-9+/]{40}\0.*|.*[A-Za-z]-\0[a-z]+-.*"
     return re.fullmatch(goes_on, f"{before}\0{secret}") is not None or _in_public_address(text, start)
 

@@ -381,11 +381,11 @@ def find_application_failing(traffic: Traffic, outages: list[Incident]) -> Itera
     for outage in outages:
         events = events[~(events["kind"].eq("connection_failed") & outage.during(events["at"]))]
         errors = errors[~outage.during(errors["at"])]
-    for kinds, (subject, text, least) in REPORTED.items():
+    for kinds, (subject, text, many) in REPORTED.items():
         own = events[events["kind"].isin(kinds)]
-        own = own.assign(all=own["file"].where(own["at"].isna(), subject), minute=own["seconds"] // 60)
-        build, many = partial(incident, text=text, severity=rule.severity, subject=subject), (1, least, 60)
-        yield from find_episodes(own, "all", [many], MESSAGE_PAUSE, build, label="minute")[0]
+        own = own.assign(all=own["file"].where(own["at"].isna(), subject), min=own["seconds"] // MINUTE)
+        build = partial(incident, text=text, severity=rule.severity, subject=subject)
+        yield from find_episodes(own, "all", [(1, many, MESSAGE_PAUSE)], MESSAGE_PAUSE, build, label="min")[0]
     starts = events[events["message"].isin(START_MESSAGES)].dropna(subset="at")
     build = partial(incident, text="starts again and again", severity=rule.severity, subject="start")
     yield from find_episodes(starts, "file", [(rule.restarts, rule.minutes)], rule.minutes, build)[0]
