@@ -12,7 +12,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import few, instant_words
 from audit_lib.findings.check import Check, Predicate, Rows, Tables, check_of, every, when
 from audit_lib.findings.documents import OTHER_GUIDE
-from audit_lib.leaks.tables import ALONE, CHOSEN, COMMON, GATHERED, KEY_ID, OTHERS, PUBLIC, TESTS, UNHELD
+from audit_lib.leaks.tables import ALONE, CHOSEN, COMMON, GATHERED, KEY_ID, OTHERS, PAST, PUBLIC, UNHELD
 from audit_lib.logs.formats import SECRET_IN_URL, SHOWING_VALUES
 from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
@@ -106,7 +106,7 @@ def of_secrets(files: Rows, tables: Tables) -> Rows:
 
 def with_guessable(sources: Rows, tables: Tables) -> Rows:
     """The files of `without_settings`, with the secrets that git shows in each and that anybody would guess:
-    `guessable` in words, each of them and the file as `covers`, their `digest`, and if no other is in it."""
+    in words, as `covers`, by `digest`, `alone`. What is of development beside known production is `aside`."""
     told, held = without_settings(sources, tables), tables["inventory"]
     shown, kinds = SHOWN_BY_GIT(held), held["kind"]
     known = kinds.mask(shown | kinds.eq("identifier"), "setting")
@@ -119,7 +119,11 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
         guessable=[f"; anybody could guess {len(it)} of them ({few(it, 20)})" if it else "" for it in names],
         covers=pd.Series(covers, told.index, dtype=object),
         digest=[sha256(" ".join(some).encode()).hexdigest()[:8] for some in names],
-        alone=~told.index.isin(without_settings(told, {"inventory": held.assign(kind=known)}).index),
+        alone=lambda it: (
+            it["guessable"].ne("")
+            & ~it.index.isin(without_settings(told, {"inventory": held.assign(kind=known)}).index)
+        ),
+        aside=(TRACKED & IN_DEVELOPMENT)(told) & knows_production(held),
     )
 
 
@@ -225,10 +229,13 @@ def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
 
 
 def without_composed(inventory: Rows, tables: Tables) -> Rows:
-    """The variables without those that a compose file of the project sets, but for development alone."""
+    """The variables without those that a compose file of the project sets, but for development alone. Those
+    of development that no rule grades are `aside` while production's values are known."""
     known = tables["population"].rename(columns={"name": "secret"})[["secret", "service", "supply_reason"]]
     both = inventory.merge(known, "left")
-    return both[~both["supply_reason"].fillna("").str.match(f"set in {COMPOSE}:")]
+    return both.assign(aside=(IN_DEVELOPMENT & has("missing_severity", ""))(both) & knows_production(both))[
+        ~both["supply_reason"].fillna("").str.match(f"set in {COMPOSE}:")
+    ]
 
 
 def with_older(inventory: Rows, tables: Tables) -> Rows:
@@ -270,7 +277,7 @@ NO, NOT_KNOWN = has("answer", "no"), has("answer", "unknown")
 SAME, UNKNOWN, USED = has("relation", "same"), has("relation", "unknown"), yes("used")
 WHOLE, PAIRED, EASY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
-ON_DISK, ENV_FILE = has("state", "read", "empty"), has("kind", "env file")
+ON_DISK, ENV_FILE, TRACKED = has("state", "read", "empty"), has("kind", "env file"), yes("tracked")
 PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
@@ -306,13 +313,12 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     ),
     "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
     "leak-undecided": when(
-        has("status", "unknown") & has("secret", OTHERS) & yes("published"),
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
-        has("status", "unknown") & has("secret", TESTS) & has("providers", ""),
+        has("status", "unknown") & has("secret", ALONE[0]) & has("providers", ""),
         has("status", "unknown") & has("reason", CHOSEN),
-        has("status", "unknown") & (has("secret", UNHELD) | has("secret", *ALONE) & has("providers", "")),
-        has("status", "unknown") & has("secret", *ALONE[:2]),
+        has("status", "unknown") & has("secret", *ALONE, UNHELD, PAST) & has("providers", ""),
+        has("status", "unknown") & has("secret", *ALONE[:2], UNHELD),
         has("status", "unknown") & has("secret", *GATHERED) & ~has("providers", ""),
         has("status", "unknown") & has("secret", *GATHERED),
         has("status", "unknown") & has("reason", KEY_ID),
@@ -377,6 +383,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     ),
     "public-secret-demanded": when(MISSING, about=BROWSER_SECRET & DEMANDED),
     "missing-secret": when(
+        DEMANDED & MISSING & yes("aside"),
         DEMANDED & MISSING,
         has("required", "recommended") & yes("demanded") & MISSING,
         has("required", "feature") & MISSING,
@@ -412,26 +419,19 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),
     "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),
     "tracked-env-file": when(
-        yes("tracked") & yes("alone") & ~has("guessable", ""),
-        yes("tracked"),
-        null("tracked"),
-        about=PRIVATE,
-        prepare=with_guessable,
+        yes("aside"), yes("alone"), TRACKED, null("tracked"), about=PRIVATE, prepare=with_guessable
     ),
     "unignored-env-file": when(
-        no("ignored") & ~yes("tracked"),
-        null("ignored") & no("tracked"),
-        about=PRIVATE,
-        prepare=without_settings,
+        no("ignored") & ~TRACKED, null("ignored") & no("tracked"), about=PRIVATE, prepare=without_settings
     ),
     "open-file-mode": when(  # of a tracked file every clone has them, and git keeps no mode
-        ALL_MAY_READ, OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~yes("tracked"), prepare=without_settings
+        ALL_MAY_READ, OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~TRACKED, prepare=without_settings
     ),
     "values-on-disk": when(
         has("kind", "export"),
         has("kind", "backup"),
         ENV_FILE & has("environment", "production"),
-        about=ON_DISK & ~(ENV_FILE & OTHERS_MAY_READ & ~yes("tracked")),  # which is its finding
+        about=ON_DISK & ~(ENV_FILE & OTHERS_MAY_READ & ~TRACKED),  # which is its finding
         prepare=without_settings,
     ),
     "source-not-read": when(

@@ -105,7 +105,6 @@ class LeakedSecrets(Contract):
     named: Series[str]  # it with providers or, of a general word, its file; of GATHERED the first names
     also: Series[str]  # its other leaks, in words; "" for none
     places: Series[str]  # the first few, and how many more
-    published: Series[bool]  # in a file that the project has now and uses, or that all copy
     first_at: Series[Instant] = Field(nullable=True)
     reason: Series[str]
     digest: Series[str]  # of the leaks, so that no acceptance of several covers a later one
@@ -243,6 +242,7 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Stays, *, standing: 
 
 def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
+
     Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
@@ -266,8 +266,12 @@ def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays
 
 
 def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
-    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status. One of
-    GATHERED is the secret of what nobody names, of passwords in the same places, of what was never in use."""
+    """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status.
+
+    One of GATHERED is the secret of what nobody names, of passwords in the same places, of what was never in
+    use: tests, documents and pipelines alone, a comment, files of code, what git alone still shows. Such a
+    group is of no place. A value of tests is that whatever it is called; other passwords that somebody may
+    have chosen have a table of their own."""
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
@@ -329,10 +333,6 @@ def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[
         "named": title + (f" ({providers})" if providers else told),
         "also": f"; with its id {key}" * bool(key) + f"; other values of it that leaked: {more}" * bool(more),
         "places": first,
-        "published": any(  # in use, or an env file that all copy
-            use_of(path) > (0 if is_kind("copy", path) else 2)
-            for path in there.loc[there["place"].eq("working tree"), "path"]
-        ),
         "first_at": worst["first_at"].iloc[0],
         "reason": few(every[every["leak_id"].isin(ids)].sort_index()["reason"].unique(), 3, "; "),
         "digest": sha256(" ".join(sorted(ids)).encode()).hexdigest()[:8],

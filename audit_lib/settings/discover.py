@@ -166,7 +166,8 @@ def service_of_variable(
 
 
 def _mailed_by_others(project: Project, names: Collection[str]) -> set[str]:
-    """The passwords of mail servers that are another's, by the host that an env file gives beside each."""
+    """The passwords of mail servers that are another's, by the host that an env file gives beside each.
+    A name that a file says twice tells nothing."""
     texts = variables.texts(project, [one.path for one in project.env_sources], [])
     hosts = ((text, it) for _, text in texts for it in [*re.finditer(_PATTERNS["mail_host"], text)][:20])
     begin = {it[1] for text, it in hosts if text.count(it[2] or it[0]) == 1}
@@ -215,8 +216,9 @@ def guess_variables(project: Project, generic: Policy, code: variables.CodeRead)
 
 
 def first_audit_toml(project: Project, extends: str, **facts: Any) -> str:
-    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`; `loaders`
-    gives the loader of env files by path, `logins` are blocks of comments that ask about logins."""
+    """The text of an audit.toml for what is there, with a [[secret]] for each of the `guesses`.
+
+    `loaders` gives the loader of env files by path, `logins` are blocks of comments that ask about logins."""
     from jinja2 import Environment  # noqa: PLC0415  one command alone needs it
 
     there = [one for one in project.env_sources if os.path.lexists(project.root / one.path)]

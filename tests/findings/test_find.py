@@ -299,6 +299,7 @@ def test_a_tracked_file_of_published_values_discloses_none(
 def test_a_tracked_file_names_what_anybody_would_guess(held: Any, lost: int, found: list[Any]) -> None:
     """Its finding counts and names the values, covers each, and has another id with each more. A secret of
     its own, or a line that was not understood, makes it grave; what nobody guesses is not named."""
+    held = [{"environment": "development", **one} for one in held]
     tables: Any = {"sources": [{"tracked": True, "not_understood": lost}], "inventory": held}
     row = _find(**tables).query("check == 'tracked-env-file'").iloc[0]
     said = (row["severity"], row["id"].partition(":")[2], row["evidence"].partition("; ")[2])

@@ -285,7 +285,3 @@ def test_the_most_telling_places_come_first() -> None:
     (row,) = tables.tabulate_leaked_secrets(LeakAudit(leaks, places, places), exposure).to_dict("records")
     assert row["places"] == "b.py; db/seeds.rb; app.py; scripts/a.py; tests/a.py"
     assert (row["providers"], row["named"]) == ("Slack", "KEY (Slack)")
-    for path, is_told in {".env.example": True, "app.yml": True, "tests/a.py": False, "a.md": False}.items():
-        at = places.assign(place="working tree", path=path)
-        table = tables.tabulate_leaked_secrets(LeakAudit(leaks, at, at), exposure)
-        assert (row["published"], table["published"].item()) == (False, is_told)
