@@ -154,8 +154,9 @@ class LineReader:
         # A failure that has a name is written on several lines, of which a generic phrase counts none again.
         if phrases and any(event.once for event in events):
             phrases = [event for event in phrases if event.kind == NOTICE]
-        if phrases:
-            state, events = "message", (*events, *phrases)
+        if phrases:  # without its record's first line nothing tells it from the next failure
+            once = record or continues != ""
+            state, events = "message", (*events, *(it._replace(once=it.once and once) for it in phrases))
         if state == "not understood":
             unknown = UNREAD
         elif state == "text only" and not is_statement:
@@ -165,7 +166,7 @@ class LineReader:
 
     def _aside(self, text: bytes) -> tuple[list[LogEvent], bool, str, bool]:
         seen = dict.fromkeys(
-            LogEvent(it.kind, it.name)
+            LogEvent(it.kind, it.name, once=it.once)
             for it in self.by.sought
             if it.parts[0].literal in text  # and what else it has of plain text behind
             and -1 not in accumulate(it.parts, lambda at, part: text.find(part.literal, at), initial=0)

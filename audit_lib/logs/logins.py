@@ -13,8 +13,7 @@ from audit_lib.settings import Login
 
 FAILED_LOGIN = "login_failed"  # the kind of messages that report one
 # Events of a login that is answered with a redirect, and of a request to where one may lead.
-LOGIN_MOVED = "login answered with a redirect"
-LOGIN_SENT = "request to where a login leads"
+LOGIN_MOVED, LOGIN_SENT = "login answered with a redirect", "request to where a login leads"
 OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
 _ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
 
