@@ -81,11 +81,9 @@ class Progress(NamedTuple):
 def rotation_progress(
     stores: Collection[Store], read: RotationRead, since: datetime, *, revocable: bool = True
 ) -> Progress:
-    """The progress of a rotation that began at an instant.
-
+    """The progress of a rotation that began at an instant; steps that leave no evidence have no row.
     Each store has a step `replace`, each environment then `old value` and `revoke`, if there is something to
-    revoke, and `record`. Steps that leave no evidence have no row.
-    """
+    revoke, and `record`."""
     steps, halves = [], []
     for environment in dict.fromkeys(store.place.environment for store in stores):
         mine = [store for store in stores if store.place.environment == environment]

@@ -197,7 +197,11 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
     """What `if` may ask for, by name: true, or a word that may be empty."""
     rule, purge, kept = plan.rules[0], plan.purge or Purge(), plan.rules[0].kind in _KEPT
     issued, encrypts = bool(rule.obtain and not rule.generate), re.search(_BOOK["encrypts"], rule.name)
-    names = "\n".join(sorted(plan.twins)) if kept and not issued and not rule.counterpart else ""
+    names = "\n".join(
+        f"{one.name}{'_URL' * (one.component == 'password')}"
+        for one in plan.rules
+        if one.name in plan.twins and kept and not issued and not rule.counterpart
+    )
     end = next((end for end, (own, _) in _BOOK["other_end"].items() if re.search(own, names)), "")
     by_hand = end or rule.counterpart or any(it.platform or it.loader == "yaml" for it in plan.stores)
     made = "issued" if issued else "shown" if by_hand else "unseen"

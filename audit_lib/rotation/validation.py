@@ -1,7 +1,4 @@
-"""Validates the secrets of a service when it starts, and makes random values that pass.
-
-It loads neither pandas nor a notebook, so that it can run in front of a server or within it.
-"""
+"""Validates a service's secrets when it starts, without pandas or a notebook, and makes values that pass."""
 
 import re
 import secrets

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -100,10 +101,11 @@ def test_a_history_is_purged_of_what_was_in_force(tmp_path: Path) -> None:
     assert plan.purge.commands
 
 
-@pytest.mark.parametrize(("name", "encrypts", "end"), CASES["secrets"])
-def test_what_others_hold_is_cared_for(name: str, encrypts: bool, end: str, app: ProjectRead) -> None:
+@pytest.mark.parametrize("case", CASES["secrets"])
+def test_what_others_hold_is_cared_for(case: list[Any], app: ProjectRead) -> None:
     """What is stored under a key is, with a way back; who checks a value gets it; who sends it is told."""
-    rule = SecretRule(name=name, service="backend", kind="secret", required="always")
+    name, encrypts, end, said = (*case, {})[:4]
+    rule = SecretRule(name=name, service="backend", kind="secret", **said)
     read = replace(app, policy=replace(app.policy, secrets=(*app.policy.secrets, rule)))
     for compromised in (False, True):
         plan = plan_rotation(name, read, compromised=compromised)
