@@ -96,11 +96,9 @@ def plan_of(
     secret: str, found: ProjectRead, environment: str = "", leaks: LeakAudit | None = None
 ) -> RotationPlan:
     """The plan for a project that was read, in one environment or in all.
-
     With `leaks` the value is compromised, and the plan names the places alone that hold, or held, a value
     that leaked, and beside them what is not known: all, if nobody knows where it was. `BadInput` if neither
-    the policy nor the project has such a variable.
-    """
+    the policy nor the project has such a variable."""
     policy, inventory, rule = found.policy, found.inventory, found.policy.rule(secret)
     if rule is None and not (inventory["secret"] == secret).any():
         near = nearest(secret, {*(other.name for other in policy.secrets), *inventory["secret"]})
@@ -196,13 +194,14 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
 def _facts(plan: RotationPlan) -> dict[str, Any]:
     """What `if` may ask for, by name: true, or a word that may be empty."""
     rule, purge, kept = plan.rules[0], plan.purge or Purge(), plan.rules[0].kind in _KEPT
-    issued, encrypts = bool(rule.obtain and not rule.generate), re.search(_BOOK["encrypts"], rule.name)
+    issued = bool(rule.obtain and not rule.generate)
     names = "\n".join(
         f"{one.name}{'_URL' * (one.component == 'password')}"
         for one in plan.rules
         if one.name in plan.twins and kept and not issued and not rule.counterpart
     )
     end = next((end for end, (own, _) in _BOOK["other_end"].items() if re.search(own, names)), "")
+    encrypts = any(map(re.search, _BOOK["encrypts"], (rule.name, rule.purpose if names and not end else "")))
     by_hand = end or rule.counterpart or any(it.platform or it.loader == "yaml" for it in plan.stores)
     made = "issued" if issued else "shown" if by_hand else "unseen"
     overlap = rule.overlap if kept and not encrypts else "yes"
