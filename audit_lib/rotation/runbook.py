@@ -211,8 +211,7 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
         "entered" if rule.kind != "unlisted" and (rule.kind, made) != ("secret", "unseen") else "",
         ("encrypts" if encrypts else "secret") if kept else "",
         "counterpart" if rule.counterpart else "",
-        {"yes": "overlap", "no": "no overlap"}.get(overlap, "overlap not known"),
-        "not overlap" if overlap != "yes" and plan.stores else "",
+        "overlap" if overlap == "yes" else "not overlap" if plan.stores else "",
         "callers" if refused else "",
         "not sent" if refused and not end else "sent",
         "public" if rule.kind == "secret" and any(other.public for other in plan.rules) else "",
@@ -229,9 +228,10 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
 
 def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
-    only = f" --environment {plan.environment}" if plan.environment else ""
     names, services = ([store.place[part] for store in plan.stores] for part in (0, 2))
-    readers = [name for rule in plan.rules for name in rule.consumers or services]
+    readers = dict.fromkeys(name for rule in plan.rules for name in rule.consumers or services)
+    consumers = ", ".join(readers) or "what reads it"
+    called = re.search(_BOOK["other_end"]["webhook"][0], plan.rules[0].name)  # by the provider
     return {
         "rule": plan.rules[0],
         "project": f" --project {root}",
@@ -239,11 +239,14 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "env": "".join(
             sorted({f" --env {'/'.join(it.place[1:])}=FILE" for it in plan.stores if it.platform})
         ),
-        "check": f"{only} --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
+        "check": (f" --environment {plan.environment}" if plan.environment else "")
+        + f" --since {iso(plan.read.as_of)}{' --compromised' if purge else ''}",
         "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",
         "names": " together with ".join(dict.fromkeys(names)) or plan.rules[0].name,
-        "consumers": ", ".join(dict.fromkeys(readers)) or "what reads it",
+        "consumers": consumers,
+        "refused": " refuses ".join((consumers, "the provider")[:: 1 if called else -1]),
+        "forged": ", and compare what came in with the sender's own list" if called else "",
         "sessions": "" if lost.startswith("None") else lost,
         "revoke": plan.rules[0].revoke or "Revoke the old value where it was issued, once nothing uses it",
         "purge": "\n".join(purge.commands) if purge else "",

@@ -52,9 +52,7 @@ class Validation(NamedTuple):
         """What to print or to log, in the guide's words (docs/rotation.md#start-up-validation)."""
         place = f"{self.environment}/{self.service}"
         if self.invalid:
-            faults = (
-                f"   {one.name}{' (REQUIRED)' if one.required else ''}: {one.fault}" for one in self.invalid
-            )
+            faults = (f"   {it.name}{' (REQUIRED)' * it.required}: {it.fault}" for it in self.invalid)
             return "SECRET VALIDATION FAILED!", f"Missing or invalid secrets detected in {place}:", *faults
         judged = f"{place}: {counted(self.checked, 'variable')} judged"
         none = f"No secret was validated ({place}: none is set, and the policy requires none)"
