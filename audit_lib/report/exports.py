@@ -66,18 +66,14 @@ def findings_sarif(audit: "Audit") -> dict[str, Any]:
     Its rules are the checks that have a finding, each with the level and the rank of its worst. What is not
     known is a note, what is accepted a suppressed result. A finding about no file is at `audit.toml`."""
     worst = audit.findings.groupby("check")["severity"].agg(lambda found: max(found, key=SEVERITIES.index))
-    rules = []
-    for check in CHECKS:
-        if check.id in worst:
-            level, rank = _LEVELS[worst[check.id]]
-            help_ = f"{check.why} See docs/checks.md of audit_lib."
-            rules.append(
-                _rule(check.id, check.what, check.why, help_)
-                | {
-                    "defaultConfiguration": {"level": level},
-                    "properties": {"tags": ["security"], "security-severity": rank},
-                }
-            )
+    rules = [
+        _rule(check.id, check.what, check.why, f"{check.why} See docs/checks.md of audit_lib.")
+        | {"defaultConfiguration": {"level": level}}
+        | {"properties": {"tags": ["security"], "security-severity": rank}}
+        for check in CHECKS
+        if check.id in worst
+        for level, rank in [_LEVELS[worst[check.id]]]
+    ]
     files = {*audit.sources["source"], *audit.leak_places["path"]}
     return _log(rules, (_of_finding(row, files) for row in rows(audit.findings)))
 

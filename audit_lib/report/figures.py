@@ -1,7 +1,6 @@
 """Figures as matplotlib Axes; in a kernel each shows as a PNG with its alternative text."""
 
 import io
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
@@ -114,8 +113,7 @@ def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own l
         axes.set_xticks([-90, 0, 90], ["90 d left", "limit", "90 d over"])
         axes.set_yticks(range(len(names)), map(inert.label, names))
         axes.grid(axis="x")
-    counts = Counter(limited["status"])
-    shown = ", ".join(f"{counts[status]} {WORDS.get(status, status)}" for status in COLOURS)
+    shown = ", ".join(f"{limited['status'].eq(it).sum()} {WORDS.get(it, it)}" for it in COLOURS)
     more = f"; the first {MOST_BARS} are drawn" if len(limited) > MOST_BARS else ""
     _figure(axes).set_label(inert.plain(f"{title}: {shown} of {counted(len(limited), 'secret')}{more}"))
     return axes
@@ -175,12 +173,9 @@ def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
             _draw_episode(close, case, episode, several)
             axes.axvspan(episode.since, episode.until, color=INK, alpha=0.12, linewidth=0)  # type: ignore[arg-type]
         _set_lanes(axes, window, lanes)
-        for height, lane in enumerate(lanes):
-            _draw_lane(
-                axes, timeline[timeline["kind"] == lane], height, GOOD if lane in HARMLESS else BAD, window
-            )
-    counts = timeline.groupby("kind")["count"].sum()
-    said = ", ".join(f"{counts[lane]} {lane}" for lane in lanes) or "nothing"
+        for row, lane in enumerate(lanes):
+            _draw_lane(axes, timeline.query("kind == @lane"), row, GOOD if lane in HARMLESS else BAD, window)
+    said = ", ".join(f"{timeline.query('kind == @it')['count'].sum()} {it}" for it in lanes) or "nothing"
     since, until = (instant_words(at, case.as_of.year) for at in (window.since, window.until))
     _figure(axes).set_label(inert.plain(f"{title}. From {since} to {until} {window.until.year}, UTC: {said}"))
     return axes

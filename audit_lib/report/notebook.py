@@ -83,8 +83,7 @@ def guard_read(read: ProjectRead, parameters: Mapping[str, str]) -> Classes:
 def guard(project: str = ".", policy: str = "") -> pd.DataFrame:
     """Guard a notebook of one's own: from now on no output holds a value of the project's env files.
 
-    Raises `BadInput` if the project, its policy or an env file cannot be used, or it holds no value.
-    """
+    Raises `BadInput` if the project, its policy or an env file cannot be used, or it holds no value."""
     parameters = {"project": str(Path(project).resolve()), "policy": policy}
     classes = guard_values(ProjectRead(**open_project(parameters)))
     guarded, weak = len(classes.sealed | classes.whole), len(classes.not_searched)

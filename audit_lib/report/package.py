@@ -74,8 +74,7 @@ def write_package(folder: Path, files: Files, manifest: Row, keeper: Keeper, cla
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         # A path or a log line may itself hold a value: it is removed here, and the seal still searches.
-        written = content if isinstance(content, bytes) else guard.scrub(content).encode("utf-8")
-        (folder / name).write_bytes(written)
+        (folder / name).write_bytes(content if isinstance(content, bytes) else guard.scrub(content).encode())
     paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     digests = {path.relative_to(folder).as_posix(): sha256(path.read_bytes()).hexdigest() for path in paths}
     text = to_json(signed({**guard.scrub(manifest), "files": digests}, keeper.key))

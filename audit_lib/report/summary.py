@@ -149,9 +149,18 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
         & held["exposure_severity"].isin(GRAVE),
         "has a published value": held["compromised"],
         "has the value of an example file": held["template"],
+        "has the value that a file of the project shows": held["whole"].isin(_shown_weak(audit)),
     }
     for how, sign in signs.items():
         yield from ((name, how) for name in held.loc[sign.fillna(False).astype(bool), "secret"])
+
+
+def _shown_weak(audit: "Audit") -> set[str]:
+    """Weak values of production that a file shows beside the secret's name: beside others it is chance."""
+    once = audit.inventory.groupby("whole")["secret"].transform("nunique").eq(1)
+    beside = {(row.whole, row.variable) for row in rows(audit.inventory[once])}
+    weak = audit.leaks.query("kind == 'weak default' and in_force.str.contains(@PRODUCTION)")
+    return {leak.fingerprint for leak in rows(weak) if (leak.fingerprint, leak.variable) in beside}
 
 
 def _worst(audit: "Audit") -> str:
@@ -178,8 +187,8 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
     overdue, not known (as is one past a limit that nobody stated), due and fresh. Exempt ones do not count.
     """
-    leaks = audit.leaks[~audit.leaks["kind"].isin(NO_SECRETS)]
-    force = leaks[leaks["force"].eq("in force")]
+    weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
+    force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
     whole = shows_no_leak(audit.leak_coverage)
     note = "each file and git object was searched" if whole else "not everything was searched"
