@@ -147,10 +147,8 @@ def _recorded(stores: list[Store], read: RotationRead, since: datetime) -> tuple
 
 def tabulate_leak_lives(leaks: pd.DataFrame, read: RotationRead) -> pd.DataFrame:
     """`LeakLives` of the leaks that are secrets, in the order of `Leaks`.
-
     The first state that holds counts: what is in force anywhere is so whatever was recorded. At most, a value
-    that is found still was replaced and revoked.
-    """
+    that is found still was replaced and revoked."""
     real = leaks[leaks["kind"].isin(SECRETS)]
     states = {
         "in force": real["force"].eq(IN_FORCE)

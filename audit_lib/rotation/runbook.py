@@ -206,6 +206,7 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
     made = "issued" if issued else "shown" if by_hand else "unseen"
     overlap = rule.overlap if kept and not encrypts else "yes"
     refused = overlap != "yes" and plan.stores and not issued and end in ("", "database")
+    signs = bool(refused and names and not end and re.search(_BOOK["signs"], f"{names}\n{rule.purpose}"))
     facts = {
         {"secret": made, "unlisted": "unlisted"}.get(rule.kind, "setting"),
         "entered" if rule.kind != "unlisted" and (rule.kind, made) != ("secret", "unseen") else "",
@@ -222,12 +223,15 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
     return {
         **dict.fromkeys(facts, True),
         "other_end": _BOOK["other_end"][end][1] if end else "",
+        "ends": _BOOK["ends"][signs],
+        "sessions": re.sub("(?s)^None.*", "", rule.sessions_lost or _BOOK["ends"][1] * signs),
+        "revoke": rule.revoke or _BOOK["revoke"][signs],
         "logged": ", ".join(sorted(set[str]().union(*logs))),
     }
 
 
 def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
-    root, purge, lost = shlex.quote(str(plan.project.root)), plan.purge, plan.rules[0].sessions_lost
+    root, purge = shlex.quote(str(plan.project.root)), plan.purge
     names, services = ([store.place[part] for store in plan.stores] for part in (0, 2))
     readers = dict.fromkeys(name for rule in plan.rules for name in rule.consumers or services)
     consumers = ", ".join(readers) or "what reads it"
@@ -247,8 +251,6 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "consumers": consumers,
         "refused": " refuses ".join((consumers, "the provider")[:: 1 if called else -1]),
         "forged": ", and compare what came in with the sender's own list" if called else "",
-        "sessions": "" if lost.startswith("None") else lost,
-        "revoke": plan.rules[0].revoke or "Revoke the old value where it was issued, once nothing uses it",
         "purge": "\n".join(purge.commands) if purge else "",
         "purged": ", ".join(purge.purged) if purge else "",
         "elsewhere": ", ".join(purge.elsewhere) if purge else "",
