@@ -177,13 +177,14 @@ class Case:
     def changes_seen(self) -> tuple[Tenure, ...]:
         """The values that changed between two snapshots, close enough together to say who failed after it. A
         change that is known less exactly than callers have time to follow says nothing about them."""
-        found = []
-        for one in self.tenures:
-            if one.absent is not None and one.absent.fingerprint is not None:
-                grace = timedelta(hours=self.rules.grace(one.home.secret))
-                near = one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
-                found += [one] if near and one.first.at - one.absent.at <= grace else []
-        return tuple(found)
+        every = ((one, timedelta(hours=self.rules.grace(one.home.secret))) for one in self.tenures)
+        return tuple(
+            one
+            for one, grace in every
+            if one.absent is not None and one.absent.fingerprint is not None
+            if one.first.at >= self.window.since - grace and one.absent.at <= self.window.until
+            if one.first.at - one.absent.at <= grace
+        )
 
     def coupled(self, secret: str) -> tuple[str, ...]:
         """The variables that must change with a secret, by the policy."""

@@ -33,8 +33,7 @@ class ExposureWindows(Contract):
 def tabulate_exposure(case: Case) -> pd.DataFrame:
     """`ExposureWindows`: of the secret under suspicion all values, else every value that has leaked. It
     begins when the leak was first seen, if that is dated, else when the value came into use; it ends when a
-    rotation takes effect, at the first start after the change. The most urgent comes first: what has leaked,
-    is in force, is of production, then as the leaks are ranked."""
+    rotation takes effect, at the first start after the change. The most urgent comes first."""
     secrets = (case.secret,) if case.secret else leaked_secrets(case)
     found = [window for secret in secrets for window in _windows(case, secret)]
     ranks = {value: rank for rank, value in reversed(list(enumerate(case.leaked.leaks["fingerprint"])))}

@@ -47,9 +47,8 @@ def with_texts(findings: pd.DataFrame) -> pd.DataFrame:
 
 def to_csv(frame: pd.DataFrame) -> str:
     """The frame as CSV: a header, its own order, numbers bare, texts quoted and inert, LF line ends."""
-    return (
-        frame.astype(object).map(_cell).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    )
+    cells = frame.astype(object).map(_cell)
+    return cells.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
 
 
 def _cell(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pandas as pd
 
@@ -34,9 +35,7 @@ def summarise(
         noun = "an attack" if is_attack else "an outage" if best.name == OUTAGE else "no attack"
         over = ", and over" if ongoing[0] == "No" and not others and best.name != EXPOSED else ""
         verdict = f"{'Likely' if best.rating == 'likely' else 'Possibly'} {noun}{over}"
-    no = (
-        f"Nothing that was read explains {case.address or 'it'}." if case.is_seen else "No log line was read."
-    )
+    no = "Nothing that was read explains {}." if case.is_seen else "No log line was read."
     name = f"{case.project.name} {case.address}".strip()
     since, until = (instant_words(at, case.as_of.year) for at in (case.window.since, case.window.until))
     cause = (best.name.capitalize(), best.rating) if best else ("Not known", "nothing speaks for one")
@@ -50,7 +49,7 @@ def summarise(
         title=f"{name}: {since} to {until} {case.window.until.year} (UTC)",
         verdict=f"{verdict}.",
         is_attack=is_attack,
-        sentence=" ".join(_sentence(case, one, outage) for one in shown) or no,
+        sentence=" ".join(_sentence(case, one, outage) for one in shown) or no.format(case.address or "it"),
         facts=tuple(_facts(case, best, outage)),
         answers=tuple(Answer(question, *reply) for question, reply in zip(QUESTIONS, replies, strict=True)),
         steps=steps.head(5),
@@ -81,47 +80,51 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
 
 
 def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
-    """Whether it goes on; of who got in only when they were seen last, be it later: they may be in."""
-    here, year = case.here[case.here["timed"]], case.as_of.year
-    addresses = (best and best.name == GUESSED and case.got_in) or (
-        best.addresses if best else (case.address,) if case.address else {*here["client"]}
+    """Whether it goes on, by the logs to their end; of who got in only when they were seen last."""
+    names = (best and best.name == GUESSED and case.got_in) or (
+        best.addresses if best else (case.address,) if case.address else {*case.here["client"]}
     )
+    if case.window.until < case.as_of:  # the window ends there, the logs go on
+        case = replace(case, window=replace(case.window, until=case.as_of))
+    here, year = case.here[case.here["timed"]], case.as_of.year
     if best and best.name == OUTAGE and outage:
         _, after = deploys_around(case, outage)
-        over = max(outage.last_at, after.ended_at if after else outage.last_at)
-        later = here[here["not_before_at"].gt(over)]
+        later = here[here["not_before_at"].gt(after.ended_at if after else outage.last_at)]
         asked, lost = (int(part["count"].sum()) for part in (later, later[later["unanswered"]]))
         why = f"since {instant_words(outage.last_at, year)}: {asked - lost} of {asked} answered"
         return ("No" if lost * 2 < asked else "Yes") if asked else "Not known", why
     is_attack = best is not None and best.name in ATTACKS
-    theirs = case.here[case.here["client"].isin(addresses) & (case.here["refused"] | is_attack)]
+    theirs = case.here[case.here["client"].isin(names) & (case.here["refused"] | is_attack)]
     column, word = ("message", SECRET_IN_URL) if best and best.name == EXPOSED else ("kind", FAILED_LOGIN)
-    said = case.said[case.said[column].eq(word) & case.said["client"].isin(addresses)]
+    said = case.said[case.said[column].eq(word) & case.said["client"].isin(names)]
     seen = pd.concat([theirs, said]).sort_values("at")
     times = seen["at"].dropna()
     if times.empty:
         return "Not known", "nothing of anybody who takes part was refused at a known time"
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
     if best and is_attack and (best.name == USED or theirs["let_in"].any()):
-        back = max(times.iloc[-1], case.activity.requests.query("timed & client in @addresses")["at"].max())
+        back = max(times.iloc[-1], case.activity.requests.query("timed & client in @names")["at"].max())
         return f"Last seen {instant_words(back, year)}", (
             f"they were answered: they may be {'in' if best.name != USED or best.shown else 'users, or in'}"
         )
     later = here[here["not_before_at"].gt(times.iloc[-1])]
-    doubt = _shows_no_end(case, times, later) if best else "nothing that was read explains it"
+    good = here.query("granted and client in @seen.client and route in @theirs.route and at > @times.iloc[0]")
+    is_back = not is_attack and {*seen["client"]} == {*good["client"]} and good["at"].min() > times.iloc[-1]
+    doubt = not is_back and _shows_no_end(case, times, later) if best else "nothing that was read explains it"
     if not seen.loc[seen["at"].isna(), "not_after_at"].le(times.iloc[-1]).all():
         doubt = "lines of theirs that have no time may be later"
     if doubt:
         return "Not known", f"l{last}, and {doubt}"
-    return "No", f"l{last}: {int(later['count'].sum())} requests of others since"
+    return "No", f"l{last}{', then answered' * is_back}: {int(later['count'].sum())} requests of others since"
 
 
 def _shows_no_end(case: Case, times: "pd.Series[pd.Timestamp]", later: pd.DataFrame) -> str:
     """Why the logs after the last instant show no end: who tries once an hour has not stopped within one."""
-    if later.empty or later["not_before_at"].max() - times.iloc[-1] <= max([PAUSE, *times.diff().dropna()]):
+    over = times.iloc[-1] + max([PAUSE, *times.diff().dropna()])
+    if not later["not_before_at"].max() > over:
         return "the logs end too soon after it"
-    silent = [one.last_at for one in case.found(APPLICATION) if one.subject == SILENCE and one.last_at]
-    return "the logs have a gap after it" if silent and max(silent) > times.iloc[-1] else ""
+    silent = [it for it in case.found(APPLICATION) if it.subject == SILENCE and (it.first_at or over) <= over]
+    return "the logs have a gap after it" * any(it.last_at and it.last_at > times.iloc[-1] for it in silent)
 
 
 def _got_in(case: Case, best: Explanation | None) -> Reply:
