@@ -42,7 +42,7 @@ NAMES: Mapping[str, Mapping[str, str]] = {
 _INPUTS = ["source", "kind", "environment", "service", "size_bytes", "sha256", "keyed_digest"]
 _LINES = ["lines", "read", "not_understood", "blank"]
 _LOG_LINES = ["lines", "requests", "messages", "text_only", "not_understood", "blank"]
-_GIVEN = {"from stdin": "-", "from the process environment": "environ"}  # by the reason of their source
+_HOW = {"from stdin": "-", "from the process environment": "environ"}  # values were given, by their reason
 
 
 def report_record(audit: "Audit") -> Row:
@@ -199,9 +199,8 @@ def command(audit: "Audit") -> str:
     options = [(name, given[name]) for name in names if given.get(name)]
     options += [("identities", "full")] if audit.identities == "full" else []
     options += [("log", log) for log in shlex.split(given.get("logs", ""))]
-    values = audit.sources.query("kind == 'given values' and state == 'read'")
-    places = [(f"{row.environment}/{row.service}", _GIVEN.get(row.reason, "FILE")) for row in rows(values)]
-    options += [("env", f"{place}={origin}") for place, origin in places]
+    held = audit.sources.query("kind == 'given values' and state == 'read'")
+    options += [("env", f"{it.environment}/{it.service}={_HOW.get(it.reason, 'FILE')}") for it in rows(held)]
     words = [f"--{name} {shlex.quote(text)}" for name, text in options]
     return inert.plain(" ".join(["audit-lib review", *([] if given["project"] else ["--sample"]), *words]))
 

@@ -64,16 +64,15 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
 @cache
 def template(name: str) -> jinja2.Template:
     """A template of this room, in which every text of an audit is made inert and escaped."""
-    html = name.endswith(".html.j2")
-    environment = jinja2.Environment(autoescape=html, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
-    environment.globals["rows"] = rows
-    environment.filters["day"] = day_words
-    environment.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
-    environment.filters["code"] = lambda text: Markup(f"`{inert.plain(text).replace('`', '')}`")  # noqa: S704
+    made = jinja2.Environment(autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True)
+    made.globals["rows"] = rows
+    made.filters["day"] = day_words
+    made.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
+    made.filters["code"] = lambda text: Markup(f"`{inert.plain(text).replace('`', '')}`")  # noqa: S704
     inert_text = inert.markdown if name.endswith(".md.j2") else inert.plain_lines
     # What a filter marked as safe is no plain text any more.
-    environment.finalize = lambda value: inert_text(value) if type(value) is str else value
-    return environment.from_string(_text(name))
+    made.finalize = lambda value: inert_text(value) if type(value) is str else value
+    return made.from_string(_text(name))
 
 
 def _text(name: str) -> str:

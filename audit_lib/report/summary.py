@@ -119,7 +119,9 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
         return f"{secrets}." if lost else _worst(audit), reasons
-    reasons[:0] = [f"{row.subject}: {row.classification}." for row in rows(entered.head(MOST_NAMES))]
+    said = {f"{LET_IN} {row.subject}": f"{row.subject}: {row.classification}." for row in rows(entered)}
+    first = audit.actions.merge(audit.findings, left_on="id", right_on="action")["subject"]
+    reasons[:0] = [said[name] for name in dict.fromkeys([*first, *said]) if name in said][:MOST_NAMES]
     return f"Somebody was let in after failed logins{f', and {secrets.lower()}' if lost else ''}.", reasons
 
 
