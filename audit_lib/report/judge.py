@@ -31,6 +31,7 @@ FAIL, UNKNOWN, PASS = "fail", "unknown", "pass"
 GRAVE = ("medium", "high", "critical")
 # A row of these is something that happened: without rows nothing did, if the places were read.
 EVENTS = {"ledger_faults", "leaked_secrets", "detections", "settings_changes"}
+LIMIT = ("tries-not-limited",)  # whose rows are faults alone: without any nothing was tested
 # Kinds of messages: while no log has one, and nobody knows their words, nothing is known of these checks.
 _SAID = {"value-in-log": ("validation_error",), "start-up-failed": FAILED_STARTS}
 _SAID |= {"database-failure": DATABASE_FAILURE}
@@ -242,7 +243,7 @@ def _tested(rule: GuideRule, seen: _Seen) -> dict[str, Any]:
     events, watch = seen.audit.checked["log_events"], seen.audit.watch
     reasons += filter(None, (unknown_wording(_SAID[it], events, watch) for it in rule.checks if it in _SAID))
     # Of a rule that reaches further nothing but a failure can be known.
-    passed = PASS if population or EVENTS & {*tables} else "not applicable"
+    passed = PASS if population or (EVENTS & {*tables} and rule.checks != LIMIT) else "not applicable"
     return {
         "verdict": FAIL if exceptions else UNKNOWN if reasons or rule.beyond else passed,
         "decided_by": ", ".join(decided_by),

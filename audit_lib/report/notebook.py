@@ -67,8 +67,7 @@ def open_project(parameters: Mapping[str, str]) -> dict[str, Any]:
 def _sample() -> Path:
     folder = TemporaryDirectory(prefix="audit-sample-")
     atexit.register(folder.cleanup)
-    root = Path(folder.name) / "sample"
-    build_sample(root)
+    build_sample(root := Path(folder.name) / "sample")
     return root
 
 

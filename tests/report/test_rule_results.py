@@ -66,7 +66,7 @@ def test_a_rule_beyond_its_checks_never_passes(tmp_path: Path) -> None:
 
 
 def test_what_no_log_was_known_to_say_has_not_passed(tmp_path: Path) -> None:
-    """A message of a kind that was never met, in words that nobody knows, may have been there."""
+    """A message of a kind never met, in words that nobody knows, may have been there; so may a limit."""
     for check, kinds, known, verdict in CASES["wording"]:
         events = filled(contract_of("log_events"), [{"status": None, "kind": kind} for kind in kinds])
         tables = {"log_events": events, "watch": audit().watch.model_copy(update={"known_messages": known})}
