@@ -236,6 +236,9 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     readers = dict.fromkeys(name for rule in plan.rules for name in rule.consumers or services)
     consumers = ", ".join(readers) or "what reads it"
     called = re.search(_BOOK["other_end"]["webhook"][0], plan.rules[0].name)  # by the provider
+    held = {(it.place.environment, it.fingerprint) for it in plan.stores if it.fingerprint}
+    same = (it for it in rows(plan.read.inventory) if (it.environment, it.fingerprint) in held)
+    alike = ", ".join(sorted({it.secret for it in same} - {it.name for it in plan.rules}))
     return {
         "rule": plan.rules[0],
         "project": f" --project {root}",
@@ -248,6 +251,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "approved": f" --trigger {plan.mode} --triggered-at TIME --approved-by NAME --ticket TICKET",
         "environment": environment or "each environment",
         "names": " together with ".join(dict.fromkeys(names)) or plan.rules[0].name,
+        "alike": alike and f" ({alike} has the same now: let `equals` in audit.toml say so if it must)",
         "consumers": consumers,
         "refused": " refuses ".join((consumers, "the provider")[:: 1 if called else -1]),
         "forged": ", and compare what came in with the sender's own list" if called else "",

@@ -30,7 +30,6 @@ class Schedule(OfSecret):
 
 def tabulate_schedule(freshness: pd.DataFrame) -> pd.DataFrame:
     """`Schedule`: one row for each secret with a limit and a value in force, the most urgent first.
-
     Not supplied values have no row: nothing is known of them (docs/rotation.md#calendar).
     """
     limited = freshness["max_age_days"].notna() & freshness["status"].ne("exempt")
@@ -51,7 +50,6 @@ def due_within(schedule: pd.DataFrame, as_of: datetime, days: int) -> pd.DataFra
 
 def due_words(row: Any, as_of: datetime) -> str:
     """One row of `Schedule` as a sentence: what its dates say by an instant, and no more.
-
     In the instant in which a period ends a secret is due, as `ages.status_of` has it.
     """
     limit = f" ({row.max_age_days} days{'' if row.period_stated else ', a default'})"
@@ -69,7 +67,6 @@ def due_words(row: Any, as_of: datetime) -> str:
 
 def calendar_text(schedule: pd.DataFrame, project: str, as_of: datetime) -> str:
     """The calendar of a project's rotations, with CRLF line ends: the same for the same schedule.
-
     For each secret one event on the day by which to rotate it, and one on the day from which it is provably
     overdue. An event keeps its identity from one calendar to the next, so an import moves it.
     """

@@ -121,14 +121,14 @@ def test_what_others_hold_is_cared_for(case: list[Any], app: ProjectRead) -> Non
 
 @pytest.mark.parametrize(("compose", "loader", "told"), CASES["composed"])
 def test_a_container_is_made_anew(tmp_path: Path, compose: str, loader: str, told: bool) -> None:
-    """Where compose reads the env file, or fills it in; else the process starts anew. YAML is edited."""
+    """Where compose reads or fills in the env file. YAML is edited. What has the same value is named."""
     (tmp_path / "docker-compose.yml").write_text(f"{compose}\n")
-    sign = ": " if loader == "yaml" else "="
-    (tmp_path / ".env").write_text(f"API_TOKEN{sign}{made_value('API_TOKEN', 'one')}\n")
+    value = f"{': ' if loader == 'yaml' else '='}{made_value('API_TOKEN', 'one')}\n"
+    (tmp_path / ".env").write_text(f"API_TOKEN{value}JWT_SECRET_KEY{value}")
     (tmp_path / "audit.toml").write_text(CASES["layout"].replace("LOADER", loader))
     plan = plan_rotation("API_TOKEN", _read(tmp_path, bundled_policy("paiid")))
     assert ("force-recreate" in plan.steps[names_of(plan).index("refresh")].text) is told
-    assert ("--into" in str(plan.steps)) is (loader != "yaml")
+    assert ("--into" in str(plan.steps)) is ("(JWT_SECRET_KEY has" in str(plan.steps)) is (loader != "yaml")
 
 
 def test_a_pair_gets_one_value_and_partners_their_own(app: ProjectRead) -> None:
