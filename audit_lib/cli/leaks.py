@@ -55,9 +55,9 @@ def leaks(context: cli.Opened, paths: tuple[Path, ...], staged: bool, patterns: 
 def _search_project(
     context: cli.Opened, patterns: bool, also: tuple[Path, ...], reports: tuple[Path, ...], **given: Any
 ) -> None:
-    """Print every leak, by the layout that was given; ends with 3 or 2 as `--fail-on` says."""
-    root = context.project.root.resolve()
-    paths = [path.resolve() for path in also]
+    """Print every leak, by the layout that was given; ends with 3 or 2 as `--fail-on` says.
+    `also` are folders and files beside the project, `reports` those of other scanners."""
+    root, paths = context.project.root.resolve(), [path.resolve() for path in also]
     within = [path for path in paths if path.is_relative_to(root) or root.is_relative_to(path)]
     fault = "is in the project or holds it: name a folder beside it"  # env files are the values' homes
     cli.refuse(

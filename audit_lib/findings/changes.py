@@ -102,9 +102,11 @@ class _Seen:
         check, findings = _CHECKS.get(was["check"]), self.findings
         if check is None or check.family == "leak":
             return check is not None and self._leak_seen(was, subject)
-        here = findings["environment"].eq(environment) & findings["service"].eq(service)
+        here = findings["environment"].eq(environment) & findings["service"].isin((service, ""))
         unread, between = findings["check"].eq("source-not-read"), check.table in _BETWEEN_PLACES
         undecided = findings["check"].eq(check.id) & findings["status"].eq("unknown")
+        leaked = findings["check"].eq("leaked-in-force" if check.family == "strength" else None)
+        undecided |= leaked & findings["subject"].eq(subject)
         if (undecided if between else undecided & here).any():
             return False
         if check.table in _OF_LOGS:

@@ -230,12 +230,11 @@ def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
 
 def without_composed(inventory: Rows, tables: Tables) -> Rows:
     """The variables without those that a compose file of the project sets, but for development alone. Those
-    of development that no rule grades are `aside` while production's values are known."""
+    of development that no rule calls critical are `aside` while production's values are known."""
     known = tables["population"].rename(columns={"name": "secret"})[["secret", "service", "supply_reason"]]
     both = inventory.merge(known, "left")
-    return both.assign(aside=(IN_DEVELOPMENT & has("missing_severity", ""))(both) & knows_production(both))[
-        ~both["supply_reason"].fillna("").str.match(f"set in {COMPOSE}:")
-    ]
+    aside = (IN_DEVELOPMENT & ~has("missing_severity", "critical"))(both) & knows_production(both)
+    return both.assign(aside=aside)[~both["supply_reason"].fillna("").str.match(f"set in {COMPOSE}:")]
 
 
 def with_older(inventory: Rows, tables: Tables) -> Rows:

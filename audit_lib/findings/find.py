@@ -17,8 +17,7 @@ from audit_lib.findings.check import Case, Check, Item, Tables
 from audit_lib.findings.checks import CHECKS, REASONS
 from audit_lib.settings import Policy
 
-EVIDENCE, PLACES = 3, 5  # pieces and places shown of rows that share an id
-LISTED = 20  # subjects of a list that are named
+EVIDENCE, PLACES, LISTED = 3, 5, 20  # shown: pieces and places of rows that share an id, subjects of a list
 QUOTED = 50  # rows of one subject from which these are drawn: a log can hold a million, made by an attacker
 _FAILING = {"database", "start-up-failed:start-up"} | {  # subjects, and a start of which no more is known
     f"application-failing {one}" for one in ("all sources", "connection", "process")
@@ -67,8 +66,8 @@ class Finding:
 
 def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> list[Finding]:
     """The findings of these checks, the gravest first, of one severity faults first, then as checks are
-    ordered. Copies of a file, a failing application, and a value under several names of an environment have
-    one finding each. A table that is absent raises `KeyError`."""
+    ordered. Copies of a file, a failing application, and a value under several names of an environment, or
+    leaked and an example's, have one finding each. A table that is absent raises `KeyError`."""
     alike: dict[object, list[Finding]] = {}
     held = tables["inventory"].query("state == 'present'").dropna(subset="fingerprint")
     marks = {(it.secret, it.environment, at): it.fingerprint for it in rows(held) for at in ("", it.service)}
@@ -76,7 +75,8 @@ def find(tables: Tables, policy: Policy, checks: Iterable[Check] = CHECKS) -> li
         for found in _apply(check, check.rows(tables), policy):
             is_copy = found.item.subject == "backup" and check.action == "file" and found.status == "open"
             fails = {found.item.subject, found.id} & _FAILING and check.table in ("detections", "log_events")
-            value = (check.id, found.status, found.item.environment, marks.get(found.item, found.id))
+            kind = "leaked-in-force" if check.id == "placeholder-value" else check.id  # an example shows it
+            value = (kind, found.status, found.item.environment, marks.get(found.item, found.id))
             some = alike.setdefault("outage" if fails else found.item if is_copy else value, [])
             some.insert(0 if is_copy else len(some), found)  # deleting ends all
     return sorted(

@@ -125,10 +125,10 @@ def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, State
 
 
 def _set_line(own: str, found: Statements, taken: list[str], loader: str) -> EnvLine:
-    """The line that sets a variable, by the loaders that take the file. Of a value that is not known, every
-    reading and what is written may be the secret."""
-    first = next(iter(found.values()))
-    values = {one.value for by, one in found.items() if by in taken}
+    """The line that sets a variable, by the loaders that take the file; without a value if they read several.
+    Of a value that is not known, every reading and what is written may be the secret: each is kept aside,
+    so that it is searched for, too."""
+    first, values = next(iter(found.values())), {one.value for by, one in found.items() if by in taken}
     value = next(iter(values)) if len(values) == 1 else None
     line = entry(first.first, first.name, value or "", loader)
     # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
