@@ -297,14 +297,14 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
+MAY_BE_THEIRS = GRAVE & FAMILIAR | _found("let-in") & has("severity", "medium")  # a person's: few tries
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
 # An example file asks for a variable whoever sets the application up: that is a use.
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
-TEXT_ONLY = more_than("text_only", 0) & has("requests", 0) & has("messages", 0)
 
 CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "tries-not-limited": when(every, prepare=without_limit),
-    "attack-on-logins": when(GRAVE & FAMILIAR, _found("let-in"), _found(*GUESSED), prepare=without_parts),
+    "attack-on-logins": when(MAY_BE_THEIRS, _found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
     "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
     "unusual-traffic": when(  # database and start have checks of their own
@@ -465,7 +465,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "untimed-log-lines": when(MANY_UNTIMED, more_than("untimed", 0)),
     "log-not-understood": when(
         more_than("not_understood", 0) & ~MANY_LOST,
-        more_than("not_understood", 0) | TEXT_ONLY,
+        more_than("not_understood", 0) | more_than("text_only", 0) & has("requests", 0) & has("messages", 0),
         about=has("kind", "log"),
     ),
     "detection-not-applied": when(has("verdict", "unknown") & GRAVE),
