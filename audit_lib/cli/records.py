@@ -30,8 +30,7 @@ from audit_lib.settings import discover, keys as settings_keys, load, variables
 
 _MOST_NAMES = 5  # that are shown
 _LEDGER = ("--env", "--policy", "--ledger", "--writer")
-rotate = click.Group("rotate")
-_SECRET = click.argument("secret")
+rotate, _SECRET = click.Group("rotate"), click.argument("secret")
 _EVIDENCE = ("--env", "--policy", "--ledger", "--as-of")
 _STEPS = (_SECRET, cli.flag("--compromised"), "--environment", *_EVIDENCE)
 _CLAIM = ("--by", "--approved-by", "--ticket", "--trigger", "--triggered-at", "--reason")
@@ -118,7 +117,8 @@ def take_snapshot(context: cli.Opened, fewer: bool = False) -> tuple[Entry, read
     """The entry that was appended, and of what; `BadInput` if no value was seen or, unless `fewer`, a place
     lost some.
 
-    What a place had is what the writer's own last snapshot saw there. A key is made if there is none.
+    What a place had is what the writer's own last snapshot saw there. A key is made if there is none, and
+    whoever runs it is told where it lies.
     """
     project, had_key = context.project, keys.key_file().exists()
     key, root = keys.key_of(project, make=True), str(project.root)

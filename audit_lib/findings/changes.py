@@ -105,7 +105,7 @@ class _Seen:
         here = findings["environment"].eq(environment) & findings["service"].isin((service, ""))
         unread, between = findings["check"].eq("source-not-read"), check.table in _BETWEEN_PLACES
         undecided = findings["check"].eq(check.id) & findings["status"].eq("unknown")
-        leaked = findings["check"].eq("leaked-in-force" if check.family == "strength" else None)
+        leaked = findings["check"].eq("leaked-in-force" if check.family == "strength" else "")
         undecided |= leaked & findings["subject"].eq(subject)
         if (undecided if between else undecided & here).any():
             return False

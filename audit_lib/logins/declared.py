@@ -12,8 +12,7 @@ from audit_lib.logs.logins import FAILED_LOGIN, bare_route
 from audit_lib.settings import Login
 from audit_lib.settings.keys import TEXTS
 
-REDIRECTS = (302, 303)  # what a login route answers to who got in
-READING = ("GET", "HEAD", "OPTIONS")  # by which nobody logs in
+REDIRECTS, READING = (302, 303), ("GET", "HEAD", "OPTIONS")  # to who got in; methods by which nobody logs in
 WRITING = {*TEXTS["words"]["method"]} - {*READING}
 _PATTERNS = {name: re.compile(text) for name, text in TEXTS["patterns"].items()}
 _MOST, _LEAST = 5, 2  # questions, and answers of a status that are worth one
@@ -43,11 +42,8 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
 
 def may_log_in(route: str) -> bool:
     """Whether a route looks like a login or the step that checks its code, not like a sign-up or a reset."""
-    return bool(
-        _PATTERNS["route"].fullmatch(route)
-        and _PATTERNS["logs_in"].search(route)
-        and (_PATTERNS["login_step"].search(route) or not _PATTERNS["does_other"].search(route))
-    )
+    does_other = _PATTERNS["does_other"].search(route) and not _PATTERNS["login_step"].search(route)
+    return bool(_PATTERNS["route"].fullmatch(route) and _PATTERNS["logs_in"].search(route) and not does_other)
 
 
 class Proposal(NamedTuple):

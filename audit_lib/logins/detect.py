@@ -235,13 +235,17 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     near, reached = requests[requests["network"].eq(answer["network"])], begun - rule.days * DAY
     is_new = requests["seconds"].min() <= reached and not near["seconds"].between(reached, begun - DAY).any()
     # A person fails less, and slower, and no new address of the network is let in by the day after.
-    others = near[near["let_in"]].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
+    own = near["client"].eq(answer["client"])
+    others = near[near["let_in"] & ~own].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
     few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not others.any()
-    days = int(run["days"].min()) if few_own and run["days"].min() >= FAMILIAR else 0
+    wrote = near[own & near["seconds"].lt(begun)].query(
+        "method in @WRITING and status < 300 and not on_login"
+    )
+    days = max(int(run["days"].min()), wrote["at"].dt.date.nunique())  # a session that lasts shows no login
+    days *= few_own and days >= FAMILIAR
     soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
     soon = soon if is_new else soon[soon["client"].eq(answer["client"]) & soon["seconds"].le(at + DAY)]
-    theirs = near["client"].eq(answer["client"]) | is_new | (key == "network")
-    last = near.loc[theirs & near["status"].lt(400), "at"].max()
+    last = near.loc[(own | is_new | (key == "network")) & near["status"].lt(400), "at"].max()
     joined = traffic.joined(near, soon, answer["client"]) if is_new else frozenset[str]()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])
@@ -272,10 +276,11 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
     sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
-    answered = sensitive["status"].between(200, 299)
-    # One page may answer any path, any without a dot, or with none in its last part.
+    answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
+    usual = requests[others | requests["client"].isin(traffic.let_in["client"])]["route"]
+    # One page may answer any path that only scanners ask for, any without a dot, or none in its last part.
     for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
-        own = sensitive[sensitive["route"].str.match(form)]
+        own = requests[~requests["route"].isin(usual) & requests["route"].str.match(form)]
         read = own[own["method"].isin(READING)]
         good, gone = ({*read["folder"][read["status"] // 100 == n]} for n in (2, 4))
         any_path |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()

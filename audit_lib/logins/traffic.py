@@ -347,8 +347,7 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     last, dates = next_login(before, good, "client", direction="backward"), good["at"].dt.floor("D")
     ranks = dates.groupby(good["client"]).rank("dense").groupby([good["client"], good["seconds"]]).first()
     days = ranks.reindex(pd.MultiIndex.from_arrays([client, last])).fillna(0).to_numpy()
-    known = days > 0
-    there = good[~good["door"].isin(["", *filter(may_log_in, good["door"].unique())])]
+    known, there = days > 0, good[~good["door"].isin(["", *filter(may_log_in, good["door"].unique())])]
     used = known & (next_login(failures, there, "client", "method", "route") - failures["seconds"]).gt(86_400)
     used |= next_login(before, there, "client", "method", "route", direction="backward").notna()
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)

@@ -67,10 +67,11 @@ def read_env_sources(
     used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
     services there are it says, too, by what is a secret or always required; else templates say it.
+    All env files may have so many lines, values and characters together (MAX_IN_ALL): the file that goes
+    beyond is refused, whole.
     """
     values = [one for one in given if one.content or one.origin == ENVIRON]
-    supplied = {(one.environment, one.service) for one in values}
-    git_facts = _ask_git(project)
+    supplied, git_facts = {(one.environment, one.service) for one in values}, _ask_git(project)
     read = [*_read_files(project, supplied, keeper, git_facts)]
     for one in values:
         lines = given_lines(one, policy)
@@ -107,8 +108,7 @@ def _read_files(
 
 
 def _parse(root: Path, source: Any, content: bytes, left: Counter[str]) -> Lines:
-    count = content.count(b"\n") + content.count(b"\r")
-    loaders = loaders_of(root, source, content)
+    count, loaders = content.count(b"\n") + content.count(b"\r"), loaders_of(root, source, content)
     lines = parse_values(content, source.path, loaders) if count <= left["lines"] else ()
     values = [text for line in lines for text in (line.value, *line.suspects) if text]
     for what, number in {"lines": count, "values": len(values), "characters": sum(map(len, values))}.items():
