@@ -277,10 +277,10 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
     sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
-    usual = requests[others | requests["client"].isin(traffic.let_in["client"])]["route"]
+    usual = requests[others | requests["client"].isin(traffic.let_in["client"])]["folder"]
     # One page may answer any path that only scanners ask for, any without a dot, or none in its last part.
     for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
-        own = requests[~requests["route"].isin(usual) & requests["route"].str.match(form)]
+        own = requests[~requests["folder"].isin(usual) & requests["route"].str.match(form)]
         read = own[own["method"].isin(READING)]
         good, gone = ({*read["folder"][read["status"] // 100 == n]} for n in (2, 4))
         any_path |= {*own["route"]} if least <= len(good) > weight * len(gone - good) else set()
