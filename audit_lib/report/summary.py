@@ -198,9 +198,9 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
-    unknown = len(audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'"))
-    note = f"{note}; {counted(unknown, 'open finding')} not decided" if unknown else note
-    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, unknown))
+    left = audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'")["check"]
+    note = f"{note}; not decided: {few(left.unique(), 2)}" if len(left) else note
+    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, len(left)))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]
