@@ -101,7 +101,7 @@ def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
 
 def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     lost = _losses(audit)
-    secrets = f"{_several(len(lost), 'production secret')} can be read by others"
+    secrets = f"{_several(len(lost), 'production secret')} may be known to others"
     reasons = [f"{name} {how}." for name, how in list(lost.items())[:MOST_NAMES]]
     if not knows_production(audit.inventory):
         reasons = reasons or ["No secret of production was read: what is in force there is not known."]
@@ -111,7 +111,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         rest = ", but not every leak is decided" if len(undecided) else rest
         reasons = [f"No production secret was found outside its place{rest}."]
     if len(lost) > MOST_NAMES:
-        reasons.append(f"So can {counted(len(lost) - MOST_NAMES, 'other')}.")
+        reasons.append(f"So may {counted(len(lost) - MOST_NAMES, 'other')}.")
     apart = audit.drift.query("relation == 'different' and expected == 'same'").query(
         "environment == @PRODUCTION and other_environment == @PRODUCTION"
     )
