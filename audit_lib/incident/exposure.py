@@ -90,12 +90,10 @@ def leaked_secrets(case: Case) -> tuple[str, ...]:
 def public_twins(case: Case, secret: str) -> tuple[str, ...]:
     """The public variables that hold, or held, one of the secret's values, in order: a bundle shows them.
     Public are those that the policy says are, and those with a build tool's public prefix."""
-    values, inventory = values_of(case, secret), case.read.inventory
-    found = set(inventory.loc[inventory["fingerprint"].isin(values) & inventory["public"], "secret"])
-    for name in (secret, *case.coupled(secret)):
-        rule = case.policy.rule(name)
-        public = (rule is not None and rule.public) or name.startswith(case.policy.public_prefixes)
-        found |= {name} if public and values_of(case, name) & values else set()
+    held, inventory = values_of(case, secret), case.read.inventory
+    found = set(inventory.loc[inventory["fingerprint"].isin(held) & inventory["public"], "secret"])
+    own = ((it, case.policy.rule(it)) for it in (secret, *case.coupled(secret)) if held & values_of(case, it))
+    found |= {it for it, rule in own if (rule and rule.public) or it.startswith(case.policy.public_prefixes)}
     return tuple(sorted(found))
 
 

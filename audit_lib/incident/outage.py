@@ -29,12 +29,13 @@ class Outage:
     failed: pd.DataFrame  # the requests that did
     errors: bool  # they were not refused, but answered with server errors
     told: Incident | None = None  # what messages tell, if requests do not
-    also: str = ""  # a clause on what messages tell beside requests
+    also: tuple[Incident, ...] = ()  # what messages tell beside requests
+    named = property(lambda it: next((one.classification for one in (it.told, *it.also) if one), ""))
 
     def __str__(self) -> str:
         how, failed = "answered with server errors" if self.errors else "refused", self.failed
         who = f"{failed['count'].sum()} requests of {failed['client'].nunique()} addresses"
-        what = f"{who} were {how}{self.also}"
+        what = f"{who} were {how}{''.join(f', and {it.classification},' for it in self.also)}"
         told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
         return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
 
@@ -53,9 +54,8 @@ def find_outage(case: Case) -> Outage | None:
     if failed.empty or not worst:
         return None
     first, last = (at.to_pydatetime() for at in failed["not_before_at"].agg(["min", "max"]))
-    down = [one for one in broken if one.subject == "database" and one.during(failed["not_before_at"]).any()]
-    also = "".join(f", and {one.classification}," for one in down[:1])
-    return Outage(first, last, failed, errors=not refused, also=also)
+    down = (one for one in broken if one.subject == "database" and one.during(failed["not_before_at"]).any())
+    return Outage(first, last, failed, errors=not refused, also=tuple(down)[:1])
 
 
 def deploys_around(case: Case, outage: Outage) -> tuple[Any, Any]:

@@ -10,7 +10,7 @@ from audit_lib.base.in_words import few
 from audit_lib.incident.case import MOST, Case
 from audit_lib.incident.explain import CUT_OFF, ENDED, EXPOSED, GUESSED, OUTAGE, USED, Explanation, supported
 from audit_lib.incident.exposure import in_force
-from audit_lib.incident.outage import pairs_apart
+from audit_lib.incident.outage import find_outage, pairs_apart
 from audit_lib.rotation.runbook import plan_of
 
 GOT_IN, MAY_BE_IN, MANY, OWN, NEW = "got in", "may be in", "many", "own", "new"
@@ -54,6 +54,8 @@ def _typed(case: Case, words: str) -> str:
 def _first(case: Case, best: Explanation) -> Iterator[Step]:
     name, names = _asked(case, best)
     text, done = _ASKED[name]
+    if name == OUTAGE and not (best.hinted or case.changes_seen) and (outage := find_outage(case)):
+        text = f"Find out why {outage.named or 'requests failed'}; block nobody"  # no change is on record
     look = f"investigate --since {iso(case.window.since)} --address {names[0]}" if names else ""
     yield text, few(names), _typed(case, look) if look and case.address not in names else "", done, ""
     for pair in pairs_apart(case) if best.name == OUTAGE else ():

@@ -95,7 +95,7 @@ def test_an_application_that_only_errs_after_a_deploy_is_told(at, what, near, tm
     assert said.answers[2].why.endswith(", 40 failed requests")
     row = found.explanations.set_index("explanation").loc[OUTAGE]
     assert "nearly all" not in row["speaks_for"]  # only refusals show that
-    assert (row["rating"], row["speaks_for"].count("just before")) == ("likely", near)
+    assert [row["rating"], row["speaks_for"].count("just before"), found.steps["step"][0][:17]] == near
 
 
 def test_a_default_that_anyone_can_guess_has_not_leaked(tmp_path: Path) -> None:
