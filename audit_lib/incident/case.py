@@ -99,9 +99,9 @@ class Case:
         """One row for each address of a new network that was let in within the window, the busiest first. Its
         columns: client, network, successes (logins, and answers on protected routes), first_at (UTC), guessed
         (logins of its network had failed, or may have, as the detections count it)."""
-        new = self.clients.loc[self.clients["classification"].eq("new network"), "client"]
-        here = self.here.drop(self.undecided.index)
-        here = here[here["timed"] & here["let_in"] & here["client"].isin(new)]
+        every, came = self.clients, [it.network for it in self.found(LET_IN) if it.seen_at]  # new then
+        new = every.loc[every["classification"].eq("new network") | every["network"].isin(came), ["client"]]
+        here = self.here.drop(self.undecided.index).query("timed and let_in").merge(new)
         found: pd.DataFrame = here.groupby(["client", "network"], as_index=False).agg(
             successes=("count", "sum"), first_at=("not_before_at", "min")
         )
