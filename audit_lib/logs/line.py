@@ -277,7 +277,7 @@ class LineReader:
     def _messages(self, text: bytes, head: Head) -> tuple[LogEvent, ...]:
         """The first message that stands where the text begins, after symbols and emoji; else a possible
         failed login, if the text has the words of one."""
-        text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text, count=1)
+        text = text if text[:1].isalnum() else _SYMBOLS.sub(b"", text)
         shows = self._shows(text)
         match = self.by.message.match(text, self.clock) if shows else None
         self.tried.append((text, match[0] if match else None))
