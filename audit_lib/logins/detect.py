@@ -137,7 +137,8 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 
 
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
-    """The incidents of one address, then of one network, then without an address; and their failures."""
+    """The incidents of one address, then of one network, then without an address; and their failures.
+    Whoever is known for days and is refused where nobody logs in may have a token that has ended."""
     rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
     guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
@@ -167,7 +168,8 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
     grave = "critical" if blind and entered else "high"  # without what tells, no let-in is found
-    own = "known" * bool(run["known"].all() and not is_high and run["days"].min() >= FAMILIAR)
+    may_guess = is_high and run["on_login"].any()  # nobody guesses a token
+    own = "known" * bool(run["known"].all() and run["days"].min() >= FAMILIAR and not may_guess)
     return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity, cause=own)
 
 
@@ -238,9 +240,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     own = near["client"].eq(answer["client"])
     others = near[near["let_in"] & ~own].groupby("client")["seconds"].min().between(begun - MINUTE, at + DAY)
     few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not others.any()
-    wrote = near[own & near["seconds"].lt(begun)].query(
-        "method in @WRITING and status < 300 and not on_login"
-    )
+    wrote = near[own].query("seconds < @begun and method in @WRITING and status < 300 and not on_login")
     days = max(int(run["days"].min()), wrote["at"].dt.date.nunique())  # a session that lasts shows no login
     days *= few_own and days >= FAMILIAR
     soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
