@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Rows, Tables
@@ -68,8 +67,6 @@ def _keys(finding: Finding, values: Keys, logs: Mapping[str, list[Key]], *, blin
             for name in names or [listed]:
                 yield from _of(values, name, environment)
         yield from logs.get(finding.id, ())
-    elif check.action == "line":
-        yield from {("log", one.split(":")[0]) for one in finding.where}.intersection(chain(*logs.values()))
     elif check.action not in {"", "each"}:
         yield (check.action, about.get(check.action, ""))
     elif subject.startswith(BY_SOURCE):  # a detection, then the address
