@@ -12,8 +12,8 @@ from audit_lib.base.in_words import DECLARED, SEVERITIES
 from audit_lib.ledger import Ledger
 from audit_lib.ledger.chain import decisions
 from audit_lib.logins.coverage import READ_WHOLE, Coverage, cover, unknown_wording
-from audit_lib.logins.detect import in_windows, places
-from audit_lib.logins.traffic import Traffic, message_failures
+from audit_lib.logins.detect import in_windows
+from audit_lib.logins.traffic import Traffic, message_failures, places
 from audit_lib.settings.models import REQUESTS, AlertRule
 
 NEEDS = (*READ_WHOLE, "zone")  # of a "quiet", beside a line of the time; logins and requests need more

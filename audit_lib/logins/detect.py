@@ -15,7 +15,7 @@ from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import DATABASE_FAILURE, NEEDS, REPORTED, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
-from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login
+from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login, places
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -26,7 +26,7 @@ FAMILIAR, MANY, QUICK = 3, 200, [(10, 1), (40, 10)]  # days of a person, failure
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 EVERYONE, SILENCE = "all sources", "requests"  # subjects: of no address; what was not logged, or not done
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]  # the change, runs of failures, failures
-MOST, PLACES = 200, 8  # incidents that are described, and pieces of evidence of each; counts have the others
+MOST = 200  # incidents that are described; counts have the others
 Build = Callable[[pd.DataFrame], "Incident"]
 Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
@@ -440,12 +440,6 @@ def incident(events: pd.DataFrame, text: str | Mapping[str, Any], severity: str,
         "evidence": places(events),
     }
     return Incident(words, severity, **(facts | more))
-
-
-def places(events: pd.DataFrame) -> tuple[str, ...]:
-    """`file:line` of the first events and of the last; of requests in a minute that of the first."""
-    events = events.iloc[[*range(PLACES - 1), -1]] if len(events) > PLACES else events
-    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
 
 
 def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, label: str = "") -> Episodes:

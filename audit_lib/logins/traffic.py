@@ -370,6 +370,12 @@ def next_login(
     return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(events.index)
 
 
+def places(events: pd.DataFrame, most: int = 8) -> tuple[str, ...]:
+    """`file:line` of the first events and of the last; of requests in a minute that of the first."""
+    events = events.iloc[[*range(most - 1), -1]] if len(events) > most else events
+    return tuple(dict.fromkeys(f"{file}:{line}" for file, line in events[["file", "line"]].to_numpy()))
+
+
 def message_failures(events: pd.DataFrame, refused: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     """The failed logins that messages alone report, with a time and an address, beside `refused` events;
     lines of ssh count beyond the failed logins of their address, log and minute."""
