@@ -106,7 +106,8 @@ def of_secrets(files: Rows, tables: Tables) -> Rows:
 
 def with_guessable(sources: Rows, tables: Tables) -> Rows:
     """The files of `without_settings`, with the secrets that git shows in each and that anybody would guess:
-    in words, as `covers`, by `digest`, `alone`. What is of development beside known production is `aside`."""
+    `guessable` in words, each of them and the file as `covers`, their `digest`, if they are `alone` in it,
+    and if it is `aside`: of development, while production's values are known."""
     told, held = without_settings(sources, tables), tables["inventory"]
     shown, kinds = SHOWN_BY_GIT(held), held["kind"]
     known = kinds.mask(shown | kinds.eq("identifier"), "setting")
@@ -297,7 +298,7 @@ def _line_fault(*faults: str) -> Predicate:
     return Predicate(lambda rows: rows["faults"].map(lambda text: not {*faults}.isdisjoint(text.split(","))))
 
 
-MAY_BE_THEIRS = GRAVE & FAMILIAR | _found("let-in") & has("severity", "medium")  # a person's: few tries
+MAY_BE_THEIRS = GRAVE & FAMILIAR | _found("let-in") & has("severity", "medium")  # few tries
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
 # An example file asks for a variable whoever sets the application up: that is a use.
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])

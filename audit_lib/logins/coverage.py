@@ -122,9 +122,8 @@ def unknown_wording(kinds: tuple[str, ...], events: pd.DataFrame, policy: Detect
 def _of_logins(traffic: Traffic) -> Facts:
     policy, counts, requests = traffic.policy, traffic.activity.counts, traffic.requests
     # Who may change audit.toml alone makes nothing known by declaring what never happens.
-    has_failed = on_logins(counts, policy.added_logins) & counts["status"].isin(
-        {status for login in policy.added_logins for status in login.failed_statuses}
-    )
+    failing = {status for login in policy.added_logins for status in login.failed_statuses}
+    has_failed = on_logins(counts, policy.added_logins) & counts["status"].isin(failing)
     declared = policy.failure_declared or bool((has_failed | counts["kind"].eq(DECLARED)).any())
     there, refusal = requests[requests["there"]], counts[are_failures(counts, policy)]
     sent = requests[requests["status"].isin(REDIRECTS) & requests["route"].isin(traffic.failures["route"])]

@@ -137,8 +137,7 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 
 
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
-    """The incidents of one address, then of one network, then without an address; and their failures.
-    Whoever is known for days and is refused where nobody logs in may have a token that has ended."""
+    """The incidents of one address, then of one network, then without an address; and their failures."""
     rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
     guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
@@ -168,7 +167,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
     grave = "critical" if blind and entered else "high"  # without what tells, no let-in is found
-    may_guess = is_high and run["on_login"].any()  # nobody guesses a token
+    may_guess = is_high and run["on_login"].any()  # elsewhere it is a token that has ended
     own = "known" * bool(run["known"].all() and run["days"].min() >= FAMILIAR and not may_guess)
     return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity, cause=own)
 
@@ -242,7 +241,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     few_own = len(run) < MANY and in_windows(run, "client", QUICK[1:]).empty and not others.any()
     wrote = near[own].query("seconds < @begun and method in @WRITING and status < 300 and not on_login")
     days = max(int(run["days"].min()), wrote["at"].dt.date.nunique())  # a session that lasts shows no login
-    days *= few_own and days >= FAMILIAR
+    days = days if few_own and days >= FAMILIAR else 0
     soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
     soon = soon if is_new else soon[soon["client"].eq(answer["client"]) & soon["seconds"].le(at + DAY)]
     last = near.loc[(own | is_new | (key == "network")) & near["status"].lt(400), "at"].max()
@@ -355,7 +354,7 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
 
 def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Incident) -> Iterator[Incident]:
     """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
-    rule, own = traffic.rule("known-clients-failing"), traffic.requests.query("granted | protected & refused")
+    rule, own = traffic.rule("known-clients-failing"), traffic.requests.query("let_in | protected & refused")
     for change, runs, failures in onsets:
         kind, cause = change.kind if change else "", "from about the same time on, and no change is on record"
         if change:
@@ -364,17 +363,19 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Inc
             cause = f"after the {what} ({in_words(change.at)}; {change.place})"
         meanwhile = own[own["seconds"].between(runs["first"].min() - 59, runs["last"].max())]
         share = meanwhile.loc[meanwhile["refused"], "count"].sum() / max(meanwhile["count"].sum(), 1)
+        served = (~meanwhile.groupby("client")["refused"].any()).sum()  # clients, in all that they asked for
+        everyone = share >= rule.everyone and served <= runs["client"].nunique()
         stuck, back = runs["recovered"].isna().sum(), (runs["recovered"] - runs["first"]).dropna()
         hit = kind != "rotation" and any(one.during(failures["at"]).mean() > 0.5 for one in down)
         clauses = {
             f"{counted(runs['client'].nunique(), 'known client')} failed {cause}": True,
             f"{len(back)} let in again, half of them within {back.median() / 60:.0f} minutes": len(back),
             f"{stuck} not until the last failure": stuck,
-            f"{share:.0%} of the requests failed{', in an outage' * hit}": hit or share >= rule.everyone,
+            f"{share:.0%} of the requests failed{', in an outage' * hit}": hit or everyone,
         }
         subject = change.name if change and kind == "rotation" else EVERYONE
         calm = "info" if kind == "rotation" and not stuck else rule.severity
-        severity = "info" if hit else "high" if share >= rule.everyone else calm
+        severity = "info" if hit else "high" if everyone else calm
         last = pd.Timestamp(runs["recovered"].fillna(runs["last"]).max(), unit="s", tz="UTC")
         yield incident(failures, clauses, severity, subject=subject, cause=kind, last_at=last)
 
