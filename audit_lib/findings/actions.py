@@ -1,11 +1,10 @@
 """Which findings one action closes: about a value, an address, a file, what a place lacks, the history."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Rows, Tables
-from audit_lib.findings.find import Finding, finding_id
+from audit_lib.findings.find import Finding
 from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
 from audit_lib.secrets.inventory import knows_production
@@ -19,9 +18,9 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     """For each finding the id of the first that the same action closes: a new value closes all that are about
     one value, about values that one finding names, or that must be rotated together. What is not known joins
     nothing: it names many secrets that have only their missing evidence in common."""
-    values, logs = _values(tables["inventory"]), _logs(tables)
+    values = _values(tables["inventory"])
     blind = not knows_production(tables["inventory"])
-    every = [(one, [*_keys(one, values, logs, blind=blind)]) for one in findings]
+    every = [(one, [*_keys(one, values, blind=blind)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
     pairs = [
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
@@ -44,17 +43,7 @@ def _of(values: Keys, secret: str, environment: str) -> list[Key]:
     return values.get((secret, environment), [("place", secret, environment)])
 
 
-def _logs(tables: Tables) -> dict[str, list[Key]]:
-    """The logs of each finding about a value in force that leaked in logs alone."""
-    leaked = tables["leaked_secrets"].query("status == 'emergency'")
-    each = leaked.assign(leak_id=leaked["leak_ids"].str.split(", ")).explode("leak_id")
-    logs = defaultdict[str, list[Key]](list)
-    for row in rows(each.merge(tables["leak_places"], on="leak_id")):
-        logs[finding_id(LEAKED, row.secret, row.environment)].append((row.place, row.path))
-    return {id_: keys for id_, keys in logs.items() if {place for place, _ in keys} == {"log"}}
-
-
-def _keys(finding: Finding, values: Keys, logs: Mapping[str, list[Key]], *, blind: bool) -> Iterator[Key]:
+def _keys(finding: Finding, values: Keys, *, blind: bool) -> Iterator[Key]:
     check, subject, where = finding.check, finding.item.subject, finding.where[0] if finding.where else ""
     about = {"file": where.split(":")[0], "missing": "/".join(finding.item[1:])}
     if subject in (COMMON, *GATHERED):
@@ -66,7 +55,6 @@ def _keys(finding: Finding, values: Keys, logs: Mapping[str, list[Key]], *, blin
             names = [name for name in listed.replace("=", " ").split() if (name, environment) in values]
             for name in names or [listed]:
                 yield from _of(values, name, environment)
-        yield from logs.get(finding.id, ())
     elif check.action not in {"", "each"}:
         yield (check.action, about.get(check.action, ""))
     elif subject.startswith(BY_SOURCE):  # a detection, then the address

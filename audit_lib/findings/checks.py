@@ -22,7 +22,8 @@ from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
-UNLIMITED = 20  # failed logins an hour that show that nothing limits them, if none was answered with 429
+# Failed logins an hour that show that nothing limits them, and hours of them if they led to a success.
+UNLIMITED, SLOW = 20, 5
 COMPOSE = r"(?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
@@ -184,11 +185,12 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
         for one in rows(senders[senders["many"].gt(1) | senders["new"]][::-1])
     }
     logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
-    strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
-    behind = lines["subject"].str.startswith(BEHIND)
     once = (lines["route"] + " " + lines["subject"]).str.fullmatch(ONCE)
+    strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
+    strange &= lines["subject"].str.startswith(BEHIND) | ~once
     old = once & lines["at"].lt(pd.Timestamp(tables["log_coverage"]["as_of"].max()) - 7 * DAY)
-    grade = old.map({True: "medium", False: "high"}).mask(behind & strange | ~(behind | once), "critical")
+    grade = old.map({True: "medium", False: "high"})
+    grade = grade.mask(strange | lines["message"].ne(SECRET_IN_URL), "critical")
     in_force = tables["leaked_secrets"].query("status == 'emergency'")["leak_ids"].str.split(", ").explode()
     lines = lines.assign(leak_ids=lines["key"], grade=grade, told=lines["leak_id"].isin(in_force), once=once)
     table = table if "leak_ids" in table else lines
@@ -196,6 +198,15 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     first = [min(named.get(one, (math.inf, "")) for one in some) for some in ids]
     table = table.assign(logged=list(map(logged.issuperset, ids)), senders=[words for _, words in first])
     return table.iloc[sorted(range(len(ids)), key=first.__getitem__)]
+
+
+def with_shared(leaks: Rows, tables: Tables) -> Rows:
+    """The rows of `with_senders`. `aside`: a file of development that git tracks is where the value belongs,
+    and production's values are known."""
+    sources, held = tables["sources"], tables["inventory"]
+    own = held[IN_DEVELOPMENT(held) & held["source"].isin(sources.loc[TRACKED(sources), "source"])]["secret"]
+    aside = (IN_DEVELOPMENT & has("secret", *own))(leaks) & knows_production(held)
+    return with_senders(leaks.assign(aside=aside), tables)
 
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
@@ -212,8 +223,9 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
-    """The incidents of many refused requests an hour, while none of which one was answered with 429."""
+    """The incidents of many refused requests an hour, or in all if one was let in, and no 429 meanwhile."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
+    hours = hours.mask(_found("let-in")(detections), hours.clip(upper=SLOW))
     many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
@@ -311,7 +323,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "unusual-traffic": when(  # database and start have checks of their own
         _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
     ),
-    "leaked-in-force": when(has("status", "emergency"), prepare=with_senders),
+    "leaked-in-force": when(yes("aside"), every, about=has("status", "emergency"), prepare=with_shared),
     "leak-undecided": when(
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),
