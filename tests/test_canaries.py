@@ -66,8 +66,7 @@ def test_no_canary_comes_out(tmp_path: Path, batch: int, long_run: bool) -> None
     """Artefacts, streams and scratch folders: of 20 projects with 50 env files, or of one with 12.
 
     Nor does a value given on stdin or by a shell's pipe, which is written nowhere at all. No text of the
-    record is eight characters of a value or more, such as the name of a variable before an equals sign.
-    """
+    record is eight characters of a value or more, such as the name of a variable before an equals sign."""
     project, home, scratch = tmp_path / "project", tmp_path / "home", tmp_path / "tmp"
     for folder in (project, home, scratch):
         folder.mkdir()

@@ -1,9 +1,8 @@
 """The committed report of the sample, guarded three ways (docs/design.md#same-bytes).
 
-nbval sees a changed output, not a changed picture or text; bytes see any change, not that all of it is
-wrong; the numbers are counted here from the sample's raw files, by code that shares nothing with the audit.
-Renew the report: make golden.
-"""
+nbval sees a changed output, not a changed picture or text; bytes see any change, not that all of it is wrong;
+the numbers are counted here from the sample's raw files, by code that shares nothing with the audit. Renew
+the report: make golden."""
 
 import gzip
 import json

@@ -1,7 +1,6 @@
 """Take away what fresh, not in force, ended and "no leak" rest on: none of them stays.
 
-On planted projects: a token that leaked in the history was rotated between two snapshots.
-"""
+On planted projects: a token that leaked in the history was rotated between two snapshots."""
 
 from collections.abc import Callable, Set
 from datetime import datetime, timedelta

@@ -101,8 +101,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Investigation:
 def test_explanations_are_about_the_secret_that_was_asked_for(sample: Investigation) -> None:
     """What failed at the login says nothing of a provider's key; of the application's own token it does.
 
-    Most of the sample's requests have no time of their own, but lie between days that their file names.
-    """
+    Most of the sample's requests have no time of their own, but lie between days that their file names."""
     sample.look(since="2026-08-19", until="2026-08-22", address="203.0.113.45")
     assert sample.steps.iloc[0]["command"] == ""  # to look at that address leads no further
     best = sample.explanations.iloc[0]

@@ -29,9 +29,11 @@ def project(tmp_path: Path) -> Path:
 
 def test_a_key_is_made_once_for_its_owner_alone(project: Path, environ: dict[str, str]) -> None:
     """With neither ledger nor key a first review runs under a key of its own and writes none. The file that
-    is made is 0600; making it again gives the same key."""
+    is made is 0600, outside of the project; making it again gives the same key."""
     first, second = (load_key(project / ".audit/ledger", environ) for _ in range(2))
     assert (first.origin, first.key_id == second.key_id, keys_at_hand(environ)) == ("throw-away", False, {})
+    with pytest.raises(BadInput, match="is inside the audited project"):
+        make_key(project / ".audit/ledger", project.parent, environ)
     made = make_key(project / ".audit/ledger", project, environ)
     assert Path(environ["AUDIT_KEY_FILE"]).stat().st_mode & 0o777 == 0o600
     assert make_key(project / ".audit/ledger", project, environ) == made

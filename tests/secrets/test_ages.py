@@ -62,8 +62,7 @@ def seen(days: float, what: str | None, source: str = SOURCE, **more: Any) -> An
 def history(text: str) -> tuple[list[Any], dict[str, Any]]:
     """Entries and options of a history: `20:b` is a look 20 days ago at B, `5:-` one at no value, `5@80:a` a
     record 5 days ago of a rotation 80 days ago to A, `5!80:a` one that A was made then; `file3` says that all
-    are of a file, written 3 days ago.
-    """
+    are of a file, written 3 days ago."""
     entries: list[Any] = []
     options: dict[str, Any] = {"source": FILE if "file" in text else SOURCE}
     for token in text.split():

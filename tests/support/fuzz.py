@@ -1,8 +1,7 @@
 """Spoils good files by seeds, for each reader: `python -m tests.support.fuzz FIRST COUNT READER…`.
 
 A reader may refuse what it is given, by an error of the audit's own family, and nothing else. Each seed is
-printed before it is tried, so that the last one printed is the one that hung or died.
-"""
+printed before it is tried, so that the last one printed is the one that hung or died."""
 
 import bz2
 import gzip

@@ -1,8 +1,7 @@
 """Says where a report's code differs from its source notebook's, before anybody runs it again.
 
-nbval executes what a report holds. A report that came from elsewhere may hold anything, so its code
-cells must be the source notebook's, apart from one cell of parameters that sets names to plain values.
-"""
+nbval executes what a report holds. A report that came from elsewhere may hold anything, so its code cells
+must be the source notebook's, apart from one cell of parameters that sets names to plain values."""
 
 import ast
 from pathlib import Path

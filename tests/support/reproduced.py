@@ -16,8 +16,7 @@ def reproduce(program: list[str], cwd: Path, home: Path, environment: Mapping[st
     """What MANIFEST.json says to type gives the committed bytes by another hash seed, zone, locale and home.
 
     Open findings then end in exit code 3, and in the home folder nothing is left but empty files of locks,
-    the compiled rules of the search for leaks, and matplotlib's list of fonts.
-    """
+    the compiled rules of the search for leaks, and matplotlib's list of fonts."""
     with_rules(home)
     steps = json.loads((GOLDEN / "MANIFEST.json").read_text("utf-8"))["how_to_repeat"]
     (told,) = [step for step in steps if step.startswith("audit-lib review")]

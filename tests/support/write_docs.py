@@ -1,8 +1,7 @@
 """Writes what is generated in docs/: `--help` of each command, and the checks. Run by `make docs`.
 
 With a folder it writes there instead. Run it in a process of its own: click keeps the help option as it was
-first asked for, which differs if a command was started without the program.
-"""
+first asked for, which differs if a command was started without the program."""
 
 import sys
 from collections.abc import Callable, Iterator
