@@ -19,7 +19,8 @@ _EMAIL = re.compile(rb"([^@\s])[^@]*@([A-Za-z0-9-]{1,30}(?:\.[A-Za-z0-9-]{1,30})
 _IPV4 = re.compile(r"(?a)(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!\Z)|\Z)){4}")  # in its one spelling
 _WORDS, _DIGIT = re.compile(rb"[a-z_-]*"), re.compile(rb"[0-9]")
 QUERY_LISTS = ("secret_parameters", "path_words", "uuid_words", "callback_parameters", "plain_parameters")
-_NO_WORD = r"(?!=(?-i:[a-z]{1,15}(?:[._-][a-z]{1,15}){0,3})(?:&|\Z))"  # words behind a parameter's name
+# Words, a number or the path of a file behind a parameter's name.
+_NO_WORD = r"(?!=(?:(?-i:[a-z]{1,15}(?:[._-][a-z]{1,15}){,3})|\d{1,9}|[^&]*(?:/|%2F)[^&]*\.\w{2,4})(?:&|\Z))"
 _CALLBACK = re.compile(rb"(?i)[?&](state|code|error)=")  # OAuth calls back with the first and one more
 _BEHIND = (
     rb"(?i)/(?:[^/?&]{0,40}[-_.])?(%s)(?:[-_.][^/?&]{0,40})?"  # a segment with a word
@@ -37,7 +38,7 @@ Words = Mapping[str, tuple[str, ...]]  # lists of a table of log_formats.toml, w
 BEHIND_WORD = rb"(?i)(?<![A-Za-z0-9])%s[ =:\[('\"<@]{0,4}?(?P<address>" + ADDRESS.replace(b"%", b"%%") + rb")"
 _LETTERS, _DIGITS = re.compile(r"[A-Za-z]+"), re.compile(r"[0-9]+")
 _MIXED, _OTHER = re.compile(r"(?:a0|0a)[a0]*"), re.compile(r"[^ -~]+")
-_REQUESTED = re.compile(rb'"(?:[A-Z]{3,16} /|https?://)[^"]*"')  # what a client asked for, as nginx quotes it
+_REQUESTED = re.compile(rb'"(?:[A-Z]{3,16} /|https?://|/)[^"]*"')  # what a client asked for, quoted
 
 
 def remember(function: Callable[[bytes], Any], telling: Collection[bytes]) -> Callable[[bytes], Any]:
@@ -123,9 +124,8 @@ def secret_finder(query: Words) -> Callable[[bytes], str]:
 
     It is a parameter's value, a JSON Web Token, or what was drawn and stands behind a word of the path. `*`
     before a name, in small letters, is any text but one of `plain_parameters`; `?` behind it leaves out plain
-    words, as `key=invoice` only names a thing. No value is a switch (true, 0), or what OAuth passes back: a
-    parameter of `callback_parameters` where the URL has `state` beside `code` or `error`.
-    """
+    words, numbers and paths: `key=invoice` only names a thing. No value is a switch (true, 0), or what OAuth
+    passes back: a parameter of `callback_parameters` where the URL has `state` beside `code` or `error`."""
     names, path_words, uuid_words, passed, plain = (query.get(each, ()) for each in QUERY_LISTS)
     others = re.escape("|".join(plain)).replace("_", "[_-]?").replace(r"\*", "[^?&=]*").replace(r"\|", "|")
     known = "|".join(f"({re.escape(name)})" for name in names).replace(r"\?", _NO_WORD)
