@@ -37,7 +37,7 @@ class Outage:
         who = f"{failed['count'].sum()} requests of {failed['client'].nunique()} addresses"
         what = f"{who} were {how}{''.join(f', and {it.classification},' for it in self.also)}"
         told = f"{self.told.classification} ({counted(self.told.count, 'message')})" if self.told else what
-        return f"{told} from {instant_words(self.first_at)} to {self.last_at:%H:%M}"
+        return f"{told} from {instant_words(self.first_at)} to {instant_words(self.last_at)}"
 
 
 def find_outage(case: Case) -> Outage | None:

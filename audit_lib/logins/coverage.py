@@ -38,7 +38,7 @@ NEEDS: Mapping[str, set[str]] = {  # the facts on which each verdict rests
     "guessing": {*_LOGINS, *_WHO},
     "spraying": {*_LOGINS, *_WHO, "routes"},
     "let-in": {*_LOGINS, *_WHO, "routes", "a success seen"},
-    "known-clients-failing": {*_LOGINS, "routes", "a success seen", "zone", "order"},
+    "known-clients-failing": {*_LOGINS, "callers told apart", "routes", "a success seen", "zone", "order"},
     "probing": {*_WHO, *_ALWAYS, "routes"},
     "secret-in-url": {*_ALWAYS, "queries kept"},
     "application-failing": {*_ALWAYS, "wording", "a usual rate", "zone", "order"},
@@ -69,16 +69,12 @@ def cover(traffic: Traffic) -> Coverage:
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
-    # A packed copy of a log that was read is no loss, nor is an empty log of the same rotation.
-    lost = sources["state"].ne("read") & ~sources["reason"].str.startswith(COPY)
-    lost |= sources["reason"].str.startswith(BROKEN_OFF)
-    whole = sources["source"].str.replace(ROTATED, "", regex=True)
-    lost &= sources["state"].ne("empty") | ~whole.isin(whole[sources["state"].eq("read")])
+    lost = ~sources["state"].isin(("read", "empty")) & ~sources["reason"].str.startswith(COPY)
+    lost |= sources["reason"].str.startswith(BROKEN_OFF)  # a packed copy of what was read is no loss
     end = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     late = {*steps[steps["not_after_at"].gt(end)]["file"], *sources[sources["last_at"].gt(end)]["source"]}
     return [
         *(("every log read", f"{it.source}: {it.reason or it.state}", "{}") for it in rows(sources[lost])),
-        ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
         ("clocks", few(sorted(late), 1), "{} holds a time after the review: a clock is wrong"),
     ]
 
@@ -96,14 +92,13 @@ def _of_requests(traffic: Traffic) -> Facts:
         ("times", counts.loc[judged, "untimed"].sum(), "{:,} requests or failed logins carry no time"),
         ("clients named", asked.loc[unnamed, "count"].sum(),
          "no address was read in {:,} requests: pipe one to audit-lib explain, and declare its format"),
-        ("clients are callers", traffic.collapsed, "{}"),
+        *((fact, traffic.collapsed, "{}") for fact in ("clients are callers", "callers told apart")),
         ("clients are callers", not policy.clients and public < (policy.public_addresses or np.inf),
          f"{public} public addresses, as fewer than {policy.public_addresses} are, may be a proxy's; "
          '[detections] of audit.toml may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
         ("queries kept", not policy.logs_queries, "[detections] of audit.toml lacks logs_queries = true"),
-        ("a usual rate", mean < expected,
-         f"{mean:.1f} requests a day are too few to show silence: this needs {expected:.0f}"),
+        ("a usual rate", mean < expected, f"{mean:.1f} requests a day show no silence: it takes {expected:.0f}"),
         ("wording", not traffic.events["message"].isin(START_MESSAGES).any()
          and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
         ("wording", unknown_wording(DATABASE_FAILURE, traffic.events, policy), "{}"),
@@ -175,10 +170,14 @@ def _of_times(traffic: Traffic) -> Facts:
     same = sources.loc[sources["sha256"].notna() & sources["sha256"].duplicated(keep=False), "source"]
     days = max(0, -int(-(traffic.window.until - traffic.window.since) // DAY))
     read = days_by_service(sources, traffic.activity.counts)
+    whole = sources["source"].str.replace(ROTATED, "", regex=True)  # one of a rotation may be empty
+    empty = sources["state"].eq("empty") & ~whole.isin(whole[sources["state"].eq("read")])
     left, service = (days - int(read.min()), read.idxmin()) if len(read) else (days, "any service")
     return [
         ("instances", few(sorted({log.pattern for log in traffic.log_sources if not log.instances}), 1),
          "another instance may have a log of its own: declare `instances` of {} in audit.toml"),
+        ("lines understood", sources["not_understood"].sum(), "{:,} lines of the logs were not understood"),
+        ("every log read", few(sources.loc[empty, "source"], 1), "{}: empty"),
         ("own words", sources["own_words"].sum(), "{:,} lines may be refusals in words that no format knows"),
         ("zone", few(sorted({*sources.loc[sources["zone_assumed"].eq(True).fillna(False), "source"]}), 1),
          "times without a zone may be hours off: declare `time_zone` of {} in audit.toml"),

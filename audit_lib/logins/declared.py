@@ -83,8 +83,8 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         often = [status for status, count in answers.items() if count >= _LEAST]
         good, moved = [it for it in answers if it // 100 == 2], [it for it in answers if it in REDIRECTS]
         again = sum(answers[status] for status in good if moved) > answers.get(403, 0)
-        form = 403 if again or {401, 422} & {*often} else 419  # a foreign one, if others say what failed
-        bad = [status for status in often if status // 100 == 4 and status not in (404, 405, 419, 429, form)]
+        form = {403, 400} if again else {403} if {401, 422} & {*often} else set()  # a foreign form
+        bad = [it for it in often if it // 100 == 4 and it not in {404, 405, 419, 429, *form}]
         bad = bad or [status for status in often if reported and status == 500]
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
         leads = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}

@@ -85,6 +85,7 @@ REMOVED: dict[str, dict[str, Any]] = {
     "certain messages": {"more": UNTIMED_WORDS},
     "clients named": {"more": f'{iso(START)} INFO:     - "GET /api/news HTTP/1.1" 200 X\n'},
     "clients are callers": {"change": lambda ask: _with(ask, client=("10.0.0.7", ask[1])[ask[1][7:] < "2"])},
+    "callers told apart": {"change": lambda ask: _with(ask, client="10.0.0.7")},
     "routes": {"routes": 2}, "a login seen": {"change": lambda ask: _with(ask, route="/page", status=200)},
     "a success seen": {"change": lambda ask: _with(ask, status=500) if ask[3] == 200 else ask},
     "a failed login seen": {"change": lambda ask: None if ask[3] == 401 else ask},
