@@ -98,7 +98,7 @@ def _of_requests(traffic: Traffic) -> Facts:
          '[detections] of audit.toml may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
         ("queries kept", not policy.logs_queries, "[detections] of audit.toml lacks logs_queries = true"),
-        ("a usual rate", mean < expected, f"{mean:.1f} requests a day show no silence: it takes {expected:.0f}"),
+        ("a usual rate", mean < expected, f"{mean:.1f} requests a day show no silence: {expected:.0f} do"),
         ("wording", not traffic.events["message"].isin(START_MESSAGES).any()
          and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
         ("wording", unknown_wording(DATABASE_FAILURE, traffic.events, policy), "{}"),

@@ -271,9 +271,9 @@ class Traffic:
 
     @cached_property
     def untold(self) -> pd.DataFrame:
-        """Logins whose redirect does not tell; `blind` if their client hardly asks for anything else then."""
+        """Logins whose redirect does not tell; `blind` if their client hardly reads anything else then."""
         asked = self.events.query("kind == @POSSIBLE and client != ''").dropna(subset=["at", "status"])
-        near = self.requests.query("client in @asked.client and route not in @asked.route")
+        near = self.requests.query("method in @READING and route not in @asked.route")
         seen = {*zip(near["client"], near["seconds"], strict=True)}
         each = zip(asked["client"], asked["seconds"] // 60 * 60, strict=True)
         followed = pd.Series([not seen.isdisjoint(((c, m), (c, m + 60))) for c, m in each], asked.index, bool)
