@@ -372,7 +372,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         about=HELD & ~SHARED_BY_ALL & ~(has("kind", "setting") & IN_DEVELOPMENT),
     ),
     "weak-value": when(
-        PRESENT & yes("placeholder") & ~SHARED_BY_ALL,
+        (PRESENT & yes("placeholder") | LONG_ENOUGH & SECRET & GUESSABLE & yes("template")) & ~SHARED_BY_ALL,
         OWN & has("length", "short"),
         LONG_ENOUGH & SECRET & GUESSABLE & yes("issued") & more_than("strength_bits", WEAKEST_BITS),
         LONG_ENOUGH & SECRET & GUESSABLE & ~yes("template"),

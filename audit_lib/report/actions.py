@@ -163,7 +163,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
-    if not leaked and not secrets:  # or none is present
+    if LEAKED not in checks and not secrets:  # or none is present
         return f"Set {_listed(names)}{where}", ""
     return f"{'Revoke and replace' if checks & _REVOKED else 'Rotate'} {_listed(names)}{where}", command
 
