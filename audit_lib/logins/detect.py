@@ -274,9 +274,9 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
-    sensitive, folders = requests[requests["sensitive"]], traffic.policy.served
+    sensitive, folders, own = requests[requests["sensitive"]], traffic.policy.served, traffic.let_in["client"]
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
-    usual = requests[others | requests["client"].isin(traffic.let_in["client"])]["folder"]
+    usual = requests[others | (requests["client"].isin(own) & ~requests["sensitive"])]["folder"]
     # One page may answer any path that only scanners ask for, any without a dot, or none in its last part.
     for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
         own = requests[~requests["folder"].isin(usual) & requests["route"].str.match(form)]

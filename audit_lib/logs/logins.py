@@ -13,9 +13,9 @@ from audit_lib.settings import Login
 
 FAILED_LOGIN = "login_failed"  # the kind of messages that report one
 # Events of a login that is answered with a redirect, and of a request to where one may lead.
-LOGIN_MOVED, LOGIN_SENT = "login answered with a redirect", "request to where a login leads"
-OPEN_LOGINS = (LOGIN_MOVED, LOGIN_SENT)
-_ADDRESS = ("{text}client: {client}", "{text}from {client}", "{text}ip: {client}", "{text}({client})", "")
+LOGIN_MOVED, LOGIN_SENT = OPEN_LOGINS = ("login answered with a redirect", "request to where a login leads")
+_BEFORE = ("client: ", "from ", "ip: ", "IP=", "address: ")  # what stands before an address
+_ADDRESS = (*(f"{{text}}{it}{{client}}" for it in _BEFORE), "{text}({client})", "")
 
 
 class LoginAnswer(NamedTuple):
