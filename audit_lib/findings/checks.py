@@ -22,8 +22,8 @@ from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
-# Failed logins an hour that show that nothing limits them, and hours of them if they led to a success.
-UNLIMITED, SLOW = 20, 5
+# Failed logins an hour that show that nothing limits them; ENOUGH hours of them if one got in.
+UNLIMITED, ENOUGH = 20, 5
 COMPOSE = r"(?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
@@ -187,7 +187,7 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     logged = {*lines["leak_id"]} - {*places.loc[places["place"].ne("log"), "leak_id"]}
     once = (lines["route"] + " " + lines["subject"]).str.fullmatch(ONCE)
     strange = lines["key"].isin(senders.loc[senders["stranger"], "key"])
-    strange &= lines["subject"].str.startswith(BEHIND) | ~once
+    strange &= lines["subject"].str.startswith(BEHIND) | ~once  # a link's, or what is good for longer
     old = once & lines["at"].lt(pd.Timestamp(tables["log_coverage"]["as_of"].max()) - 7 * DAY)
     grade = old.map({True: "medium", False: "high"})
     grade = grade.mask(strange | lines["message"].ne(SECRET_IN_URL), "critical")
@@ -200,9 +200,9 @@ def with_senders(table: Rows, tables: Tables) -> Rows:
     return table.iloc[sorted(range(len(ids)), key=first.__getitem__)]
 
 
-def with_shared(leaks: Rows, tables: Tables) -> Rows:
-    """The rows of `with_senders`. `aside`: a file of development that git tracks is where the value belongs,
-    and production's values are known."""
+def with_tracked(leaks: Rows, tables: Tables) -> Rows:
+    """The rows of `with_senders`. A value is `aside` if it is development's, of a file that git tracks, while
+    production's values are known."""
     sources, held = tables["sources"], tables["inventory"]
     own = held[IN_DEVELOPMENT(held) & held["source"].isin(sources.loc[TRACKED(sources), "source"])]["secret"]
     aside = (IN_DEVELOPMENT & has("secret", *own))(leaks) & knows_production(held)
@@ -223,9 +223,9 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
-    """The incidents of many refused requests an hour, or in all if one was let in, and no 429 meanwhile."""
+    """The incidents with many refused requests an hour, or in all if one was let in, and no 429 meanwhile."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
-    hours = hours.mask(_found("let-in")(detections), hours.clip(upper=SLOW))
+    hours = hours.mask(_found("let-in")(detections), hours.clip(upper=ENOUGH))
     many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
@@ -323,7 +323,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "unusual-traffic": when(  # database and start have checks of their own
         _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
     ),
-    "leaked-in-force": when(yes("aside"), every, about=has("status", "emergency"), prepare=with_shared),
+    "leaked-in-force": when(yes("aside"), every, about=has("status", "emergency"), prepare=with_tracked),
     "leak-undecided": when(
         has("status", "unknown") & has("secret", OTHERS),
         has("status", "unknown") & has("secret", PUBLIC),

@@ -69,8 +69,8 @@ def cover(traffic: Traffic) -> Coverage:
 def _of_reading(traffic: Traffic) -> Facts:
     steps = traffic.events[traffic.events["message"].eq(CLOCK_SET_BACK)]
     sources = traffic.activity.sources.loc[lambda source: source["kind"].eq("log")]
-    lost = ~sources["state"].isin(("read", "empty")) & ~sources["reason"].str.startswith(COPY)
-    lost |= sources["reason"].str.startswith(BROKEN_OFF)  # a packed copy of what was read is no loss
+    lost = ~sources["state"].isin(("read", "empty")) & ~sources["reason"].str.startswith(COPY)  # no loss
+    lost |= sources["reason"].str.startswith(BROKEN_OFF)
     end = pd.Timestamp(traffic.as_of or traffic.window.until) + MINUTE
     late = {*steps[steps["not_after_at"].gt(end)]["file"], *sources[sources["last_at"].gt(end)]["source"]}
     return [
@@ -98,7 +98,7 @@ def _of_requests(traffic: Traffic) -> Facts:
          '[detections] of audit.toml may say otherwise (clients = "real")'),
         ("routes", asked.loc[others, "count"].sum(), f"{{:,}} requests are under {OTHER_ROUTES}"),
         ("queries kept", not policy.logs_queries, "[detections] of audit.toml lacks logs_queries = true"),
-        ("a usual rate", mean < expected, f"{mean:.1f} requests a day show no silence: {expected:.0f} do"),
+        ("a usual rate", mean < expected, f"{mean:.1f} requests a day: silence shows from {expected:.0f} on"),
         ("wording", not traffic.events["message"].isin(START_MESSAGES).any()
          and unknown_wording(FAILED_STARTS, traffic.events, policy), "{}"),
         ("wording", unknown_wording(DATABASE_FAILURE, traffic.events, policy), "{}"),

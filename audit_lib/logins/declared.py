@@ -83,13 +83,13 @@ def propose(counts: pd.DataFrame, minutes: pd.DataFrame, policy: DetectionPolicy
         often = [status for status, count in answers.items() if count >= _LEAST]
         good, moved = [it for it in answers if it // 100 == 2], [it for it in answers if it in REDIRECTS]
         again = sum(answers[status] for status in good if moved) > answers.get(403, 0)
-        form = {403, 400} if again else {403} if {401, 422} & {*often} else set()  # a foreign form
+        form = {403, 400} if again else {403} if {401, 422} & {*often} else set()  # without its token
         bad = [it for it in often if it // 100 == 4 and it not in {404, 405, 419, 429, *form}]
         bad = bad or [status for status in often if reported and status == 500]
         shown = {status: answers[status] for status in sorted({*good, *moved, *bad})}
-        led = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
-        moves = [to for it, to in led.items() if it in moved and (to["way"] > 0.5 or {*bad, *good} <= {400})]
-        elsewhere = [each for each, to in led.items() if to["way"] < -0.5 and not to["back"]]
+        then = {each: ways[key] for each in shown if (key := (method, route, each)) in ways}
+        moves = [to for it, to in then.items() if it in moved and (to["way"] > 0.5 or {*bad, *good} <= {400})]
+        elsewhere = [each for each, to in then.items() if to["way"] < -0.5 and not to["back"]]
         let_in = [one for one in (*good, *moved) if one in elsewhere or not (good and moved)] or good
         failed, succeeded = (bad, let_in) if bad else (good, moved) if good and moved else ([], [])
         if back := next((to["back"] for to in moves if to["back"]), ""):

@@ -273,10 +273,10 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, any_path = traffic.requests, traffic.rule("probing"), set[str]()
-    sensitive, folders, own = requests[requests["sensitive"]], traffic.policy.served, traffic.let_in["client"]
+    requests, rule, users = traffic.requests, traffic.rule("probing"), traffic.let_in["client"]
+    sensitive, folders, any_path = requests[requests["sensitive"]], traffic.policy.served, set[str]()
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
-    usual = requests[others | (requests["client"].isin(own) & ~requests["sensitive"])]["folder"]
+    usual = requests[others | (requests["client"].isin(users) & ~requests["sensitive"])]["folder"]
     # One page may answer any path that only scanners ask for, any without a dot, or none in its last part.
     for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
         own = requests[~requests["folder"].isin(usual) & requests["route"].str.match(form)]
@@ -332,7 +332,7 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
         if (not rotated or change.name in (callers or [change.name])) and _is_onset(traffic, change, own):
             causes.append((change, own))
             runs = runs.drop(own.index)
-    together = [(1, 1 if traffic.collapsed else rule.clients, rule.onset_minutes)]
+    together = [(1, rule.clients, rule.onset_minutes)]
     runs = in_windows(runs.assign(all=EVERYONE, seconds=runs["first"]), "all", together, label="client")
     begun = runs["seconds"].diff().gt(rule.onset_minutes * MINUTE).cumsum()
     causes += [(None, own) for _, own in runs.groupby(begun) if _is_onset(traffic, None, own)]
@@ -342,13 +342,14 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
-    # Few explain nothing: an attack that shares a known address, such as an office's, looks so.
+    # Few explain nothing: an attack that shares a known address, an office's or a proxy's, looks so.
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
     rule, good, first = traffic.rule("known-clients-failing"), traffic.let_in, runs["first"].min()
     near = traffic.requests["seconds"].between(first - MINUTE, runs["first"].max() + 2 * HOUR)
     known = {*good.loc[good["seconds"].lt(first), "client"]} & {*traffic.requests.loc[near, "client"]}
-    least = max(1 if traffic.collapsed else rule.clients, rule.share * len(known))
+    fewest = rule.clients if not traffic.collapsed else 1 if change else np.inf
+    least = max(fewest, rule.share * len(known))
     return bool(runs["client"].nunique() >= least)
 
 
@@ -375,8 +376,7 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Inc
         }
         subject = change.name if change and kind == "rotation" else EVERYONE
         calm = "info" if kind == "rotation" and not stuck else rule.severity
-        # Behind a proxy that hides the callers anybody may guess, and look as if all failed.
-        severity = "info" if hit or (traffic.collapsed and not kind) else "high" if everyone else calm
+        severity = "info" if hit else "high" if everyone else calm
         last = pd.Timestamp(runs["recovered"].fillna(runs["last"]).max(), unit="s", tz="UTC")
         yield incident(failures, clauses, severity, subject=subject, cause=kind, last_at=last)
 

@@ -26,7 +26,7 @@ _URGENT, _ENTRIES = ("critical", "high"), ("let-in", "secret-in-url")
 FIRST, _MOST_NAMES, _MOST_SIGNS = 5, 2, 240  # actions of the first screen, names of one, signs of a reason
 _SOON = ("tries to log in", "application-failing all sources")  # lead what is as grave
 _PUBLIC, _REVOKED = {"public-exposure", "reused-across-names"}, {"forbidden-format", "compromised-value"}
-_ON_DISK, _KNOWN = {"values-on-disk", "open-file-mode"}, {LEAKED, "placeholder-value"}
+_ON_DISK, _MAY_BE_KNOWN = {"values-on-disk", "open-file-mode"}, {LEAKED, "placeholder-value"}
 # Of what is changed as a whole: what to do, and the command that begins it.
 _OF_WHOLE = {
     "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
@@ -159,7 +159,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
     where = f" in {_listed(places, 3)}" if places else ""
     public = list(dict.fromkeys(present.loc[present["public"], "secret"])) if checks & _PUBLIC else []
     kept = [name for name in names if name not in public]
-    leaked = " --compromised" * bool(checks & _KNOWN)
+    leaked = " --compromised" * bool(checks & _MAY_BE_KNOWN)
     command = f"audit-lib rotate plan {(kept or names)[0]} --project .{leaked}"
     if public:
         return f"Take {_listed(public)} out of the page, rotate {_listed(kept) or 'it'}{where}", command
