@@ -16,7 +16,7 @@ LATEST = 7_258_118_400_000_000  # the year 2200: a later time is none
 SAME_DIGITS = bytes.maketrans(b"013456789", b"2" * 9)  # makes texts equal that differ in digits alone
 _MONTHS = dict(zip(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), range(1, 13), strict=True))
 _HOUR = rb"(?P<hour>\d\d?| \d):(?P<minute>\d\d):(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?"
-_HALF, _OFFSET = rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M", rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
+_HALF, _OFFSET = rb"[ \xc2\xa0\xe2\x80\xaf]+(?P<half>[AP])M", rb"(?P<zone> ?(?:Z|UTC|[+-]\d\d:?\d\d)| .*)?"
 _FORMS = tuple(
     re.compile(form).fullmatch
     for form in (
@@ -31,7 +31,7 @@ _FORMS = tuple(
 # A time's minute, its seconds with a fraction, and what follows: a zone, a year, half a day.
 _SECONDS = re.compile(rb".*?\d:\d\d:(\d\d(?:[.,]\d+)?)(?:[^\d:.,].*)?")
 _YEARLESS = re.compile(rb"[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d")
-_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d|\A[^:]*)\Z")  # or it has no colon: it counts seconds
+_ZONED = re.compile(rb"(?:Z| UTC| ?[+-]\d\d:?\d\d| \w+/.*|\A[^:]*)\Z")  # or it counts seconds: no colon
 _TAI64N = re.compile(rb"@4([0-9a-f]{15})([0-9a-f]{8})")
 _SECONDS_SINCE_1970 = re.compile(rb"\d{9,10}\.\d{3}")
 _NUMBER = re.compile(rb"([1-9]\d{8,19})(?:\.(\d+))?")
@@ -78,19 +78,19 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
         return since_1970(raw)
     if not (found := next(filter(None, (form(raw) for form in _FORMS)), None)):
         return None
-    parts = found.groupdict()
+    parts = found.groupdict(b"")
     year, day, hour, minute, second = map(int, found.group("year", "day", "hour", "minute", "second"))
-    month = _MONTHS.get(parts["month"]) if parts["month"].isalpha() else int(parts["month"])
+    month = _MONTHS.get(parts["month"], 0) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
         hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
-    micros = int((parts["fraction"] or b"").ljust(6, b"0")[:6])
-    offset = (parts.get("zone") or b"").strip().replace(b"UTC", b"Z").decode()
-    if not month or not 1970 < year < 2200:
-        return None
+    micros = int(parts["fraction"].ljust(6, b"0")[:6])
+    own = parts.get("zone", b"").strip().decode("latin-1")
+    year = year if 1970 < year < 2200 else 0  # which no calendar has, either
     try:
-        own = datetime.fromisoformat(f"2000-01-01T00{offset}").tzinfo if offset else zone
-        return micros_of(datetime(year, month, day, hour, minute, second, micros, own))
-    except ValueError:
+        named = ZoneInfo(own) if own[1:2].isalpha() else None  # as PHP writes it
+        offset = named or datetime.fromisoformat(f"2000-01-01T00{own}").tzinfo or zone
+        return micros_of(datetime(year, month, day, hour, minute, second, micros, offset))
+    except (KeyError, ValueError):
         return None
 
 

@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from datetime import date
 from functools import cache
 from itertools import takewhile
 from pathlib import Path, PurePosixPath
@@ -115,7 +116,8 @@ Digest = Annotated[StrictStr, text("digest")]
 Expression = Annotated[
     Some, AfterValidator(lambda it: rf"\A(?:{it})\Z"), check("expression", bounded.is_expression)
 ]
-Instant = Annotated[StrictStr, check("instant", lambda text: not text or clock.parse_instant(text, ""))]
+_UNQUOTED = BeforeValidator(lambda it: it.isoformat() if isinstance(it, date) else it)  # TOML has dates, too
+Instant = Annotated[StrictStr, _UNQUOTED, check("instant", lambda it: not it or clock.parse_instant(it, ""))]
 Zone = Annotated[StrictStr, check("zone", lambda text: ZoneInfo(text or "UTC"))]
 Name = Annotated[StrictStr, text("name")]
 NameGiven = Annotated[Name, Needed]

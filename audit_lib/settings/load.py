@@ -243,8 +243,7 @@ def given_layout(root: Path) -> Path | None:
 
 def real_path(path: Path, root: Path, place: str) -> Path:
     """Where a path leads that the reviewer names; `BadInput` if a link on its way lies in the project."""
-    # A link there is the word of whoever may commit to it, and could lead to any file.
-    at = path.absolute()
+    at = path.absolute()  # a link there is the word of whoever may commit to it, and could lead to any file
     for _ in range(40):  # as many links as the kernel follows
         link = next((part for part in (*reversed(at.parents), at) if part.is_symlink()), None)
         if link is None:

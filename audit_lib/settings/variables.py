@@ -25,8 +25,7 @@ MAX_BYTES, MAX_BYTES_IN_ALL = 1_000_000, 128_000_000  # of a file, and of all
 _DATA = tomllib.loads(Path(__file__).with_name("variables.toml").read_text("utf-8"))
 _FAMILIES = tuple(frozenset(words.split()) for words in _DATA["words"].pop("families"))
 _WORDS = {key: frozenset(text.split()) for key, text in _DATA["words"].items()}
-# Expressions are compiled when they are first used: most commands read no code.
-_PATTERNS, *_LANGUAGES = (
+_PATTERNS, *_LANGUAGES = (  # expressions, compiled when first used: most commands read no code
     dict.fromkeys(("demand", "default", "setting", "length", "unnamed"), "(?!)")
     | {key: text.replace("\n", "").replace("NAME", _DATA["NAME"]) for key, text in table.items()}
     for table in (_DATA["patterns"], *_DATA["language"])
