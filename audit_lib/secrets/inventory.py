@@ -166,8 +166,7 @@ def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, exampl
     rule = _as_found(rule, entry, policy, keeper)
     unknown, of_secret = value_is_unknown(entry.faults.split(",")), rule.kind in SECRET_KINDS
     mark, readings = entry.fingerprint, filter(None, (*entry.readings.split(","), entry.fingerprint))
-    # No value, or each reading says so: null, none or a comment, and of a secret false.
-    none = [
+    none = [  # no value, or each reading says so: null, none or a comment, and of a secret false
         keeper.ask(one, strength.is_no_value) and (of_secret or not keeper.ask(one, strength.is_plain))
         for one in readings
     ]

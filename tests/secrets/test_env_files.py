@@ -24,6 +24,7 @@ ENV = EnvSource("development", "backend", "backend/.env")
 EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
 YAML = EnvSource("production", "backend", "backend/config.yml")
+JSON = EnvSource("production", "backend", "backend/settings.json")
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 
 
@@ -132,6 +133,7 @@ EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 @pytest.mark.parametrize(("source", "content", "state"), [
     *((EXPORT, *one) for one in ((EXPORTED, "read"), (LINE, "read"), ("[{", "refused"))),
     *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
+    *((JSON, *one) for one in ((f'{{\n  "API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
 ])  # fmt: skip
 def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
     """The platform's JSON, dotenv text or YAML, named in audit.toml, is in force; what is broken is a row."""
