@@ -68,8 +68,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
     any text. In order of `began_at`, then of file. A pattern without a file has a row of `Sources`, too.
     """
     search = Redactor.of(keeper)
-    listed: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
+    listed, rows = list[dict[str, Any]](), list[dict[str, Any]]()
     for source, paths in claimed_paths(project.root, project.deploy_sources):
         if not paths:
             remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
@@ -116,8 +115,7 @@ def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], lis
     """
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     entries = list(_entries(content.decode(encoding, "replace")))
-    deploys: list[dict[str, Any]] = []
-    faults: list[str] = []
+    deploys, faults = list[dict[str, Any]](), list[str]()
     on_line = Counter(line for line, _ in entries)
     for number, (line, entry) in enumerate(entries, 1):
         deploy, wrong = _deploy(entry)
@@ -158,8 +156,7 @@ def _deploy(entry: Any) -> tuple[dict[str, Any], list[str]]:
     if isinstance(trigger, dict):  # a word, or the names that an object says yes to
         yes = (name for name, value in trigger.items() if value is True and re.fullmatch(_NAME, name))
         facts["trigger"] = ", ".join(sorted(yes))
-    texts: dict[str, str] = {}
-    wrong: list[str] = []
+    texts, wrong = dict[str, str](), list[str]()
     for name, (pattern, fault) in _TEXTS.items():
         value = facts.get(name)
         texts[name] = text = value.strip() if isinstance(value, str) else ""

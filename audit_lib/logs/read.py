@@ -32,6 +32,7 @@ from audit_lib.logs.files import LogFile, log_files, source_row
 from audit_lib.logs.formats import MOST_NAMES, LogFormats, load_formats
 from audit_lib.logs.line import LINE_LIMIT, RAILS_BEGUN, UNREAD, LineReader
 from audit_lib.logs.tally import LogSums, counts_of, gather, joined, minutes_of, read_log, sum_lines, tabulate
+from audit_lib.logs.templates import FIELDS
 from audit_lib.logs.times import NONE, YEARLESS, ZONELESS, days_of, instant_of, micros_of
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy.keeper import Keeper
@@ -45,6 +46,7 @@ _STATES = ("requests", "messages", "text_only", "not_understood", "blank")  # co
 ROTATED = re.compile(  # what a rotation adds to the name of a log
     r"[.-]\d{4}-?\d\d-?\d\d(?:[T_-]?\d\d?){0,3}(?=\.|$)|(?:[.-]\d{1,3}|\.(?:gz|zst|bz2|xz))+$"
 )
+_PRIVATE = re.compile(FIELDS["private"].decode())
 _ALONE = 16 << 20  # up to so many bytes in all, another process would take longer to start than to read
 _MOST_PROCESSES = 8
 _MOST_TRIED = 1_000  # lines behind a place to cut, for one that begins a record
@@ -105,8 +107,7 @@ def read_logs(
     the bytes so far, and of how many. `BadInput` if no `scheduler` answers, or for bundled formats at fault.
     """
     formats = formats or load_formats()
-    rows: list[dict[str, Any]] = []
-    logs: list[_Log] = []
+    rows, logs = list[dict[str, Any]](), list[_Log]()
     for source, files in log_files(project):
         opened = [_opened(source, file) for file in files]
         rows += [*_not_supplied(project, source, files), *(log.row for log in opened)]
@@ -134,12 +135,14 @@ def read_logs(
 
 def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dict[str, Any]]) -> None:
     """Takes from requests and events what another log of the environment tells, too; rows of Sources say so.
-    Of each day that a log has, its first row stays. A log without any address takes nothing from others."""
+    Of each day a log's first row stays. One that names no caller, as behind a proxy, takes from no other."""
     rows = pd.concat([_marked(frame, at) for at, frame in enumerate(frames)], ignore_index=True)
+    nobody = ["", NOT_AN_ADDRESS, *filter(_PRIVATE.fullmatch, rows["client"].unique())]
+    naming = {*rows["file"][~rows["client"].isin(nobody)].unique()}
     for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][0] == pair[1][0]):
         there, own = (rows["file"].isin([*by_log[log]]) & rows["at"].ge(0) for log in (more, fewer))
         mark, named = rows["mark"], rows["mark"].gt(0)
-        if is_bare := not (own & named).any():
+        if is_bare := naming.isdisjoint(by_log[fewer]) and not naming.isdisjoint(by_log[more]):
             mark = rows["bare"].where(own | named & rows["bare"].isin(rows["bare"][own]), rows["inner"])
         known = rows[["at", "count"]].assign(mark=mark)
         told, asked = (known[log & mark.gt(0) & known["count"].gt(0)] for log in (there, own))
@@ -161,7 +164,7 @@ def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
     within = hashed(pd.Series(route.categories).str.replace("^/[^/]*", "", regex=True)).to_numpy()
     rest, whole = hashed(rows[["kind", "status", "method"]]), hashed(rows["route"])
     is_named = ~rows["client"].isin(["", NOT_AN_ADDRESS])
-    return rows[["file", "count"]].assign(
+    return rows[["file", "count", "client"]].assign(
         at=(rows["minute"] * 2 + base).where(rows["minute"].ge(0) & rows["status"].gt(0), -1),
         mark=(rest + whole + hashed(rows["client"])).where(is_named, 0),
         bare=rest + whole,
