@@ -244,7 +244,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     days = days if few_own and days >= FAMILIAR else 0
     soon = near.query("seconds > @at | seconds == @at & line >= @answer.line")
     soon = soon if is_new else soon[soon["client"].eq(answer["client"]) & soon["seconds"].le(at + DAY)]
-    last = near.loc[(own | is_new | (key == "network")) & near["status"].lt(400), "at"].max()
+    last = near.loc[(own | is_new | near["client"].isin(run["client"])) & near["status"].lt(400), "at"].max()
     joined = traffic.joined(near, soon, answer["client"]) if is_new else frozenset[str]()
     sent = soon[soon["method"].isin(WRITING) & soon["status"].lt(400) & soon["route"].ne(answer["route"])]
     asked = requests.merge(sent[["method", "route"]].drop_duplicates()).groupby(["method", "route"])

@@ -150,7 +150,7 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
         "is built into the page that every browser loads": held["public"].astype(bool)
         & held["exposure_severity"].isin(GRAVE),
         "has a published value": held["compromised"],
-        "has the value of an example file": held["template"],
+        "has a value that an example file shows": held["template"],
         "has the value that a file of the project shows": held["whole"].isin(_shown_weak(audit)),
     }
     for how, sign in signs.items():
