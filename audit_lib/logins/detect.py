@@ -180,8 +180,7 @@ def _in_words(run: pd.DataFrame, number: str) -> str:
 
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
-    """Failures of addresses never let in before, on a login or declared route, of many networks at a time.
-    In a busy application some always give up: beside those who are let in they must be many."""
+    """Failures of addresses never let in before, on a login or declared route, of many networks at a time."""
     rule, good, route = traffic.rule("spraying"), traffic.let_in, failures["route"]
 
     def build(run: pd.DataFrame) -> Incident:
@@ -408,7 +407,7 @@ def find_outages(traffic: Traffic) -> list[Incident]:
     """Errors of most requests, or most to several usable routes; of one client a proxy's; low if brief."""
     requests, rule = traffic.requests, traffic.rule("application-failing")
     failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
-    good, down = at[~failed], traffic.events.query("kind in @DATABASE_FAILURE")["at"].dropna()
+    good, down = at[~failed], traffic.events.query("kind in @DATABASE_FAILURE").dropna(subset="at")
     usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)
 
     def build(run: pd.DataFrame) -> Incident:
@@ -417,7 +416,9 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         there = here & usable & requests["route"].isin(run["route"])
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
         run = requests[here & failed]
-        also = f"; {REPORTED[DATABASE_FAILURE][1]}" * bool((~(down.le(last) | down.ge(again))).any())
+        told = down[~(down["at"].le(last) | down["at"].ge(again))]
+        full = ", when the database's disk was full" * ("disk of the database full" in {*told["message"]})
+        also = f"{full}; {REPORTED[DATABASE_FAILURE][1]}" * (len(told) > 0)
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
         part *= requests.loc[there, "route"].nunique() > 1
         brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
@@ -458,8 +459,7 @@ def by_source(events: pd.DataFrame, ladder: Ladder, pause: float, build: Build, 
 def find_episodes(
     events: pd.DataFrame, key: str, ladder: Ladder, pause: float, build: Build, **counting: Any
 ) -> Episodes:
-    """An incident for each run of events in windows that reach a rung, of one key and without a longer pause,
-    in order of time, with the index of their events. Beyond MOST they are counted: a flood is no work."""
+    """Incidents of the runs in windows that reach a rung, by time, and their events; beyond MOST a count."""
     events = in_windows(events, key, ladder, **counting)
     fresh = events[key].ne(events[key].shift()) | events["seconds"].diff().gt(pause * 60)
     ends, at, incidents = np.flatnonzero([*fresh, True]).tolist(), events["at"].array, list[Incident]()

@@ -32,8 +32,7 @@ _DIRECTIVE = b"#Fields:"
 _LONGEST = 4096  # bytes of a directive
 _NEEDED = {"c-ip": "client", "cs-method": "method", "cs-uri-stem": "path", "sc-status": "status"}
 _NUMBERS = ("s-port", "sc-substatus", "sc-win32-status", "sc-bytes", "cs-bytes", "time-taken")
-# Nothing that a client writes stands before it, since that is quoted.
-_BEFORE = rb"(?P<before>[^\"{]*?)(?P<tags>(?:\[[^\] \"]+\] )*)"
+_BEFORE = rb"(?P<before>[^\"{]*?)(?P<tags>(?:\[[^\] \"]+\] )*)"  # nothing of a client, which is quoted
 RAILS_BEGUN = re.compile(
     _BEFORE
     + rb'Started (?P<method>[A-Z]{1,16}) "(?P<path>[^ "]*)" for (?P<client>[0-9A-Fa-f:.]+) at (?P<time>.{25})'

@@ -137,8 +137,11 @@ def _count_once(frames: list[pd.DataFrame], by_log: Mapping[tuple[str, ...], dic
     """Takes from requests and events what another log of the environment tells, too; rows of Sources say so.
     Of each day a log's first row stays. One that names no caller, as behind a proxy, takes from no other."""
     rows = pd.concat([_marked(frame, at) for at, frame in enumerate(frames)], ignore_index=True)
-    nobody = ["", NOT_AN_ADDRESS, *filter(_PRIVATE.fullmatch, rows["client"].unique())]
-    naming = {*rows["file"][~rows["client"].isin(nobody)].unique()}
+    naming = {
+        file
+        for file, client in rows[["file", "client"]].drop_duplicates().itertuples(index=False)
+        if client not in ("", NOT_AN_ADDRESS) and not _PRIVATE.fullmatch(client)
+    }
     for more, fewer in (pair for pair in permutations(by_log, 2) if pair[0][0] == pair[1][0]):
         there, own = (rows["file"].isin([*by_log[log]]) & rows["at"].ge(0) for log in (more, fewer))
         mark, named = rows["mark"], rows["mark"].gt(0)

@@ -49,8 +49,7 @@ class FieldNames:
             for rank, name in enumerate(names):
                 self.ranks[name].append((kind, rank))
         self.split, self.fitting = lru_cache(maxsize=1 << 12)(self._split), lru_cache(maxsize=KEPT)(self.fit)
-        # What the `name` of a record says is an event, since a record is one.
-        is_whole = "name" in event or not self.records
+        is_whole = "name" in event or not self.records  # what the `name` of a record says is an event
         self.within_records = self if is_whole else FieldNames(words, {**outcome, "event": (*event, "name")})
 
     def _split(self, name: str) -> tuple[str, int, bool, bool]:

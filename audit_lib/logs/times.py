@@ -24,8 +24,7 @@ _FORMS = tuple(
         rb"(?P<day>\d\d?)[/ -](?P<month>...)[/ -](?P<year>\d{4})[: ]" + _HOUR + _OFFSET,
         rb"(?P<month>...) (?P<day>[ \d]?\d) (?P<year>\d{4}) " + _HOUR,
         rb"... (?P<month>...) (?P<day>[ \d]?\d) " + _HOUR + rb" (?P<year>\d{4})",
-        # As Americans write it, and nobody else with these capitals: the month stands first.
-        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), " + _HOUR + _HALF,
+        rb"(?P<month>\d\d?)/(?P<day>\d\d?)/(?P<year>\d{4}), " + _HOUR + _HALF,  # American
     )
 )
 # A time's minute, its seconds with a fraction, and what follows: a zone, a year, half a day.
