@@ -1,6 +1,7 @@
 """Which findings one action closes: about a value, an address, a file, what a place lacks, the history."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from audit_lib.base.frames import rows
 from audit_lib.findings.check import Rows, Tables
@@ -9,15 +10,15 @@ from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
 from audit_lib.secrets.inventory import knows_production
 
-LEAKED, UNDECIDED, NO_VALUES = "leaked-in-force", "leak-undecided", "given values"  # checks, and a subject
+LEAKED, UNDECIDED, UNLIMITED = "leaked-in-force", "leak-undecided", "tries-not-limited"  # checks
+NO_VALUES = "given values"  # a subject
 Key = tuple[str, ...]
 Keys = Mapping[Key, list[Key]]
 
 
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
-    """For each finding the id of the first that the same action closes: a new value closes all that are about
-    one value, about values that one finding names, or that must be rotated together. What is not known joins
-    nothing: it names many secrets that have only their missing evidence in common."""
+    """For each finding the id of the first that the same action closes: about one value, values that one
+    names or that rotate together, or who got in, and no limit. What is not known joins nothing."""
     values = _values(tables["inventory"])
     blind = not knows_production(tables["inventory"])
     every = [(one, [*_keys(one, values, blind=blind)]) for one in findings]
@@ -26,7 +27,9 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
         for row in rows(tables["rotation_pairs"])
     ]
-    root = _joined([*(keys for _, keys in named), *pairs])
+    tried = [keys[0] for one, keys in every if one.check.id == UNLIMITED and one.status == "open"]
+    got_in = (keys[0] for one, keys in every if one.item.subject.startswith("let-in ") and tried)
+    root = _joined([*(keys for _, keys in named), *pairs, [*islice(got_in, 1), *tried]])
     first: dict[Key, str] = {}
     return [first.setdefault(root[keys[0]], id_) for id_, keys in named]
 

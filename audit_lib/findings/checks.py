@@ -22,8 +22,7 @@ from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
 GUESSED = ("guessing", "spraying", "let-in")
-# Failed logins an hour that show that nothing limits them; ENOUGH hours of them if one got in.
-UNLIMITED, ENOUGH = 20, 5
+UNLIMITED, ENOUGH = 20, 5  # failed logins an hour that nothing limits; so many hours of them if one got in
 COMPOSE = r"(?:\S*/)?(?:docker-)?compose(?!\S*(?:dev|test|local|e2e))[\w.-]*\.ya?ml"
 MINUTE, DAY = pd.Timedelta("1min"), pd.Timedelta("1D")
 MANY_LINES = 0.05  # above this share of lines not understood, or without a time, counts say little
@@ -272,8 +271,7 @@ def with_lacking(ownership: Rows, tables: Tables) -> Rows:
 HELD = has("state", "present", "not supplied")  # a value, or none is known: nothing of the place was supplied
 PRESENT, MISSING = has("state", "present"), has("state", "missing")
 SECRET, ANY_SECRET = has("kind", "secret"), has("kind", "secret", "unlisted")
-# A placeholder or a published value is short and malformed, too: one fault, one finding.
-OWN = PRESENT & no("placeholder") & ~(yes("compromised") | no("default_ok"))
+OWN = PRESENT & no("placeholder") & ~(yes("compromised") | no("default_ok"))  # of one fault one finding
 LONG_ENOUGH = OWN & ~has("length", "short")
 KNOWN = PRESENT & ~null("placeholder")  # of another one finding is enough
 BROWSER_SECRET, IN_DEVELOPMENT = yes("public") & ANY_SECRET, has("environment", *DEVELOPMENT)

@@ -26,8 +26,7 @@ from audit_lib.settings.models import POLICIES
 
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
-# What a project declares, but for what in git frees a secret of a limit, or of a year's: a change at once.
-_OWN = re.compile(
+_OWN = re.compile(  # what a project declares, but what in git frees a secret of a limit: a change at once
     r"\+ (?:(?:login|policy: (?:no_logins|detections\.(?:known_)?clients)) |"
     r"secret [^:]+: (?!exempt|shared|max_age_days = (?!([1-9]?\d|[12]\d\d|3[0-5]\d|36[0-5])$))).*"
 )

@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
-from audit_lib.findings.actions import LEAKED, NO_VALUES, UNDECIDED
+from audit_lib.findings.actions import LEAKED, NO_VALUES, UNDECIDED, UNLIMITED
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import GATHERED, PRODUCTION
@@ -27,8 +27,7 @@ FIRST, _MOST_NAMES, _MOST_SIGNS = 5, 2, 240  # actions of the first screen, name
 _SOON = ("tries to log in", "application-failing all sources")  # lead what is as grave
 _PUBLIC, _REVOKED = {"public-exposure", "reused-across-names"}, {"forbidden-format", "compromised-value"}
 _ON_DISK, _MAY_BE_KNOWN = {"values-on-disk", "open-file-mode"}, {LEAKED, "placeholder-value"}
-# Of what is changed as a whole: what to do, and the command that begins it.
-_OF_WHOLE = {
+_OF_WHOLE = {  # of what is changed as a whole: what to do, and the command that begins it
     "owners": ("Say in audit.toml who owns each secret, what it is for and why it has its limit", ""),
     "history": ("Purge what leaked before from the history and the logs", "audit-lib leaks --project ."),
     "questions": ("Answer the questions that no file answers", "audit-lib decide list --project ."),
@@ -179,7 +178,10 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    return _first_step(worst), _investigate({one.subject for one in group}, tables["detections"])
+    steps = [_first_step(one) for one in group if one is worst or one.check == UNLIMITED]
+    return ", and ".join((steps[0], *(step[:1].lower() + step[1:] for step in steps[1:]))), _investigate(
+        {one.subject for one in group}, tables["detections"]
+    )
 
 
 def _of_files(group: list[Any], target: str) -> tuple[str, str]:

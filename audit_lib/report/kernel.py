@@ -24,8 +24,7 @@ from audit_lib.secrecy.guard import forbid_core_dumps
 from audit_lib.settings.load import LAYOUT
 
 CELL_TIMEOUT = 600  # seconds
-# What a kernel needs of our own environment; everything else may hold a secret.
-_KEPT = (
+_KEPT = (  # what a kernel needs of our own environment; everything else may hold a secret
     "HOME", "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "SYSTEMROOT", "VIRTUAL_ENV", "XDG_CONFIG_HOME",
     "XDG_CACHE_HOME", "XDG_STATE_HOME", "AUDIT_KEY_FILE", LAYOUT,
 )  # fmt: skip

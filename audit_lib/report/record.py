@@ -33,8 +33,7 @@ FRAMES = (
     "sources", "population", "detections", "rotations", "triggers", "leak_lives",
     "actions", "findings", "changes", "decisions", "attestations", "ownership", "sign_offs",
 )  # fmt: skip
-# Columns that have another name in report.json, by frame.
-NAMES: Mapping[str, Mapping[str, str]] = {
+NAMES: Mapping[str, Mapping[str, str]] = {  # columns that have another name in report.json, by frame
     "ages": {"overdue_from_at": "overdue_from", "possibly_overdue_from_at": "possibly_overdue_from"},
     "detections": {"classification": "class"},
     "leak_places": PUBLISHED_PLACE,
