@@ -288,7 +288,8 @@ SAME, UNKNOWN, USED = has("relation", "same"), has("relation", "unknown"), yes("
 WHOLE, PAIRED, EASY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE, TRACKED = has("state", "read", "empty"), has("kind", "env file"), yes("tracked")
-PRIVATE = ON_DISK & has("kind", "env file", "backup", "export")  # for its owner's eyes, and not for git
+COMPOSED = Predicate(lambda rows: rows["source"].str.fullmatch(COMPOSE))
+PRIVATE = ON_DISK & ~COMPOSED & has("kind", "env file", "backup", "export")  # for its owner, not for git
 OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
@@ -424,7 +425,6 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         prepare=with_lines,
     ),
     "due-secret": when(has("status", "due"), about=yes("period_stated"), prepare=with_lines),
-    # of a place that was not supplied the missing source is the finding
     "unknown-age": when(has("status", "unknown") & ~has("reason", "not supplied"), prepare=with_lines),
     "evidence-conflict": when(yes("conflict"), prepare=with_lines),
     "unrecorded-rotation": when(yes("unrecorded_rotation"), prepare=with_lines),

@@ -41,8 +41,7 @@ _RECORDED = {"E8": "with the current value", "E9": "with another value", "E10": 
 FRESHNESS = ("fresh", "due", "overdue", "unknown", "exempt")
 TRUST = {"E1": 0, "E2": 0, "E13": 1, "E8": 2, "E14": 3, "E3": 4, "E11": 5}  # of bounds, most trusted first
 Pieces = dict[str, list[Any]]  # the evidence of one place, by role
-# Which pieces bound it below and above, None where none does; and less trusted ones, which contradict these.
-Interval = tuple[Any, Any, list[Any]]
+Interval = tuple[Any, Any, list[Any]]  # pieces that bound it below and above; less trusted ones
 
 
 class Evidence(OfSecret):
@@ -309,8 +308,7 @@ def tabulate_freshness(
     inventory: pd.DataFrame, evidence: pd.DataFrame, policy: Policy, as_of: datetime
 ) -> pd.DataFrame:
     """`Freshness`, decided on tenure, moved up by what was seen of the value before; no claim bounds it.
-    Rows are the secrets, the identifiers and what else has a limit, by environment, service and name.
-    """
+    Rows are the secrets, the identifiers and what else has a limit, by environment, service and name."""
     ranked = evidence.assign(
         trust=evidence["kind"].map(TRUST),
         label=evidence["kind"] + " " + evidence["source"] + ": " + evidence["text"],
@@ -430,8 +428,7 @@ def _doubt(item: Any, pieces: Pieces, tenure: Interval, age: Interval, as_of: da
 def _not_done(pieces: Pieces) -> bool:
     """Whether the value in force was seen here before a recorded rotation, with no other since.
     A file's time is not enough: a value is written before it is recorded. One with another value (E9) was
-    rotated to that, and of a claim without a lower bound nobody can say.
-    """
+    rotated to that, and of a claim without a lower bound nobody can say."""
     seen = [row.hi_at for row in pieces["bound"] if row.kind in ("E1", "E2", "E8")]
     claims = [claim.lo_at for claim in pieces["claim"] if claim.kind != "E9" and claim.lo_at]
     return bool(seen and claims) and max(claims) >= min(seen)

@@ -20,8 +20,7 @@ UNKNOWN_VALUES = ("loaders-disagree", "reference", "refused")
 MAX_BYTES = 2 * 1024 * 1024  # of one source: by default Linux gives a process no larger environment
 _LONGEST_SUSPECT, _MAX_SUSPECTS = 4096, 16  # characters; of a line
 _LONG = 20  # characters: such random text is known by the kinds that it mixes
-# python-dotenv's search for comments takes the square of a run of spaces: longer runs are not parsed.
-_LONG_RUN = re.compile(r"\s{65}")
+_LONG_RUN = re.compile(r"\s{65}")  # python-dotenv's search for comments takes the square of a run of spaces
 _UNDECODABLE = re.compile("[\ud800-\udfff\ufffd]")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _WRITTEN = re.compile(  # A="x" # why, A=x # why
@@ -131,8 +130,7 @@ def _set_line(own: str, found: Statements, taken: list[str], loader: str) -> Env
     first, values = next(iter(found.values())), {one.value for by, one in found.items() if by in taken}
     value = next(iter(values)) if len(values) == 1 else None
     line = entry(first.first, first.name, value or "", loader)
-    # The value that a reader of the line would expect: without its quotes, or a comment behind a space.
-    written = _WRITTEN.fullmatch(own)
+    written = _WRITTEN.fullmatch(own)  # as its reader expects: without quotes, or a comment behind a space
     expected = (written["quoted"] or written["bare"] or "") if written else ""
     faults = {
         "refused": not values,

@@ -20,8 +20,7 @@ from dotenv.variables import Variable, parse_variables
 from audit_lib.base.files import Unreadable, log_paths, read_source
 from audit_lib.settings import EnvSource
 
-# Linux hands no longer string to a process (MAX_ARG_STRLEN): what references make longer is not known.
-MAX_VALUE_CHARACTERS = 131_072
+MAX_VALUE_CHARACTERS = 131_072  # Linux hands no longer string to a process (MAX_ARG_STRLEN)
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 YAML = ("yaml",)  # not read by lines: sources.py does
 is_yaml = re.compile(r"(?s).*\.ya?ml").fullmatch  # of a path
@@ -71,8 +70,7 @@ def read_python_dotenv(text: str) -> Reading:
 
 
 def _filled_in(value: str, held: Mapping[str, str | None]) -> str | None:
-    # Behind the last brace no reference ends, and looking for one would take the square of the length.
-    end = value.rfind("}") + 1
+    end = value.rfind("}") + 1  # behind it none ends, and looking for one takes the square of the length
     atoms = parse_variables(value[:end])
     parts = [held.get(one.name) if isinstance(one, Variable) else one.resolve({}) for one in atoms]
     known = [*filter(None, parts), value[end:]]

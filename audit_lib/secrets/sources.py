@@ -36,6 +36,10 @@ _ORIGINS = {STDIN: "from stdin", ENVIRON: "from the process environment"}
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_][\w.-]{0,127}))?=(.+)", re.DOTALL)
 _FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ; ENVIRONMENT is one of"
 _NAME, _YAML_NULLS = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"), ("~", "null", "Null", "NULL")
+_COMPOSE = re.compile(r"(?:.*/)?(?:docker-)?compose[\w.-]*\.ya?ml")
+_SET = re.compile(  # what compose sets itself, in a table or a list
+    r"(?s)services\.[^.]+\.environment\.(?:\d+=)?(?P<name>[A-Za-z_]\w*)=(?P<value>[^$]+)"
+)
 _ON_STDIN = "=- (dotenv text or the platform's JSON on stdin)"
 Row = dict[str, Any]
 Lines = tuple[env.EnvLine, ...]
@@ -261,7 +265,7 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
     """Each value as it is written, by the keys and numbers that lead to it; null and none are empty."""
     import yaml  # noqa: PLC0415  20 ms that most commands do not need
 
-    most, nodes = MAX_IN_ALL["characters"], MAX_IN_ALL["values"]
+    most, nodes, plain = MAX_IN_ALL["characters"], MAX_IN_ALL["values"], not _COMPOSE.fullmatch(place)
     BadInput.unless(len(content) <= most, place, f"contains more than {most:,} bytes of YAML")
     try:  # into nodes alone: no tag makes anything of a value
         root = yaml.compose(env.decoded(content)[0], Loader=yaml.BaseLoader)
@@ -276,7 +280,10 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
         elif node.id == "sequence" and node.value:
             found += ((f"{path}.{number}"[:200], one) for number, one in enumerate(node.value))
         else:
-            yield _yaml_line(re.sub(r"\.<<(\.\d+)?", "", path)[1:], node)  # `<<` brings in what others have
+            name = re.sub(r"\.<<(\.\d+)?", "", path)[1:]  # `<<` brings in what others have
+            own = None if plain else _SET.fullmatch(f"{name}={node.value}")
+            name, node.value = own.groups() if own else (name, node.value)
+            yield _yaml_line(name, node) if own or plain else env.EnvLine(node.start_mark.line + 1, "read")
 
 
 def _yaml_line(name: str, node: Any) -> env.EnvLine:

@@ -25,6 +25,8 @@ EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
 YAML = EnvSource("production", "backend", "backend/config.yml")
 JSON = EnvSource("production", "backend", "backend/settings.json")
+COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml")
+SET = "services: {a: {image: x, environment: %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}}\n"
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 
 
@@ -133,6 +135,7 @@ EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 @pytest.mark.parametrize(("source", "content", "state"), [
     *((EXPORT, *one) for one in ((EXPORTED, "read"), (LINE, "read"), ("[{", "refused"))),
     *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
+    *((COMPOSE, SET % one, "read") for one in (("{", ": ", TOKEN, ": ", ": }"), ("[", "=", TOKEN, "=", "]"))),
     *((JSON, *one) for one in ((f'{{\n  "API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
 ])  # fmt: skip
 def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
