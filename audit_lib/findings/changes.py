@@ -99,8 +99,7 @@ class _Seen:
 
     def shows(self, was: Finding, subject: str, environment: str, service: str) -> bool:
         """Whether a finding that is gone would be here if its fault were; not if a check is no more. A value
-        that leaked and is an example's has one finding, the leak's: that of the example is gone, and its
-        fault may be there still."""
+        that leaked and is an example's has the leak's finding alone; its other fault may be there still."""
         check, findings = _CHECKS.get(was["check"]), self.findings
         if check is None or check.family == "leak":
             return check is not None and self._leak_seen(was, subject)

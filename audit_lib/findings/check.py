@@ -91,8 +91,7 @@ every = Predicate(lambda rows: np.ones(len(rows)))
 @dataclass(frozen=True)
 class Condition:
     """Which rows a check picks: for each of its cases a predicate, in their order. Each row that it is
-    `about` is tested, or not known. `prepare` leaves rows out, or adds columns for the texts; it gets the
-    other tables, too."""
+    `about` is tested, or not known. `prepare`, which gets all tables, leaves rows out or adds columns."""
 
     cases: tuple[Predicate, ...]
     about: Predicate = every

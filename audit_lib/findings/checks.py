@@ -89,13 +89,14 @@ def with_names(drift: Rows, tables: Tables) -> Rows:
 
 
 def without_settings(sources: Rows, tables: Tables) -> Rows:
-    """The files without those of settings and made-up values alone; a line not understood may be a secret."""
+    """The files that may hold a secret; `hosted`: a blueprint says what platform is to hold their values."""
     held, blank = tables["inventory"], has("state", "missing", "empty")
     known = (has("kind", "setting") | blank | yes("placeholder") | yes("template") & GUESSABLE)(held)
-    others = held.loc[~known, "source"]
-    bare = sources["source"].isin(held.loc[known, "source"]) & ~sources["source"].isin(others)
+    bare = sources["source"].isin({*held.loc[known, "source"]} - {*held.loc[~known, "source"]})
     lost = sources["not_understood"].mask(sources["source"].str.endswith(".envrc"), 0)  # it has commands
-    return sources[~(bare & lost.eq(0).fillna(False).astype(bool))]
+    return sources.assign(hosted="blueprint value" in {*tables["configuration"]["topic"]})[
+        ~(bare & lost.eq(0).fillna(False).astype(bool))
+    ]
 
 
 def of_secrets(files: Rows, tables: Tables) -> Rows:
@@ -122,7 +123,7 @@ def with_guessable(sources: Rows, tables: Tables) -> Rows:
         digest=[sha256(" ".join(some).encode()).hexdigest()[:8] for some in names],
         alone=lambda it: (
             it["guessable"].ne("")
-            & ~it.index.isin(without_settings(told, {"inventory": held.assign(kind=known)}).index)
+            & ~it.index.isin(without_settings(told, {**tables, "inventory": held.assign(kind=known)}).index)
         ),
         aside=(TRACKED & IN_DEVELOPMENT)(told) & knows_production(held),
     )
@@ -222,13 +223,16 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
-    """The incidents with many refused requests an hour, or in all if one was let in, and no 429 meanwhile."""
+    """The incidents with many refused requests an hour, or in all if one was let in, and hardly any 429."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
     hours = hours.mask(_found("let-in")(detections), hours.clip(upper=ENOUGH))
     many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
-    return without_parts(many.loc[[len(given) > 0 and 429 not in given for given in answers]], tables)
+    least = [
+        20 * sum(given == 429) if len(given) else math.inf for given in answers
+    ]  # a limit stops one in 20
+    return without_parts(many[many["count"].gt(least)], tables)
 
 
 def without_lines_of_settings(entries: Rows, tables: Tables) -> Rows:
@@ -290,7 +294,6 @@ GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "k
 ON_DISK, ENV_FILE, TRACKED = has("state", "read", "empty"), has("kind", "env file"), yes("tracked")
 COMPOSED = Predicate(lambda rows: rows["source"].str.fullmatch(COMPOSE))
 PRIVATE = ON_DISK & ~COMPOSED & has("kind", "env file", "backup", "export")  # for its owner, not for git
-OTHERS_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("00"))
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
 MANY_UNTIMED = Predicate(lambda rows: rows["untimed"].gt(rows["counted"] * MANY_LINES))
@@ -435,13 +438,13 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         no("ignored") & ~TRACKED, null("ignored") & no("tracked"), about=PRIVATE, prepare=without_settings
     ),
     "open-file-mode": when(  # of a tracked file every clone has them, and git keeps no mode
-        ALL_MAY_READ, OTHERS_MAY_READ, null("mode"), about=PRIVATE & ~TRACKED, prepare=without_settings
+        ALL_MAY_READ, ~has("mode", "0400", "0600", "0700"), about=PRIVATE & ~TRACKED, prepare=without_settings
     ),
     "values-on-disk": when(
         has("kind", "export"),
         has("kind", "backup"),
-        ENV_FILE & has("environment", "production"),
-        about=ON_DISK & ~(ENV_FILE & OTHERS_MAY_READ & ~TRACKED),  # which is its finding
+        ENV_FILE & has("environment", "production") & yes("hosted"),
+        about=ON_DISK & ~(ENV_FILE & ALL_MAY_READ & ~TRACKED),  # which is its finding
         prepare=without_settings,
     ),
     "source-not-read": when(

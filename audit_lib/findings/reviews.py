@@ -101,9 +101,8 @@ def tabulate_sign_offs(ledger: Ledger) -> pd.DataFrame:
 def tabulate_settings_changes(
     project: Project, policy: Policy, last: LastReview | None, doubt: str = ""
 ) -> pd.DataFrame:
-    """`SettingsChanges` since the last signed review; else of the policy against the bundled one. Nothing
-    then shows whether what the project declares is right, or where its files were: a row says each, and one
-    why the last report is in doubt."""
+    """`SettingsChanges` since the last signed review; else of the policy against the bundled one: then rows
+    say that what is declared, and where the files were, is not known, and why a report is in doubt."""
     since, unsigned = NEVER_SIGNED, list[str]()
     if last and last.settings is not None:
         since = f"the review as of {instant_words(last.as_of)} ({last.place})"

@@ -292,7 +292,8 @@ def test_a_tracked_file_of_published_values_discloses_none(
     held += [{"source": "backend/.env", "secret": state, "state": state} for state in ("missing", "empty")]
     source = {"tracked": True, "environment": "production", "not_understood": None, **lost}
     for check in ("tracked-env-file", "values-on-disk"):
-        assert _find(sources=[source], inventory=held)["check"].eq(check).sum() == tracked
+        found = _find(sources=[source], inventory=held, configuration=[{"topic": "blueprint value"}])
+        assert found["check"].eq(check).sum() == tracked
 
 
 @pytest.mark.parametrize(("held", "lost", "found"), CASES["tracked"])
