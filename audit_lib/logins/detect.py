@@ -425,8 +425,8 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
         return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")
 
-    errors, ladder = requests[failed].assign(all=EVERYONE), [(rule.errors + 1, rule.minutes)]
-    runs, _ = find_episodes(errors, "all", ladder, rule.minutes, build)
+    ladder = [(rule.errors + 1, rule.minutes), (2 * rule.errors + 1, 6 * rule.minutes)]  # where few ask
+    runs, _ = find_episodes(requests[failed].assign(all=EVERYONE), "all", ladder, rule.minutes, build)
     return [*{run.last_at: run for run in runs[::-1] if run.classification}.values()]
 
 
