@@ -178,15 +178,16 @@ def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
 def _twins(more: pd.DataFrame, fewer: pd.DataFrame, *, by_day: bool) -> "pd.Series[int]":
     """How many of each of the fewer rows the other log has, in its minute or beside it.
 
-    None unless half of what is first asked for (`by_day` each day, at a time of its own), at least 20, is as
-    often in that minute of both: what instances answer is alike where somebody polls, and seldom elsewhere.
-    """
+    None unless half of what is first asked for, or so often in a minute (`by_day` each day, at a time of its
+    own), and 20, is as often in that minute of both: instances are alike where somebody polls. More than two
+    in a minute count double."""
     own = fewer[(fewer["at"] // 2).between(*(more["at"] // 2).agg(["min", "max"]))]
     key, other = (rows["mark"] + rows["at"].astype("uint64") for rows in (own, more))
     asked, there = (rows["count"].groupby(at, sort=False).sum() for rows, at in ((own, key), (more, other)))
     times = own.sort_values("at", kind="stable").assign(day=own["at"] // 2880 * by_day, time=own["at"] % 2880)
-    first = times.drop_duplicates(["mark", "day"]).drop_duplicates(["mark", "time"])
-    if first["count"].eq(key[first.index].map(there)).sum() < max(20, len(first) / 2):
+    first = times.drop_duplicates(["mark", "day", "count"]).drop_duplicates(["mark", "time"])
+    same = first.loc[first["count"].eq(key[first.index].map(there)), "count"]
+    if len(same) + same.gt(2).sum() < max(20, len(first) / 2):
         return own["count"][:0]
     left, free = asked.to_numpy(), np.append(there, 0)
     for beside in (asked.index, asked.index - 2, asked.index + 2):
@@ -200,8 +201,7 @@ def cached_logs(project: Project, keeper: Keeper, folder: Path | None = None, **
     """All logs of a project, known values removed from routes, clients and subjects.
 
     Under a key that is kept, what each log holds is kept in the folder, by default in the user's cache. What
-    cannot be read to its end is read anew each time.
-    """
+    cannot be read to its end is read anew each time."""
     search, kept = Redactor.of(keeper), None
     if keeper.key.origin != "throw-away":
         place = (folder or user_cache()) / "logs"
