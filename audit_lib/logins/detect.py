@@ -276,8 +276,8 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     sensitive, folders, any_path = requests[requests["sensitive"]], traffic.policy.served, set[str]()
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
     usual = requests[others | (requests["client"].isin(users) & ~requests["sensitive"])]["folder"]
-    # One page may answer any path that only scanners ask for, any without a dot, or none in its last part.
-    for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2)):
+    # One page may answer any path that only scanners ask for: all, without a dot (in its end), or short.
+    for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2), ("/[^./]*$", 1, 1)):
         own = requests[~requests["folder"].isin(usual) & requests["route"].str.match(form)]
         read = own[own["method"].isin(READING)]
         good, gone = ({*read["folder"][read["status"] // 100 == n]} for n in (2, 4))
@@ -297,7 +297,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
         own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
         how, severity = "but must not be served", "critical"
         if route in any_path:
-            how, severity = "as any path is: whether it is served is not known", rule.severity
+            how, severity = "as any path may be: whether it is served is not known", rule.severity
         text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
         return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
 
