@@ -108,8 +108,7 @@ PASS_NEEDS = tuple(Need(name, one["words"], (*one["tables"],)) for name, one in 
 
 
 def not_seen(audit: "Audit") -> tuple[Need, ...]:
-    """What must have been seen before anything can pass, and was not. No guide is expected if no policy cites
-    one, and the project has none."""
+    """What must have been seen before anything can pass, and was not; a guide, if there is to be one."""
     sources, code_seen, detections = audit.sources, audit.population["code_seen"], audit.detections
     silent, read = {*unread(audit)["kind"]}, {*sources.loc[sources["state"].eq("read"), "kind"]}
     cited = bool(audit.policy.guide_sha256 and audit.project.guide)

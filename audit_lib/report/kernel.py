@@ -111,8 +111,7 @@ def _started(notebook: nbformat.NotebookNode, folder: Path, number: int) -> Iter
 
 @contextmanager
 def channel(content: bytes, progress: Progress) -> Iterator[int]:
-    """The kernel's descriptor, over which nothing reaches a disk: it reads the content once, then writes how
-    far it is."""
+    """The kernel's descriptor, over which nothing reaches a disk: it reads the content, then says how far."""
     ours, theirs = socket.socketpair()
 
     def converse() -> None:

@@ -129,8 +129,7 @@ def values_by_place(inventory: pd.DataFrame) -> list[Row]:
     """Where each secret has the same value: the same letters are the same value, whatever its name.
 
     `environments` has by place (`production/backend`) `value A`, `placeholder`, `not supplied` or `missing`;
-    a value that is empty or not known is `missing`, too. Rows are sorted by secret, and letters given in that
-    order."""
+    a value that is empty or not known is `missing`, too. Rows, so letters, are in order of the secrets."""
     secrets = inventory[inventory["kind"].eq("secret")]
     letter, found = dict[str, str](), dict[tuple[str, str], dict[str, str]]()
     for row in rows(secrets.sort_values([*PLACE, "component", "source"], kind="stable")):

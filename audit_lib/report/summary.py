@@ -129,7 +129,10 @@ def _losses(audit: "Audit") -> dict[str, str]:
     """By name each production secret that others can read, and how; of one value its least public name. One
     whose finding somebody accepted is left out."""
     held = audit.inventory.query("environment == @PRODUCTION and kind in ['secret', 'unlisted']")
-    held = held[held["fingerprint"].notna() & ~held["placeholder"].fillna(False).astype(bool)]
+    held = held[
+        held["fingerprint"].notna()
+        & (held["secret"].str.upper().str.contains("PASS") | ~held["placeholder"].fillna(False).astype(bool))
+    ]
     accepted = audit.findings.query("status == 'accepted' and environment == @PRODUCTION")["subject"]
     named = held.sort_values(["public", "secret"]).groupby("fingerprint")["secret"].first()
     by_value: dict[str, tuple[str, str]] = {}
@@ -151,6 +154,7 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
         & held["exposure_severity"].isin(GRAVE),
         "has a published value": held["compromised"],
         "has a value that an example file shows": held["template"],
+        "has a placeholder for its value": held["placeholder"],
         "has the value that a file of the project shows": held["whole"].isin(_shown_weak(audit)),
     }
     for how, sign in signs.items():
@@ -187,8 +191,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     """How many values have leaked and are in use, and how many secrets are too old.
 
     Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
-    overdue, not known (as is one past a limit that nobody stated), due and fresh. Exempt ones do not count.
-    """
+    overdue, not known (as is one past a limit that nobody stated), due and fresh; no exempt ones."""
     weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
     force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)

@@ -29,7 +29,7 @@ from audit_lib.ledger.timeline import (
 )
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component
-from audit_lib.secrets.inventory import OfSecret
+from audit_lib.secrets.inventory import DEVELOPMENT, OfSecret
 from audit_lib.secrets.value_rules import is_made_up
 from audit_lib.settings import GivenValues, Policy
 
@@ -105,8 +105,7 @@ def collect_evidence(
 ) -> pd.DataFrame:
     """`Evidence`: every piece that bears on a value which is in force, bounds widened by what clocks err.
     What is in the project now speaks for `as_of` only if the ledger or the file's last write shows that.
-    Rows are in order of environment, service, secret, role and kind.
-    """
+    Rows are in order of environment, service, secret, role and kind."""
     timeline = Timeline(ledger)
     held = with_file_times(inventory.query("state == 'present'").dropna(subset="fingerprint"), sources)
     stays: list[Any] = [_before(value, timeline) for value in rows(held)]
@@ -392,13 +391,14 @@ def status_of(
 
 
 def _exempt(item: Any) -> str:
-    harmless = item.public and item.exposure_severity == "info"
+    opens = item.environment not in DEVELOPMENT and "PASS" in item.secret.upper()  # whatever it is
     reasons = {
         "no limit in the policy": item.max_age_days is None,
-        "public by the policy: it protects nothing, so it has no age": harmless,
+        "public by the policy: it protects nothing, so it has no age": item.public
+        and item.exposure_severity == "info",
         f"{item.state}: no value is in force": item.state in ("missing", "empty"),
-        "an example's value: no secret is in force": is_made_up(item),
-        "placeholder: no secret is in force": item.placeholder,
+        "an example's value: no secret is in force": is_made_up(item) and not opens,
+        "placeholder: no secret is in force": item.placeholder and not opens,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 

@@ -216,8 +216,8 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
         assert row([], what=None, item={"state": "present", "loader": loader}).next_evidence.startswith(said)
     table, late = freshness([inventory_row(PLACE, A, SOURCE)], [seen(60, B), seen(10, A)], as_of=ago(30))
     assert (table.iloc[0].reason, list(late["role"])) == ("reviewed late", ["left out"])
-    reasons = [row([], item=item).reason for item in ({"placeholder": True}, {"state": "missing"})]
-    assert reasons == ["placeholder: no secret is in force", "missing: no value is in force"]
+    for item, reason in CASES["reasons"]:
+        assert row([], item=item).reason == reason
 
 
 def test_the_period_for_all_has_a_verdict_of_its_own() -> None:
