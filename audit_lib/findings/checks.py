@@ -417,9 +417,9 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         has("group", "secrets") & has("declared", False) & ~(has("supplied", "yes") & ~has("read", "yes"))
     ),
     "declared-read-nowhere": when(has("read", "no"), has("read", "unknown"), about=OF_POLICY),
-    "secret-not-described": when(~has("lacking", ""), prepare=with_lacking),
+    "secret-not-described": when(has("owner", ""), ~has("lacking", ""), prepare=with_lacking),
     "secret-not-reviewed": when(
-        has("review", "late") | has("review", "missing") & has("lacking", ""), prepare=with_lacking
+        has("review", "late"), has("review", "missing") & has("lacking", ""), prepare=with_lacking
     ),
     "rotation-not-done": when(yes("claimed_not_done"), yes("rotated_back"), prepare=with_lines),
     "overdue-secret": when(has("status", "overdue"), about=yes("period_stated"), prepare=with_lines),
