@@ -22,7 +22,7 @@ from audit_lib.rotation.validation import made_value
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrecy.strength import component, has_password
 from audit_lib.secrets.env import MAX_BYTES, EnvLine, decoded, parse_env, value_is_unknown
-from audit_lib.secrets.loaders import READERS, YAML, loaders_of
+from audit_lib.secrets.loaders import BY_HAND, READERS, loaders_of
 from audit_lib.secrets.sources import parse_values
 from audit_lib.secrets.value_rules import hold
 from audit_lib.settings import EnvSource, Policy, Project, SecretRule
@@ -139,9 +139,9 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     """The file's bytes with the variable's new value; `BadInput` if it cannot be set alone.
     Comments, order and line ends stay. Every loader shall read the new value, so its quotes go and
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
-    variable that is not set is appended. No YAML is written.
+    variable that is not set is appended. No YAML is written, and no file of one value.
     """
-    BadInput.unless(loaders != YAML, place, f"is YAML: set {name} by hand, then audit-lib record {name}")
+    BadInput.unless(loaders not in BY_HAND, place, f"is YAML or one value: edit it, audit-lib record {name}")
     _, old = current_value(content, (name,), loaders, place)
     new = change(old or "")
     if old == new:

@@ -23,7 +23,7 @@ from audit_lib.leaks.tables import SECRETS, LeakAudit, Purge, purge_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
-from audit_lib.secrets.loaders import is_named
+from audit_lib.secrets.loaders import BY_HAND, is_named
 from audit_lib.secrets.read_project import ProjectRead
 from audit_lib.settings import ENVIRONMENTS, Project, SecretRule
 
@@ -186,7 +186,7 @@ def _items(plan: RotationPlan, each: str) -> Iterator[dict[str, Any]]:
         environment, service = store.place[1:]
         given = f" --env {environment}/{service}=FILE" if store.platform else ""
         place = f"--environment {environment} --service {service}{given}"
-        edited = _EDITED if (each, store.loader) == ("file", "yaml") else {}
+        edited = _EDITED if each == "file" and (store.loader,) in BY_HAND else {}
         source = shlex.quote(str(plan.project.root / store.source))
         yield {"store": store, "place": place, "path": source, **edited}
 
@@ -202,7 +202,7 @@ def _facts(plan: RotationPlan) -> dict[str, Any]:
     )
     end = next((end for end, (own, _) in _BOOK["other_end"].items() if re.search(own, names)), "")
     encrypts = any(map(re.search, _BOOK["encrypts"], (rule.name, rule.purpose if names and not end else "")))
-    by_hand = end or rule.counterpart or any(it.platform or it.loader == "yaml" for it in plan.stores)
+    by_hand = end or rule.counterpart or any(it.platform or (it.loader,) in BY_HAND for it in plan.stores)
     made = "issued" if issued else "shown" if by_hand else "unseen"
     overlap = rule.overlap if kept and not encrypts else "yes"
     refused = overlap != "yes" and plan.stores and not issued and end in ("", "database")

@@ -48,8 +48,7 @@ class Evidence(OfSecret):
     """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
 
     kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
-    # bound: bounds the tenure. return: the value was in force here before, with another one between.
-    # sighting: the value was seen elsewhere. claim: bounds nothing. left out: dated after as_of.
+    # A bound of the tenure, its return after another, a sighting elsewhere, a claim (no bound), later ones.
     role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
@@ -199,8 +198,7 @@ def _before(value: Any, timeline: Timeline) -> tuple[Any, bool]:
 
 def seen_already(ledger: Ledger, place: SecretPlace, source: str, fingerprint: str) -> Any:
     """The last look at a value in its place; None if a change to it awaits a record, or no look saw it.
-    Recorded without a date, a rotation to a value that was seen already would be one that nothing shows.
-    """
+    Recorded without a date, a rotation to a value that was seen already would be one that nothing shows."""
     records = [one.at for one in ledger.of_kind("rotation") if SecretPlace.named_in(one.body) == place]
     current = [runs[-1] for runs in Timeline(ledger).lasting(place, source, fingerprint).values()]
     changes = [run.absent.at for run in current if run.absent and run.absent.fingerprint is not None]
@@ -215,8 +213,7 @@ def _seen_before(before: Any) -> str:
 def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
     """E3, of a backup E4: one-sided, since a copy or a touch only moves a file's time later.
     Another value seen before bounds only a sighting from below: a clone's file may be older. What is older
-    than that look was restored or moved in: the value was there before, or both conflict beyond clock errors.
-    """
+    than that look was restored or moved in: the value was there before, or both conflict beyond clocks."""
     written, before, day = file.modified_at, file.before, instant_words(file.modified_at)
     since = before if before and before.at < written else None
     if role == "bound":
@@ -450,8 +447,7 @@ def _unrecorded(pieces: Pieces) -> bool:
 def tabulate_rotation_pairs(freshness: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """`RotationPairs`, of each environment that has a value of both (docs/rules.md#rule-43).
     Apart if one surely came into force after the other had; together if both did within the same interval,
-    however wide; else unknown: nobody can say.
-    """
+    however wide; else unknown: nobody can say."""
     ages = freshness[freshness["status"].ne("exempt") & freshness["reason"].ne("not supplied")]
     ages = ages[["secret", "environment", "service", "lo_at", "hi_at"]]
     names = {tuple(sorted((rule.name, other))) for rule in policy.secrets for other in rule.rotates_with}

@@ -86,8 +86,7 @@ def tabulate_inventory(
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
     A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
-    Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known.
-    """
+    Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known."""
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
     supplied = {(row.environment, row.service): row.source for row in rows(read)}
     judge_entry = partial(_judged, policy=policy, keeper=keeper, examples=_examples(entries, policy, keeper))

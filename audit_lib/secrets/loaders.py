@@ -22,7 +22,7 @@ from audit_lib.settings import EnvSource
 
 MAX_VALUE_CHARACTERS = 131_072  # Linux hands no longer string to a process (MAX_ARG_STRLEN)
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
-YAML = ("yaml",)  # not read by lines: sources.py does
+YAML, WHOLE = BY_HAND = ("yaml",), ("file",)  # not read by lines: sources.py does; no command writes them
 is_yaml = re.compile(r"(?s).*\.ya?ml").fullmatch  # of a path
 
 

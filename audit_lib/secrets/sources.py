@@ -25,7 +25,7 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.loaders import YAML, is_yaml, loaders_of
+from audit_lib.secrets.loaders import BY_HAND, WHOLE, YAML, is_yaml, loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 ENVIRON = "environ"
@@ -241,8 +241,13 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     Other text without a loader is read as the host's own box reads it. An entry's `line` is its position,
     counted from 1. Raises `BadInput` for binary content and for JSON or YAML that cannot be parsed."""
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
-    if loaders == YAML:
-        return env.with_oddities(sorted(_parse_yaml(content, place), key=lambda line: line.line))
+    if loaders in BY_HAND:  # of one value, as a secret of compose, the file's name is the name
+        own = Path(place).name.partition(".")[0], env.decoded(content)[0].rstrip("\r\n")
+        return env.with_oddities(
+            sorted(_parse_yaml(content, place), key=lambda line: line.line)
+            if loaders == YAML
+            else [env.entry(1, *own, *WHOLE)]
+        )
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text

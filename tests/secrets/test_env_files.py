@@ -27,6 +27,8 @@ YAML = EnvSource("production", "backend", "backend/config.yml")
 JSON = EnvSource("production", "backend", "backend/settings.json")
 COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml")
 SET = "services: {a: {image: x, environment: %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}}\n"
+SECRET = EnvSource("production", "backend", "backend/API_TOKEN.txt", loader="file")
+EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 
 
@@ -129,13 +131,11 @@ def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encodin
     assert counted["lines"] == sum(counted[name] for name in ("read", "not_understood", "blank"))
 
 
-EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
-
-
 @pytest.mark.parametrize(("source", "content", "state"), [
     *((EXPORT, *one) for one in ((EXPORTED, "read"), (LINE, "read"), ("[{", "refused"))),
     *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
     *((COMPOSE, SET % one, "read") for one in (("{", ": ", TOKEN, ": ", ": }"), ("[", "=", TOKEN, "=", "]"))),
+    *((SECRET, *one) for one in ((f"{TOKEN}\n", "read"), ("", "read"))),
     *((JSON, *one) for one in ((f'{{\n  "API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
 ])  # fmt: skip
 def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
