@@ -72,8 +72,7 @@ def read_env_sources(
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
     services there are it says, too, by what is a secret or always required; else templates say it.
     All env files may have so many lines, values and characters together (MAX_IN_ALL): the file that goes
-    beyond is refused, whole.
-    """
+    beyond is refused, whole."""
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied, git_facts = {(one.environment, one.service) for one in values}, _ask_git(project)
     read = [*_read_files(project, supplied, keeper, git_facts)]
@@ -194,8 +193,7 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     """What one `--env` option gives: content, or of a secret store's export the dates alone.
     The content of `environ` stays empty: its names are the policy's, which is read later. Raises `BadInput`
     for another form and for content that cannot be read or parsed, or that sets no variable. No fault quotes
-    the option's text: it may be a value given by mistake.
-    """
+    the option's text: it may be a value given by mistake."""
     found = _OPTION.fullmatch(text)
     named, service, secret, origin = found.groups("") if found else [""] * 4
     environment = environment_name(named)
@@ -273,7 +271,9 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
     most, nodes, plain = MAX_IN_ALL["characters"], MAX_IN_ALL["values"], not _COMPOSE.fullmatch(place)
     BadInput.unless(len(content) <= most, place, f"contains more than {most:,} bytes of YAML")
     try:  # into nodes alone: no tag makes anything of a value
-        root = yaml.compose(env.decoded(content)[0], Loader=yaml.BaseLoader)
+        root = yaml.compose(  # YAML indents with spaces alone
+            env.decoded(content)[0].replace("\t", " " if place.endswith(".json") else "\t"), yaml.BaseLoader
+        )
     except (yaml.YAMLError, RecursionError) as error:
         at = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
         raise BadInput.at(place, f"cannot be parsed as one document of YAML{at}") from None

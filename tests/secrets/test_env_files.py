@@ -136,7 +136,7 @@ def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encodin
     *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
     *((COMPOSE, SET % one, "read") for one in (("{", ": ", TOKEN, ": ", ": }"), ("[", "=", TOKEN, "=", "]"))),
     *((SECRET, *one) for one in ((f"{TOKEN}\n", "read"), ("", "read"))),
-    *((JSON, *one) for one in ((f'{{\n  "API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
+    *((JSON, *one) for one in ((f'{{\n\t"API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
 ])  # fmt: skip
 def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
     """The platform's JSON, dotenv text or YAML, named in audit.toml, is in force; what is broken is a row."""
