@@ -86,8 +86,7 @@ class Verdict:
 
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. No tries are failures of known clients that
-    begin together, requests for probed files, a 403 where many read unless the policy calls it failed, and
-    those of who was answered there before, or let in and now reads: a token that ended."""
+    begin together or whose token ended, of probed files, and a 403 where many read that no policy counts."""
     onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     strange["ended"] = strange["used"] & ~strange.index.isin(in_windows(strange, "client", QUICK).index)
@@ -420,7 +419,8 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         full = ", when the database's disk was full" * ("disk of the database full" in {*told["message"]})
         also = f"{full}; {REPORTED[DATABASE_FAILURE][1]}" * (len(told) > 0)
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
-        part *= requests.loc[there, "route"].nunique() > 1
+        lost = here & (failed | (requests["refused"] & requests["client"].isin({*run["client"]} - {""})))
+        part = max(part * (requests.loc[there, "route"].nunique() > 1), count[lost].sum() / count[here].sum())
         brief = again - run["at"].iloc[0] <= pd.Timedelta(minutes=RESTART)
         met = len({*run["client"]} - {""}) != 1 or (brief and run["status"].ge(502).all())
         return incident(run, {text: met and max(share, part) >= rule.share}, "low" if brief else "high")

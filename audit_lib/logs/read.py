@@ -165,7 +165,7 @@ def _marked(rows: pd.DataFrame, base: int) -> pd.DataFrame:
     a bare one without the client; and that within the first folder of the route, which a proxy may strip."""
     hashed, route = partial(pd.util.hash_pandas_object, index=False), rows["route"].cat
     within = hashed(pd.Series(route.categories).str.replace("^/[^/]*", "", regex=True)).to_numpy()
-    rest, whole = hashed(rows[["kind", "status", "method"]]), hashed(rows["route"])
+    rest, whole = hashed(rows[["kind", "status"]]), hashed(rows["route"])
     is_named = ~rows["client"].isin(["", NOT_AN_ADDRESS])
     return rows[["file", "count", "client"]].assign(
         at=(rows["minute"] * 2 + base).where(rows["minute"].ge(0) & rows["status"].gt(0), -1),

@@ -72,7 +72,8 @@ def read_env_sources(
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
     services there are it says, too, by what is a secret or always required; else templates say it.
     All env files may have so many lines, values and characters together (MAX_IN_ALL): the file that goes
-    beyond is refused, whole."""
+    beyond is refused, whole.
+    """
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied, git_facts = {(one.environment, one.service) for one in values}, _ask_git(project)
     read = [*_read_files(project, supplied, keeper, git_facts)]
@@ -240,11 +241,10 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     counted from 1. Raises `BadInput` for binary content and for JSON or YAML that cannot be parsed."""
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
     if loaders in BY_HAND:  # of one value, as a secret of compose, the file's name is the name
-        own = Path(place).name.partition(".")[0], env.decoded(content)[0].rstrip("\r\n")
         return env.with_oddities(
             sorted(_parse_yaml(content, place), key=lambda line: line.line)
             if loaders == YAML
-            else [env.entry(1, *own, *WHOLE)]
+            else [env.entry(1, Path(place).stem, env.decoded(content)[0].rstrip("\r\n"), *WHOLE)]
         )
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))

@@ -48,9 +48,9 @@ def missing(count: int, start: float = 0) -> list[Ask]:
     return [(start + 9.0 * n, STRANGER, f"/x{'abcdefghijk'[n]}", 404) for n in range(count)]
 
 
-def people(count: int, *times: float, status: int = 200) -> list[Ask]:
+def people(count: int, *times: float, status: int = 200, route: str = API) -> list[Ask]:
     """Answers to each of so many people at each time."""
-    return [(at + number, f"198.51.{number}.7", API, status) for number in range(count) for at in times]
+    return [(at + number, f"198.51.{number}.7", route, status) for number in range(count) for at in times]
 
 
 def said(text: str, *minutes: float) -> list[str]:
