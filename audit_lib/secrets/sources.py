@@ -244,7 +244,7 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
         return env.with_oddities(
             sorted(_parse_yaml(content, place), key=lambda line: line.line)
             if loaders == YAML
-            else [env.entry(1, Path(place).stem, env.decoded(content)[0].rstrip("\r\n"), *WHOLE)]
+            else [env.entry(1, Path(place).stem.upper(), env.decoded(content)[0].rstrip("\r\n"), *WHOLE)]
         )
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
