@@ -10,7 +10,7 @@ from audit_lib.leaks.tables import COMMON, GATHERED
 from audit_lib.logins.detect import BY_SOURCE
 from audit_lib.secrets.inventory import knows_production
 
-LEAKED, UNDECIDED, UNLIMITED = "leaked-in-force", "leak-undecided", "tries-not-limited"  # checks
+LEAKED, UNDECIDED, NOT_LIMITED = "leaked-in-force", "leak-undecided", "tries-not-limited"  # checks
 NO_VALUES = "given values"  # a subject
 Key = tuple[str, ...]
 Keys = Mapping[Key, list[Key]]
@@ -27,7 +27,7 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
         [*_of(values, row.secret, row.environment), *_of(values, row.other_secret, row.environment)]
         for row in rows(tables["rotation_pairs"])
     ]
-    tried = [keys[0] for one, keys in every if one.check.id == UNLIMITED and one.status == "open"]
+    tried = [keys[0] for one, keys in every if one.check.id == NOT_LIMITED and one.status == "open"]
     got_in = (keys[0] for one, keys in every if one.item.subject.startswith("let-in ") and tried)
     root = _joined([*(keys for _, keys in named), *pairs, [*islice(got_in, 1), *tried]])
     first: dict[Key, str] = {}

@@ -18,6 +18,7 @@ from audit_lib.logs.values import BEHIND
 from audit_lib.secrecy.strength import GUESSABLE_BITS, WEAKEST_BITS
 from audit_lib.secrets.env import UNKNOWN_VALUES
 from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
+from audit_lib.secrets.loaders import is_compose
 
 # Faults of a line (secrets/env.py) with which the service may hold another value than was meant.
 READ_DIFFERENTLY = (*UNKNOWN_VALUES, "altered", "smart-quotes", "spaces", "invisible", "utf-16", "case")
@@ -223,15 +224,13 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
-    """The incidents with many refused requests an hour, or in all if one was let in, and hardly any 429."""
+    """The incidents with many refusals an hour, or in all if one was let in; under one in 20 is a 429."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
     hours = hours.mask(_found("let-in")(detections), hours.clip(upper=ENOUGH))
     many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
-    least = [
-        20 * sum(given == 429) if len(given) else math.inf for given in answers
-    ]  # a limit stops one in 20
+    least = [20 * sum(given == 429) if len(given) else math.inf for given in answers]
     return without_parts(many[many["count"].gt(least)], tables)
 
 
@@ -292,8 +291,8 @@ SAME, UNKNOWN, USED = has("relation", "same"), has("relation", "unknown"), yes("
 WHOLE, PAIRED, EASY = has("component", "whole", "password"), has("why", "pairing"), has("variable", COMMON)
 GRAVE, FAMILIAR = has("severity", "medium", "high", "critical"), has("cause", "known")
 ON_DISK, ENV_FILE, TRACKED = has("state", "read", "empty"), has("kind", "env file"), yes("tracked")
-COMPOSED = Predicate(lambda rows: rows["source"].str.fullmatch(COMPOSE))
-PRIVATE = ON_DISK & ~COMPOSED & has("kind", "env file", "backup", "export")  # for its owner, not for git
+COMPOSED = Predicate(lambda rows: rows["source"].map(is_compose).notna())
+PRIVATE = ON_DISK & ~(COMPOSED & TRACKED) & has("kind", "env file", "backup", "export")  # not for git
 ALL_MAY_READ = Predicate(lambda rows: ~rows["mode"].fillna("0600").str.endswith("0"))
 MANY_LOST = Predicate(lambda rows: rows["not_understood"].gt(rows["lines"] * MANY_LINES).fillna(True))
 MANY_UNTIMED = Predicate(lambda rows: rows["untimed"].gt(rows["counted"] * MANY_LINES))
@@ -405,8 +404,9 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         prepare=without_composed,
     ),
     "empty-secret": when(has("state", "empty"), about=~(MISSING | ONLY_LISTED)),
-    # a second value stands under SERVICE (FILE)
-    "two-values-in-one-place": when(Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD),
+    "two-values-in-one-place": when(  # the second one stands under SERVICE (FILE)
+        Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD
+    ),
     "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
     "no-rotation-period": when(  # what is exempt, or public by the policy, has no age
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
@@ -458,7 +458,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
         _line_fault("duplicate"),
         has("faults", UNKNOWN_VALUES[0]),
         _line_fault(*READ_DIFFERENTLY),
-        about=has("kind", "env file", "export", "given values") & ~null("name"),
+        about=~has("kind", "example", "backup") & ~null("name") & ~(COMPOSED & has("faults", "reference")),
         prepare=without_lines_of_settings,
     ),
     "secret-in-blueprint": when(NO, NOT_KNOWN, about=has("topic", "blueprint value")),

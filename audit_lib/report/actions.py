@@ -11,7 +11,7 @@ import pandas as pd
 from audit_lib.base.clock import iso
 from audit_lib.base.frames import Contract, Field, Instant, Series, rows
 from audit_lib.base.in_words import SEVERITIES, few
-from audit_lib.findings.actions import LEAKED, NO_VALUES, UNDECIDED, UNLIMITED
+from audit_lib.findings.actions import LEAKED, NO_VALUES, NOT_LIMITED, UNDECIDED
 from audit_lib.findings.check import Tables
 from audit_lib.findings.checks import BY_ID
 from audit_lib.leaks.tables import GATHERED, PRODUCTION
@@ -178,7 +178,7 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    steps = [_first_step(one) for one in group if one is worst or one.check == UNLIMITED]
+    steps = [_first_step(one) for one in group if one is worst or one.check == NOT_LIMITED]
     return ", and ".join((steps[0], *(step[:1].lower() + step[1:] for step in steps[1:]))), _investigate(
         {one.subject for one in group}, tables["detections"]
     )

@@ -141,7 +141,7 @@ def with_value(content: bytes, name: str, change: Change, loaders: tuple[str, ..
     a comment behind it gets a line of its own; both stay if only the file's own loader reads it then. A
     variable that is not set is appended. No YAML is written, and no file of one value.
     """
-    BadInput.unless(loaders not in BY_HAND, place, f"is YAML or one value: edit it, audit-lib record {name}")
+    BadInput.unless(loaders not in BY_HAND, place, f"is no env text: edit it, then audit-lib record {name}")
     _, old = current_value(content, (name,), loaders, place)
     new = change(old or "")
     if old == new:

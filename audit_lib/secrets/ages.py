@@ -45,10 +45,11 @@ Interval = tuple[Any, Any, list[Any]]  # pieces that bound it below and above; l
 
 
 class Evidence(OfSecret):
-    """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi."""
+    """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi.
+    By its `role` it bounds the tenure; tells of a return after another value or a sighting elsewhere; is a
+    claim, which bounds nothing; or is left out, dated after `as_of`."""
 
     kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
-    # A bound of the tenure, its return after another, a sighting elsewhere, a claim (no bound), later ones.
     role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))
     lo_at: Series[Instant] = Field(nullable=True)  # null: minus infinity
     hi_at: Series[Instant] = Field(nullable=True)  # null: plus infinity
@@ -213,7 +214,7 @@ def _seen_before(before: Any) -> str:
 def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
     """E3, of a backup E4: one-sided, since a copy or a touch only moves a file's time later.
     Another value seen before bounds only a sighting from below: a clone's file may be older. What is older
-    than that look was restored or moved in: the value was there before, or both conflict beyond clocks."""
+    than that look was restored or moved in: the value was there before, or both conflict."""
     written, before, day = file.modified_at, file.before, instant_words(file.modified_at)
     since = before if before and before.at < written else None
     if role == "bound":

@@ -24,6 +24,7 @@ MAX_VALUE_CHARACTERS = 131_072  # Linux hands no longer string to a process (MAX
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 YAML, WHOLE = BY_HAND = ("yaml",), ("file",)  # not read by lines: sources.py does; no command writes them
 is_yaml = re.compile(r"(?s).*\.ya?ml").fullmatch  # of a path
+is_compose = re.compile(r"(?:.*/)?(?:docker-)?compose[\w.-]*\.ya?ml").fullmatch
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
         "systemd": is_named(root, path, "*.service"),
     }
     # Docker hands quotes on: they are not meant around a number, or in what compose beside the file fills in.
-    composed = [one for one in names if path.name == ".env" and re.match(r"(docker-)?compose.*\.ya?ml$", one)]
+    composed = [one for one in names if path.name == ".env" and is_compose(one)]
     texts = "".join(_text(root, f"{path.parent}/{name}") for name in composed[:_MAX_NEIGHBOURS])
     quoted = {*re.findall(r"(?m)^(?:export )?(\w+)=['\"]", content.decode("utf-8", "replace"))}
     unmeant = quoted & {*re.findall(r"\$\{?(\w+)", texts)} or re.search(rb"=(['\"])\d+\1", content)

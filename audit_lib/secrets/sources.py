@@ -25,7 +25,7 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.loaders import BY_HAND, WHOLE, YAML, is_yaml, loaders_of
+from audit_lib.secrets.loaders import BY_HAND, WHOLE, YAML, is_compose, is_yaml, loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 ENVIRON = "environ"
@@ -36,10 +36,7 @@ _ORIGINS = {STDIN: "from stdin", ENVIRON: "from the process environment"}
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})(?::([A-Za-z_][\w.-]{0,127}))?=(.+)", re.DOTALL)
 _FORM = "must have the form ENVIRONMENT/SERVICE[:SECRET]=FILE, =- (stdin) or =environ; ENVIRONMENT is one of"
 _NAME, _YAML_NULLS = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}"), ("~", "null", "Null", "NULL")
-_COMPOSE = re.compile(r"(?:.*/)?(?:docker-)?compose[\w.-]*\.ya?ml")
-_SET = re.compile(  # what compose sets itself, in a table or a list
-    r"(?s)services\.[^.]+\.environment\.(?:\d+=)?(?P<name>[A-Za-z_]\w*)=(?P<value>[^$]+)"
-)
+_SET = re.compile(r"(?s)services\..+?\.environment\.(?:\d+=)?([A-Za-z_]\w*)(?:=(.*))?")  # by compose
 _ON_STDIN = "=- (dotenv text or the platform's JSON on stdin)"
 Row = dict[str, Any]
 Lines = tuple[env.EnvLine, ...]
@@ -133,11 +130,10 @@ def _counts(lines: Lines) -> Row:
 def _left_on_disk(given: GivenValues, root: Path, git_facts: Callable[[str], Row]) -> Row:
     inside = (path := Path(given.origin).resolve()).is_relative_to(root)
     name = str(path.relative_to(root)) if inside else path.name
-    facts = git_facts(name) if inside else {}
+    facts, outside = (git_facts(name), "") if inside else ({}, " outside the project")
     with suppress(Unreadable):
         facts |= read_source(path.parent, path.name, env.MAX_BYTES).facts
-    reason = f"plain-text values left on disk{'' if inside else ' outside the project'}"
-    return source_row(given, name, "export", reason=reason, **facts)
+    return source_row(given, name, "export", reason=f"plain-text values left on disk{outside}", **facts)
 
 
 def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | None) -> Iterator[Row]:
@@ -194,7 +190,8 @@ def parse_env_option(text: str, stdin: BinaryIO) -> GivenValues:
     """What one `--env` option gives: content, or of a secret store's export the dates alone.
     The content of `environ` stays empty: its names are the policy's, which is read later. Raises `BadInput`
     for another form and for content that cannot be read or parsed, or that sets no variable. No fault quotes
-    the option's text: it may be a value given by mistake."""
+    the option's text: it may be a value given by mistake.
+    """
     found = _OPTION.fullmatch(text)
     named, service, secret, origin = found.groups("") if found else [""] * 4
     environment = environment_name(named)
@@ -268,7 +265,7 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
     """Each value as it is written, by the keys and numbers that lead to it; null and none are empty."""
     import yaml  # noqa: PLC0415  20 ms that most commands do not need
 
-    most, nodes, plain = MAX_IN_ALL["characters"], MAX_IN_ALL["values"], not _COMPOSE.fullmatch(place)
+    most, nodes, plain = MAX_IN_ALL["characters"], MAX_IN_ALL["values"], not is_compose(place)
     BadInput.unless(len(content) <= most, place, f"contains more than {most:,} bytes of YAML")
     try:  # into nodes alone: no tag makes anything of a value
         root = yaml.compose(  # YAML indents with spaces alone
@@ -287,7 +284,8 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
         else:
             name = re.sub(r"\.<<(\.\d+)?", "", path)[1:]  # `<<` brings in what others have
             own = None if plain else _SET.fullmatch(f"{name}={node.value}")
-            name, node.value = own.groups() if own else (name, node.value)
+            name, node.value = own.groups("") if own else (name, node.value)
+            node.tag = "!" if own and ("$" in node.value or not node.value) else node.tag  # by the shell
             yield _yaml_line(name, node) if own or plain else env.EnvLine(node.start_mark.line + 1, "read")
 
 

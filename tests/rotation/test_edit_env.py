@@ -39,7 +39,7 @@ def test_what_is_not_clear_is_refused() -> None:
     """A file whose value is not known, or set twice, is left as it is, and the message holds no value."""
     for text, fault in CASES["refused"].items():
         with pytest.raises(BadInput) as error:
-            _edit(text, YAML if fault.startswith("is YAML") else PYTHON)
+            _edit(text, YAML if fault.startswith("is no env text") else PYTHON)
         assert str(error.value).startswith(f"file: {fault}")
 
 

@@ -216,8 +216,7 @@ def test_a_verdict_says_by_what_and_what_would_decide() -> None:
         assert row([], what=None, item={"state": "present", "loader": loader}).next_evidence.startswith(said)
     table, late = freshness([inventory_row(PLACE, A, SOURCE)], [seen(60, B), seen(10, A)], as_of=ago(30))
     assert (table.iloc[0].reason, list(late["role"])) == ("reviewed late", ["left out"])
-    for item, reason in CASES["reasons"]:
-        assert row([], item=item).reason == reason
+    assert [row([], item=item).reason for item, _ in CASES["reasons"]] == [it for _, it in CASES["reasons"]]
 
 
 def test_the_period_for_all_has_a_verdict_of_its_own() -> None:
