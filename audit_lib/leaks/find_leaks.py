@@ -113,8 +113,7 @@ def find_leaks(
     old = leaks["first_committed_at"].lt(pd.Timestamp(as_of or "NaT") - pd.Timedelta("365D"))
     gone = leaks.loc[old & ~leaks["at_head"] & ~leaks["leak_id"].isin(still), "fingerprint"]
     aside |= {one: tables.PAST for one in gone if aside.get(one, "") in ("", tables.CODE)}
-    pairs = {(it.fingerprint, it.setter) for it in shapes if it.text}  # under each production has another
-    doubted = {mark for mark, name in pairs if not given[name].isdisjoint((mark, ""))}
+    doubted = {it.fingerprint for it in shapes if it.text and {it.fingerprint, ""} & given[it.setter]}
     unsure = leaks.query("kind == 'possible' and force == 'not known'")["fingerprint"]
     aside |= dict.fromkeys({*unsure} - doubted, tables.SET_OTHERWISE)
     return LeakAudit(leaks, places, coverage, aside)
@@ -174,6 +173,7 @@ def leak_targets(
         for row in rows(entries)
         for value in _readings(row, keeper)
     ]
+    own = {name.casefold() for name in (policy.name, *entries["service"])}
     shown_by_git = {*inventory.loc[inventory["shown_by_git"].fillna(False).astype(bool), "fingerprint"]}
     settings = {value for _, value, is_secret in given if not is_secret}
     there = inventory.query("state == 'present'").dropna(subset="fingerprint")
@@ -184,8 +184,8 @@ def leak_targets(
         by_value = "password" if keeper.ask(whole, strength.has_password) else "whole"
         held = hold(keeper, whole, rule.component if rule else by_value)
         weak = weakness(held.part, keeper) if held.part else "holds no password"
-        if not weak and keeper.ask(held.part, lambda value: value.casefold() == policy.name.casefold()):
-            weak = "is the application's own name"
+        if not weak and keeper.ask(held.part, lambda value: value.casefold() in own):
+            weak = "is the name of the application or of a service"
         fingerprint = held.whole if weak and held.component != "whole" else held.part
         if not weak and held.part in settings and not keeper.ask(held.part, strength.looks_generated):
             weak = "is also the value of a setting"

@@ -96,8 +96,7 @@ def _check_replaceable(out: Path) -> None:
     present = {entry.name for entry in out.iterdir()} - _DEBRIS if out.exists() else set()
     if present and MANIFEST not in present:
         raise BadInput.at(place, "is a folder with other files, not a report: name another folder")
-    listed = {MANIFEST, SIGNED}
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # of another tool: it lists none
-        listed |= {name.split("/")[0] for name in json.loads((out / MANIFEST).read_text("utf-8"))["files"]}
-    if strange := sorted(present - listed):
+        present -= {name.split("/")[0] for name in json.loads((out / MANIFEST).read_text("utf-8"))["files"]}
+    if strange := sorted(present - {MANIFEST, SIGNED}):
         raise BadInput(Fault(place, f"{name} is not part of the report: move it") for name in strange)

@@ -126,7 +126,7 @@ def not_seen(audit: "Audit") -> tuple[Need, ...]:
         "zones": zones and all(source.instances for source in audit.project.log_sources),
         "causes": EVERYONE not in failing or not failing.isdisjoint(("database", "start", "process")),
         "detections": len(detections) > 0 and not open_.any(),
-        "search": shows_no_leak(audit.leak_coverage),
+        "search": shows_no_leak(audit.leak_coverage) and "env file" not in silent,
         "answers": "ledger" not in silent,
         "settings": audit.settings_changes["known"].all(),
     }

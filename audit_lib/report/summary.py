@@ -11,7 +11,7 @@ from audit_lib.base.clock import Quarter
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.findings.find import DATED
-from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION, shows_no_leak
+from audit_lib.leaks.tables import NO_SECRETS, PRODUCTION
 from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
@@ -106,7 +106,8 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     if not knows_production(audit.inventory):
         reasons = reasons or ["No secret of production was read: what is in force there is not known."]
     elif not lost:
-        rest = "" if shows_no_leak(audit.leak_coverage) else ", but not everything was searched"
+        whole = "search" not in {need.name for need in not_seen(audit)}
+        rest = "" if whole else ", but not everything was searched"
         undecided = audit.findings.query("status == 'open' and check in ('leak-undecided', 'value-in-log')")
         rest = ", but not every leak is decided" if len(undecided) else rest
         reasons = [f"No production secret was found outside its place{rest}."]
@@ -195,7 +196,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
     force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
-    whole = shows_no_leak(audit.leak_coverage)
+    whole = "search" not in {need.name for need in not_seen(audit)}
     note = "each file and git object was searched" if whole else "not everything was searched"
     if total:
         oldest = force["first_at"].min()
@@ -291,8 +292,8 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
         yield share, "ages are not known.", f"For {count} of them: {step}"
     if len(silent):
-        names = few(sorted(silent["source"]), MOST_NAMES)
-        yield f"{len(silent)} of {len(audit.sources)}", f"sources were not read: {names}.", "Supply them."
+        what = few(sorted(f"{row.source} ({row.state})" for row in rows(silent)), MOST_NAMES)
+        yield f"{len(silent)} of {len(audit.sources)}", f"sources were not read: {what}.", "Supply or mend."
     if waiting := int(answers.ne("attested").sum()):
         yield f"{waiting} of {len(answers)}", "questions need a person's answer.", "audit-lib decide list"
 

@@ -267,14 +267,14 @@ BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
 
 @pytest.mark.parametrize(("user", "password", "reason"), CASES["words"])
 def test_a_word_is_searched_beside_its_name(user: str, password: str, reason: str, tmp_path: Path) -> None:
-    """A password that is a user's or the application's name stands in many places that are no leak."""
+    """A password that is a user's, the application's or a service's name stands in many places: no leaks."""
     root = tmp_path / "fluffy_gateway_project"
     root.mkdir()
     (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n".replace("{v}", GENERATED))
     layout = f'name = "{root.name}"\nextends = "generic"\n'
-    layout += '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "backend"\n'
+    layout += '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "fluffy_backend"\n'
     for name, kind in (("DB_USER", "identifier"), ("DB_PASSWORD", "secret")):
-        layout += f'[[secret]]\nname = "{name}"\nservice = "backend"\nkind = "{kind}"\n'
+        layout += f'[[secret]]\nname = "{name}"\nservice = "fluffy_backend"\nkind = "{kind}"\n'
     (root / "audit.toml").write_text(layout)
     keeper, project = Keeper(Key(b"k" * 32, "file")), load_project(root)
     policy, now = choose_policy(project), datetime.now(UTC)
