@@ -157,8 +157,8 @@ def read_docker(text: str) -> Reading:
 # ---- compose, systemd: a value is known only if neither can read it differently.
 _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
     r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
-    r"(?:(?:(?P<quote>['\"])(?P<quoted>[^'\"`\\$]*)(?P=quote)|(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))"
-    r"[ \t]*\n|(?P<written>.*)\n)|.*\n"
+    r"(?:(?:(?P<quote>['\"])(?P<quoted>(?:[^'\"`\\$]|\\n)*+)(?P=quote)|"
+    r"(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\]|\\(?!\1|\\|$))*\1[ \t]*$)")  # or closed by an escape, perhaps
 _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
@@ -166,9 +166,8 @@ _BAD_REFERENCE = re.compile(r"\$\{(?![A-Za-z_]\w*(?:[:?+-][^}$]*)?\})")
 
 def _read_plainly(text: str, *, compose: bool) -> Reading:
     """The statements of a text; an open quote, a lone carriage return or a backslash at a line's end leaves
-    the whole file unknown, and carriage returns within quotes a value.
-    Compose refuses a file with a line that is no statement. To systemd `;` begins a comment, and a name with
-    `export` is none."""
+    the whole file unknown, and carriage returns within quotes a value. Compose refuses a file with a line
+    that is no statement. To systemd `;` begins a comment, and a name with `export` is none."""
     ends, text = {*re.findall(r"\r\n?", text)}, re.sub(r"\r\n?", "\n", text) + "\n"
     in_doubt, refused = "\r" in ends or re.search(r"\\\s*\n", text) is not None, False
     found: list[tuple[int, int, str, str | None]] = []
@@ -179,8 +178,9 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
             if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
-                is_printable = f"{own[0]}{value}".replace("" if ends else "\n", "").isprintable()
-                is_plain = line["written"] is None and name.isidentifier() and is_printable
+                value = value.replace("\\n", "\n") if compose and line["quote"] == '"' else value
+                is_clean = f"{own[0]}{value}".replace("" if ends else "\n", "").isprintable()
+                is_plain = is_clean and line["written"] is None and name.isidentifier() and "\\" not in value
                 found.append((line.start(), line.end() - 1, name, value if is_plain else None))
     known = ((*one[:-1], None if in_doubt else one[-1]) for one in found)
     return Reading(_statements(text, known), refused=compose and refused)

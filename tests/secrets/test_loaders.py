@@ -39,11 +39,10 @@ def made_env_file(seed: str) -> str:
 def _statement(random: Random) -> str:
     inner = "".join(_piece(random) for _ in range(random.randint(0, 5)))
     quote = random.choice(("", "", "'", '"', "`"))
-    value = quote + inner + (quote if random.random() < 0.9 else "")
     before, name, between, behind, end = (
         random.choice(PARTS[piece]) for piece in ("before", "names", "between", "behind", "ends")
     )
-    return f"{before}{name}{between}{value}{behind}{end}"
+    return f"{before}{name}{between}{quote}{inner}{quote if random.random() < 0.9 else ''}{behind}{end}"
 
 
 def _calm_statement(random: Random) -> str:
