@@ -19,8 +19,7 @@ Keys = Mapping[Key, list[Key]]
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     """For each finding the id of the first that the same action closes: about one value, values that one
     names or that rotate together, or who got in, and no limit. What is not known joins nothing."""
-    values = _values(tables["inventory"])
-    blind = not knows_production(tables["inventory"])
+    values, blind = _values(tables["inventory"]), not knows_production(tables["inventory"])
     every = [(one, [*_keys(one, values, blind=blind)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
     pairs = [

@@ -83,8 +83,7 @@ def find_leaks(
         if shape.fingerprint not in here
     ]
     sightings = tabulate_sightings(found, search, values, owners, policy)
-    coverage = search.coverage(values, targets)
-    kept = Counter(values.scrub(one.origin.path) for one in own)
+    coverage, kept = search.coverage(values, targets), Counter(values.scrub(one.origin.path) for one in own)
     said = [("files", at, "searched", 1, f"{counted(n, 'value')} {_OWN}") for at, n in sorted(kept.items())]
     coverage = LeakCoverage.checked(pd.concat([coverage, pd.DataFrame(said, columns=list(coverage))]))
     targets = targets.replace({"fingerprint": owners}).drop_duplicates("fingerprint")

@@ -154,10 +154,12 @@ def tabulate_leaks(
     found = whole.groupby("fingerprint", sort=False).agg(_OF_ALL).join(first).reset_index()
     owners = found["fingerprint"].map({stay.fingerprint: stay.home.secret for stay in stays})
     pattern, short = found["kind"].eq("pattern"), found["matched"].eq("truncated")
+    held = inventory.groupby("fingerprint")["environment"].unique().str.join(",")
     found = found.assign(
         variable=found["variable"].mask(pattern & owners.notna(), owners.astype("str")),
         kind=found["kind"].mask(short, "truncated"),
         matched=found["matched"].mask(pattern & ~short, "pattern"),
+        in_force=found["in_force"].mask(pattern, found["fingerprint"].map(lambda one: held.get(one, ""))),
         first_commit=found["first_commit"].fillna(""),
         force=NOT_KNOWN,
     )
@@ -268,10 +270,9 @@ def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays
 def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
     """`LeakedSecrets`, in the order of `Leaks`. The worst that any place shows is the secret's status.
 
-    One of GATHERED is the secret of what nobody names, of passwords in the same places, of what was never in
-    use: tests, documents and pipelines alone, a comment, files of code, what git alone still shows. Such a
-    group is of no place. A value of tests is that whatever it is called; other passwords that somebody may
-    have chosen have a table of their own."""
+    One of GATHERED, of no place, is the secret of what nobody names, of passwords in the same places, of what
+    was never in use: tests (whatever it is called), documents and pipelines alone, a comment, files of code,
+    what git alone still shows. Other passwords that somebody may have chosen have a table of their own."""
     leaks, places, about = found.leaks, found.places, exposure["leak_id"]
     by_id = leaks.set_index("leak_id")
     names = places["leak_id"].map(by_id["variable"].where(by_id["kind"].eq("pattern"), ""))
@@ -308,8 +309,8 @@ def tabulate_leaked_secrets(found: LeakAudit, exposure: pd.DataFrame, stays: Sta
 
 
 def _secret_row(secret: str, every: pd.DataFrame, places: pd.DataFrame) -> dict[str, Any]:
-    worst = every[every["rank"].eq(every["rank"].min())].sort_values(
-        ["provider", "position"], ascending=[False, True], kind="stable"
+    worst = every.assign(own=every["variable"].eq(secret))[every["rank"].eq(every["rank"].min())].sort_values(
+        ["own", "provider", "position"], ascending=[False, False, True], kind="stable"
     )
     ids = list(worst["leak_id"].unique())
     more = ", ".join(every.loc[~every["leak_id"].isin(ids)].sort_index()["leak_id"].unique())

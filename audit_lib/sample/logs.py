@@ -41,14 +41,13 @@ def log_files(held: Iterable[HeldVariable]) -> dict[str, bytes]:
     at = midnight("2026-07-21") + timedelta(hours=11)
     backend.append(_uvicorn(at, CLIENTS[2], f"GET /api/stream?token={in_query}", 200))
     edge = [*_traffic(_json, "edge", "2026-08-20", 40), *_attack(), *_scan(), *_outage()]
-    export = [*_traffic(_exported, "staging", "2026-09-01", 28), *_tokens()]
     files = {
         name: _text(line for line in backend if line[0].month == month) for month, name in MONTHS.items()
     }
     files[MONTHS[7]] = packed(files[MONTHS[7]])
     return {
         **files,
-        "logs/platform-export.log": _text(export),
+        "logs/platform-export.log": _text([*_traffic(_exported, "staging", "2026-09-01", 28), *_tokens()]),
         "logs/edge.jsonl": _text(edge),
         "logs/worker.log": _text(_worker()),
     }

@@ -181,8 +181,7 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
     (repo / "a.txt").write_text("the postgres server\nDB_PASSWORD=postgres\nDB_PASSWORD=postgres2\n")
     (repo / "b.yml").write_text("DB_PASSWORD: postgres\n")
     keeper = Keeper(Key(b"k" * 32, "file"))
-    targets = targets_of(keeper, {"DB_PASSWORD": "postgres"})
-    targets["reason"] = "is weak"
+    targets = targets_of(keeper, {"DB_PASSWORD": "postgres"}).assign(reason="is weak")
     found, _ = search_places(Project("p", repo), keeper, targets)
     places = found[["path", "line", "occurrences", "at_head", "reachable"]].values.tolist()
     assert places == [["a.txt", 2, 1, False, False], ["b.yml", 1, 1, False, False]]
@@ -190,8 +189,7 @@ def test_a_weak_value_is_searched_beside_its_name(tmp_path: Path) -> None:
 
 def test_an_env_file_is_the_home_of_its_values(tmp_path: Path) -> None:
     """A value in its own env file on disk is no leak; the same file in the history is."""
-    plot = new_plot(tmp_path / "repo")
-    value = fake_value("home")
+    plot, value = new_plot(tmp_path / "repo"), fake_value("home")
     plot.file("backend/.env", f"TOKEN={value}\n")
     project = Project("p", plot.root, env_sources=(EnvSource("production", "backend", "backend/.env"),))
     keeper = Keeper(Key(b"k" * 32, "file"))
@@ -214,8 +212,7 @@ def test_a_name_in_a_tree_of_no_commit_is_found(tmp_path: Path) -> None:
 
 def test_first_commit_line_and_reach_are_told(tmp_path: Path) -> None:
     """The earliest commit counts, with both times; a removed value is in the history only."""
-    plot = new_plot(tmp_path / "repo")
-    value = fake_value("told")
+    plot, value = new_plot(tmp_path / "repo"), fake_value("told")
     first = plot.commit("a.py", f"one\ntwo\nkey = '{value}'\n")
     plot.commit("a.py", f"zero\none\ntwo\nkey = '{value}'\n")
     plot.git("rm", "-q", "a.py")

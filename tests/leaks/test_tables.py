@@ -83,9 +83,10 @@ def test_under_a_key_no_date_names_a_leak() -> None:
 
 @pytest.mark.parametrize(("matched", "kind", "expected"), CASES["classes"])
 def test_classes(matched: str, kind: str, expected: str) -> None:
-    """Templates, weak defaults, finds by shape and shortened copies are told apart."""
-    leak = leaks([sighting(matched=matched)], [target(kind=kind)]).iloc[0]
-    assert f"{leak['kind']} {leak['matched']}" == expected
+    """Templates, weak defaults, shortened copies and finds by shape, in force where it is held, are apart."""
+    held = rows_of("inventory", {"fingerprint": "f", "environment": "staging"})
+    leak = leaks([sighting(matched=matched)], [target(kind=kind)], inventory=held).iloc[0]
+    assert f"{leak['kind']} {leak['matched']} {leak['in_force']}" == expected
 
 
 def test_a_later_commit_is_left_out_by_date() -> None:
@@ -170,19 +171,19 @@ def exposed(secret: str, status: str, environment: str = "production", **more: A
 
 
 def test_a_secret_is_one_row_of_its_worst_status() -> None:
-    """In force in two places and replaced in a third: one row, of production, with the two and all places."""
+    """In force in two places and replaced in a third: of production with the two, its own leak first."""
     rows = [
         exposed("KEY", "emergency", "staging"), exposed("KEY", "emergency"), exposed("FOUND", "unknown", ""),
-        exposed("KEY", "historic", "development", leak_id="OLDER"),
+        exposed("KEY", "historic", "development", leak_id="OLDER"), exposed("KEY", "emergency", leak_id="ID"),
     ]  # fmt: skip
-    given = [leak("KEY", in_force="production,staging"), leak("OLDER"), leak("FOUND", kind="pattern")]
+    given = [leak("KEY"), leak("OLDER"), leak("FOUND", kind="pattern"), leak("ID", provider="AWS")]
     places = LeakPlaces.of(
         {"leak_id": "KEY", "place": "commit", "path": f"f{n}", "line": n, "commit": "c" * 40, "encoding": ""}
         for n in range(7)
     )
     table = tables.tabulate_leaked_secrets(LeakAudit(Leaks.of(given), places, places), Exposure.of(rows))
     key, found = table.to_dict("records")
-    assert (key["secret"], key["status"], key["environment"]) == ("KEY", "emergency", "production")
+    assert (key["leak_ids"], key["status"], key["environment"]) == ("KEY, ID", "emergency", "production")
     assert key["covers"] == (("KEY", "production", "backend"), ("KEY", "staging", "backend"))
     assert key["places"].endswith("f4:4 in cccccccccccc; and 2 more in report.json")
     assert key["also"] == "; other values of it that leaked: OLDER"
