@@ -127,7 +127,7 @@ class _Register:
     def _owner(self, finding: Finding) -> str:
         names = {item.subject for item in finding.covers or (finding.item,)}
         owners = {self.owners.get(part, "") for name in names for part in name.replace("=", " ").split()}
-        return owners.pop() if len(owners) == 1 else ""
+        return ", ".join(sorted(owners - {""}))
 
 
 def tabulate_decisions(ledger: Ledger, ids: list[str], as_of: datetime) -> pd.DataFrame:

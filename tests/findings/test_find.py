@@ -34,7 +34,8 @@ CASES = data(Path(__file__).with_suffix(".toml"))
 AS_OF = NOW.to_pydatetime()
 THEN = AS_OF - timedelta(days=92)
 OVERDUE = "overdue-secret:API_TOKEN:production/backend"
-POLICY = Policy("test", secrets=(SecretRule("API_TOKEN", "backend", "secret", owner="Ada"),))
+OWNERS = {"API_TOKEN": "Ada", "C": "Bo"}
+POLICY = Policy("test", secrets=tuple(SecretRule(it, "backend", "secret", owner=OWNERS[it]) for it in OWNERS))
 FOUND = {"id": OVERDUE, "check": "overdue-secret", "severity": "high", "status": "open", "covers": ()}
 FOUND |= {"subject": "API_TOKEN", "environment": "production", "service": "backend"}
 LATE = {"freshness": [{"status": "overdue"}]}
@@ -107,7 +108,7 @@ def test_a_copy_to_be_deleted_is_one_finding() -> None:
 
 
 def test_the_gravest_come_first() -> None:
-    """Of one severity who got in, then what leaked and is in force, a broken pair, then what is not known."""
+    """Of one severity who got in, then what leaked and is in force, a broken pair of two, the unknown."""
     pair = {"why": "pairing", "expected": "same"}
     found = _find(
         inventory=[{"compromised": True}],
@@ -119,6 +120,7 @@ def test_the_gravest_come_first() -> None:
     assert " ".join(found["check"]) == (
         "attack-on-logins leaked-in-force pairing-mismatch compromised-value pairing-mismatch source-not-read"
     )
+    assert {"Ada, Bo", "Ada"} <= {*found["owner"]}
 
 
 def test_a_table_that_is_absent_is_an_error() -> None:
