@@ -160,7 +160,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "their redirect does not tell, and nobody followed it": blind,
-        "from where somebody was let in before": run["known"].any(),
+        "from where somebody was let in before": run.drop_duplicates("client")["known"].any(),
         "a token that has ended is likely: look once": run["ended"].all(),
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
@@ -224,6 +224,7 @@ def _leading_up(traffic: Traffic, failed: pd.DataFrame, key: str) -> pd.DataFram
 
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
+    run = run[run["door"].eq(run["door"].mode()[0])]  # what most were turned away from
     rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
     answers = good[good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])]
     answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
@@ -340,15 +341,13 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
 
 
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
-    # Few explain nothing: an attack that shares a known address, an office's or a proxy's, looks so.
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
     rule, good, first = traffic.rule("known-clients-failing"), traffic.let_in, runs["first"].min()
     near = traffic.requests["seconds"].between(first - MINUTE, runs["first"].max() + 2 * HOUR)
     known = {*good.loc[good["seconds"].lt(first), "client"]} & {*traffic.requests.loc[near, "client"]}
-    fewest = rule.clients if not traffic.collapsed else 1 if change else np.inf
-    least = max(fewest, rule.share * len(known))
-    return bool(runs["client"].nunique() >= least)
+    fewest = rule.clients if not traffic.collapsed else 1 if change else np.inf  # few may be an attack
+    return bool(runs["client"].nunique() >= max(fewest, rule.share * len(known)))
 
 
 def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Incident) -> Iterator[Incident]:
@@ -414,8 +413,7 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         here = ~at.le(last) & ~at.ge(again)  # what fails from the answer before to the next is part of it
         there = here & usable & requests["route"].isin(run["route"])
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
-        run = requests[here & failed]
-        told = down[~(down["at"].le(last) | down["at"].ge(again))]
+        run, told = requests[here & failed], down[~(down["at"].le(last) | down["at"].ge(again))]
         full = ", when the database's disk was full" * ("disk of the database full" in {*told["message"]})
         also = f"{full}; {REPORTED[DATABASE_FAILURE][1]}" * (len(told) > 0)
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"

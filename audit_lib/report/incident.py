@@ -145,7 +145,7 @@ def _got_in(case: Case, best: Explanation | None) -> Reply:
     if near:
         return "Nobody of a new network", f"but new addresses of known ones: {few(near)}"
     if case.shows_who_is_new:
-        return "Nobody new", "no new address was answered"
+        return "Nobody new", "no new address was answered where a login is known to be needed"
     return "None seen", "but the logs might not have shown a new address"
 
 

@@ -117,10 +117,11 @@ def test_a_redirect_that_refuses_may_let_in() -> None:
     form = f'{iso(START)} INFO:     198.51.1.1:1 - "POST /form/ABCDEFGH HTTP/1.1" '
     traffic, fact = _traffic(more=f"{form}401 X\n{form}302 X\n"), {"a success seen"}
     assert "POST /form, " in cover(traffic).reason(fact)  # a code stays out of it
-    for told in ((), (Login(name="page", method="POST", route="/in", failed_message="no"),)):
+    page = Login(name="page", method="POST", route="/in", failed_message="no")
+    for told in ((), (page,), (page, replace(page, name="other", succeeded_statuses=(302,)))):
         more = {"no_logins": ("POST /form/ABCDEFGH",), "added_logins": told}
         said = cover(replace(traffic, policy=traffic.policy.model_copy(update=more))).reason(fact)
-        assert said.partition(":")[0] == "the answers of POST /in do not tell who got in" * len(told)
+        assert said.partition(":")[0] == "the answers of POST /in do not tell who got in" * (len(told) == 1)
 
 
 SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))]
@@ -288,8 +289,7 @@ def _alerts(folder: Path, audit: str = AUDIT) -> Result:
 
 def test_alerts_end_with_2_once_what_they_judge_by_was_changed(tmp_path: Path) -> None:
     """They print the digest of settings and formats, and say if it is not that of the last sign-off."""
-    results = [_alerts(tmp_path)]
-    project = load_project(tmp_path)
+    results, project = [_alerts(tmp_path)], load_project(tmp_path)
     signed = {"as_of": "2026-09-30T00:00:00Z", "in_force": list(dump(choose_policy(project), project))}
     draft = Draft("signoff", {"manifest_sha256": "0" * 64, "by": "carol", "heads": {}, **signed})
     write_entry(project.ledger_dir, key_of(project, make=True), draft, datetime.now(UTC), "carol")
