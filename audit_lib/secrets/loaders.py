@@ -174,7 +174,7 @@ def _read_plainly(text: str, *, compose: bool) -> Reading:
     for line in _LINE.finditer(text):
         own, name, written = line[0].strip(), line["name"], line["written"] or ""
         if own and not own.startswith("#" if compose else ("#", ";")):
-            in_doubt |= _OPEN.match(written) is not None
+            in_doubt |= _OPEN.match((written or own.partition("=")[2]).lstrip()) is not None
             refused |= not (name or own.isidentifier()) or _BAD_REFERENCE.search(written) is not None
             if name and (compose or not line["export"] or line["written"]):
                 value = line["quoted"] or line["bare"] or ""
