@@ -66,8 +66,8 @@ def find_leaks(
     """Every leak of the values that sources hold and, with patterns, of what looks like a secret. `as_of` and
     `stays` are those of `tabulate_leaks`. Raises `BadInput` for a report that cannot be used."""
     targets, held = leak_targets(entries, inventory, policy, keeper), keeper.fingerprints()
-    rules, options = Rules(keeper, (*policy.placeholders, project.name)), options or LeakOptions()
-    search = Search(project, keeper.key, options)
+    rules = Rules(keeper, (*policy.placeholders, project.name, *sorted({*entries["service"]})))
+    search = Search(project, keeper.key, options := options or LeakOptions())
     reported = read_reports(options.reports, rules, search.reports)
     shapes = set(reported) | (search.by_rules(rules) if options.patterns else set())
     ids = {s for s in shapes if not s.provider and getattr(policy.rule(s.name), "kind", "") == "identifier"}
@@ -172,7 +172,7 @@ def leak_targets(
         for row in rows(entries)
         for value in _readings(row, keeper)
     ]
-    own = {name.casefold() for name in (policy.name, *entries["service"])}
+    own_names = {name.casefold() for name in (policy.name, *entries["service"])}
     shown_by_git = {*inventory.loc[inventory["shown_by_git"].fillna(False).astype(bool), "fingerprint"]}
     settings = {value for _, value, is_secret in given if not is_secret}
     there = inventory.query("state == 'present'").dropna(subset="fingerprint")
@@ -183,7 +183,7 @@ def leak_targets(
         by_value = "password" if keeper.ask(whole, strength.has_password) else "whole"
         held = hold(keeper, whole, rule.component if rule else by_value)
         weak = weakness(held.part, keeper) if held.part else "holds no password"
-        if not weak and keeper.ask(held.part, lambda value: value.casefold() in own):
+        if not weak and keeper.ask(held.part, lambda value: value.casefold() in own_names):
             weak = "is the name of the application or of a service"
         fingerprint = held.whole if weak and held.component != "whole" else held.part
         if not weak and held.part in settings and not keeper.ask(held.part, strength.looks_generated):

@@ -154,7 +154,7 @@ def read_docker(text: str) -> Reading:
     return Reading(_statements(text, (line for line in lines if line[-1] is not None)), refused)
 
 
-# ---- compose, systemd: a value is known only if neither can read it differently.
+# ---- compose, systemd: a value is known only if it is written so that no version reads it differently.
 _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
     r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
     r"(?:(?:(?P<quote>['\"])(?P<quoted>(?:[^'\"`\\$]|\\n)*+)(?P=quote)|"

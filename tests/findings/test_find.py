@@ -108,7 +108,7 @@ def test_a_copy_to_be_deleted_is_one_finding() -> None:
 
 
 def test_the_gravest_come_first() -> None:
-    """Of one severity who got in, then what leaked and is in force, a broken pair of two, the unknown."""
+    """Of one severity: who got in, a leak in force, a broken pair (which names both owners), the unknown."""
     pair = {"why": "pairing", "expected": "same"}
     found = _find(
         inventory=[{"compromised": True}],

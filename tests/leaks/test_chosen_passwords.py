@@ -41,8 +41,7 @@ def test_a_login_in_a_url_has_the_name_before_it() -> None:
 
 def test_a_value_in_quotes_goes_to_its_quote() -> None:
     """Signs within quotes belong to the value, the name beside it does not."""
-    signs = fake_value("signs", 12, SMALL) + "7<A'b[c9]{d;,$)"
-    keeper = Keeper(Key(b"k" * 32, "file"))
+    signs, keeper = fake_value("signs", 12, SMALL) + "7<A'b[c9]{d;,$)", Keeper(Key(b"k" * 32, "file"))
     (found,) = Rules(keeper, ()).find_chosen(f'password = "{signs}"\n'.encode(), "a.py")[0]
     assert found.fingerprint == found.text == keeper.fingerprint(signs)  # beside nothing, as it is strong
 
@@ -55,8 +54,7 @@ def test_a_default_is_listed_where_it_may_be_in_use(path: str, text: str, found:
 
 def test_possible_passwords_are_a_class_of_their_own(tmp_path: Path) -> None:
     """One leak for each value, however often it is met, apart from the leaks, in use if a file has it now."""
-    plot = new_plot(tmp_path / "repo")
-    one, other = (fake_value(n, 7, SMALL) for n in range(2))
+    plot, one, other = new_plot(tmp_path / "repo"), *(fake_value(n, 7, SMALL) for n in range(2))
     plot.commit("compose.yml", f"db:\n  DB_PASSWORD: {one}\nweb:\n  DB_PASSWORD: {one}\n")
     plot.commit("app/db.py", f"login(password='{other}')\n")  # as code once did
     plot.commit("app/db.py", f'connect(password="{one}")\n')

@@ -108,8 +108,7 @@ def test_patterns_are_searched_for_in_all_of_a_packed_log(size: int, why: str, t
 
 def test_one_leak_for_each_secret(tmp_path: Path) -> None:
     """A value found by its shape once is found in every form and place; an identifier is counted alone."""
-    plot = new_plot(tmp_path / "repo")
-    value, account = fake_value("one"), fake_value("account", 28)
+    plot, value, account = new_plot(tmp_path / "repo"), fake_value("one"), fake_value("account", 28)
     first = plot.commit("docs/SETUP.md", f"API_TOKEN={value}\nTRADIER_ACCOUNT_ID={account}\n")
     plot.commit("notes.txt", f"see {value}\n")
     plot.commit("b.txt", value.encode().hex())
@@ -213,8 +212,7 @@ def _sarif(*results: dict[str, Any]) -> str:
 
 def _read(text: str, folder: Path) -> tuple[set[str], list[str], Keeper]:
     """The fingerprints of the values, the places without one, and who holds the values."""
-    keeper, reading = Keeper(Key(b"k" * 32, "file")), Reading()
-    file = folder / "report.json"
+    keeper, reading, file = Keeper(Key(b"k" * 32, "file")), Reading(), folder / "report.json"
     file.write_text(text)
     shapes = read_reports((file,), Rules(keeper, ()), reading)
     return {shape.fingerprint for shape in shapes}, [one.place for one in reading.left_out], keeper
@@ -265,12 +263,15 @@ PIECE = "_1Uco" + "Pwd1WB"
 BUS = "Endpoint=sb://bus.internal/;SharedAccessKeyName=Root;SharedAccessKey="
 
 
-@pytest.mark.parametrize(("user", "password", "reason"), CASES["words"])
-def test_a_word_is_searched_beside_its_name(user: str, password: str, reason: str, tmp_path: Path) -> None:
-    """A password that is a user's, the application's or a service's name stands in many places: no leaks."""
+@pytest.mark.parametrize(("user", "password", "reason", "kinds"), CASES["words"])
+def test_a_word_is_searched_beside_its_name(
+    user: str, password: str, reason: str, kinds: list[str], tmp_path: Path
+) -> None:
+    """A user's, the application's or a service's name stands in many places: as a password it is no leak."""
     root = tmp_path / "fluffy_gateway_project"
     root.mkdir()
     (root / ".env").write_text(f"DB_USER={user}\nDB_PASSWORD={password}\n".replace("{v}", GENERATED))
+    (root / "compose.yml").write_text(f"A: redis://:{password}@b\n".replace("{v}", GENERATED))
     layout = f'name = "{root.name}"\nextends = "generic"\n'
     layout += '[[env]]\npath = ".env"\nenvironment = "development"\nservice = "fluffy_backend"\n'
     for name, kind in (("DB_USER", "identifier"), ("DB_PASSWORD", "secret")):
@@ -280,6 +281,7 @@ def test_a_word_is_searched_beside_its_name(user: str, password: str, reason: st
     policy, now = choose_policy(project), datetime.now(UTC)
     known = ProjectRead(project=project, policy=policy, keeper=keeper, as_of=now)
     assert list(leak_targets(known.entries, known.inventory, known.policy, keeper)["reason"]) == [reason]
+    assert list(find_leaks(project, keeper, policy, known.entries, known.inventory).leaks["kind"]) == kinds
 
 
 FRAME = "-----{} RSA PRIVATE KEY-----"

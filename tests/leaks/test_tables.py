@@ -83,7 +83,7 @@ def test_under_a_key_no_date_names_a_leak() -> None:
 
 @pytest.mark.parametrize(("matched", "kind", "expected"), CASES["classes"])
 def test_classes(matched: str, kind: str, expected: str) -> None:
-    """Templates, weak defaults, shortened copies and finds by shape, in force where it is held, are apart."""
+    """Each kind is told apart; what a pattern finds is in force wherever the inventory holds it."""
     held = rows_of("inventory", {"fingerprint": "f", "environment": "staging"})
     leak = leaks([sighting(matched=matched)], [target(kind=kind)], inventory=held).iloc[0]
     assert f"{leak['kind']} {leak['matched']} {leak['in_force']}" == expected
@@ -171,7 +171,7 @@ def exposed(secret: str, status: str, environment: str = "production", **more: A
 
 
 def test_a_secret_is_one_row_of_its_worst_status() -> None:
-    """In force in two places and replaced in a third: of production with the two, its own leak first."""
+    """In force in two places and replaced in a third: a row of production, which names its own leak first."""
     rows = [
         exposed("KEY", "emergency", "staging"), exposed("KEY", "emergency"), exposed("FOUND", "unknown", ""),
         exposed("KEY", "historic", "development", leak_id="OLDER"), exposed("KEY", "emergency", leak_id="ID"),
