@@ -456,7 +456,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "env-line-not-understood": when(has("state", "not understood")),
     "value-read-differently": when(
         _line_fault("duplicate"),
-        has("faults", UNKNOWN_VALUES[0]),
+        has("faults", *UNKNOWN_VALUES[:2]),
         _line_fault(*READ_DIFFERENTLY),
         about=~has("kind", "example", "backup") & ~null("name") & ~(COMPOSED & has("faults", "reference")),
         prepare=without_lines_of_settings,
