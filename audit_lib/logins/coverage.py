@@ -155,7 +155,7 @@ def _of_logins(traffic: Traffic) -> Facts:
         (sure, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
          "{:,} failed logins are of hosts that are named"),
         (sure, len(said) - len(repeats(said, traffic.failures.dropna(subset="status"))),
-         "{:,} failed logins that messages report name no address"),
+         "of {:,} failed logins that messages report no address was read"),
         (sure, counts.query("method == 'POST' and status == 200 and route.str.match('.*/graphql/?$')").loc[
           lambda it: ~(on_logins(it, policy.logins) | ("POST " + it["route"]).isin(policy.no_logins)), "count"
          ].sum(), "{:,} answers of GraphQL may be to failed logins: declare them, or say no (no_logins)"),
