@@ -87,7 +87,8 @@ class Verdict:
 def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, ...]:
     """What each detection came to, in the order of DETECTIONS. No tries are failures of known clients that
     begin together or whose token ended, of probed files, and a 403 where many read that no policy counts."""
-    onsets, outages, coverage = list(find_onsets(traffic)), find_outages(traffic), coverage or cover(traffic)
+    onsets, outages = list(find_onsets(traffic)), find_outages(traffic)
+    coverage = cover(traffic) if coverage is None else coverage  # an empty one lacks nothing
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     strange["ended"] = strange["used"] & ~strange.index.isin(in_windows(strange, "client", QUICK).index)
     seldom = strange.drop(in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index)
