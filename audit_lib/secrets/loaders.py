@@ -157,7 +157,7 @@ def read_docker(text: str) -> Reading:
 # ---- compose, systemd: a value is known only if it is written so that no version reads it differently.
 _LINE = re.compile(  # A=1, export A='1', A="1<line end>2" are plain; else what is written, if anything is set
     r"\ufeff?[ \t]*(?P<export>export[ \t]+)?(?P<name>[\w.-]+)[ \t]*=[ \t]*"
-    r"(?:(?:(?P<quote>['\"])(?P<quoted>(?:[^'\"`\\$]|\\n)*+)(?P=quote)|"
+    r"(?:(?:(?P<quote>(?P<one>')|\")(?P<quoted>(?:[^'\"`\\$]|\\n|(?(one)\$(?!\{)|(?!)))*+)(?P=quote)|"
     r"(?P<bare>(?:[^\s'\"`\\$#]++#*+| (?=[^\s#]))*+))[ \t]*\n|(?P<written>.*)\n)|.*\n"
 )
 _OPEN = re.compile(r"(['\"])(?!(?:(?!\1)[^\\]|\\(?!\1|\\|$))*\1[ \t]*$)")  # or closed by an escape, perhaps
