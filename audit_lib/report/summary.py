@@ -286,7 +286,7 @@ def _not_known(audit: "Audit") -> Iterator[tuple[str, str, str]]:
     for row in rows(gaps):
         place = "/".join(filter(None, (row.environment, row.service)))
         share = f"{row.days - row.days_with_lines} of {row.days}"
-        yield share, f"days of {place} have no request or message that is understood.", "Look what is missing."
+        yield share, f"days of {place} show no request or event that is understood.", "See what is missing."
     unknown = ages.loc[ages["status"].eq("unknown"), "next_evidence"]
     for step, count in unknown.str.replace(DATED, "", regex=True).value_counts().head(1).items():
         share = f"{len(unknown)} of {int(ages['status'].ne('exempt').sum())}"
