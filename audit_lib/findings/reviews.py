@@ -27,9 +27,9 @@ from audit_lib.settings.models import POLICIES
 NEVER_SIGNED = "no review was signed yet"
 _NAMES = ("policy: name", "policy: extends")  # of a policy of one's own they differ from the bundled one's
 _OWN = re.compile(  # what a project declares, but what in git frees a secret of a limit: a change at once
-    r"[-+] policy: detections\.logs_queries .*|"  # which the logs show, too
-    r"\+ (?:(?:login|policy: (?:no_logins|detections\.(?:known_)?clients)) |(?:secret [^:]+: |policy: (?=default_m))"
-    r"(?!exempt|shared|(?:default_)?max_age_days = (?!([1-9]?\d|[12]\d\d|3[0-5]\d|36[0-5])$))).*"
+    r"[-+] policy: detections\.logs_queries .*|"  # which the logs show
+    r"\+ (?:(?:login|policy: (?:no_logins|detections\.(?:known_)?clients)) |(?:secret [^:]+: |"
+    r"policy: default_)(?!exempt|shared|max_age_days = (?!([1-9]?\d|[12]\d\d|3[0-5]\d|36[0-5])$))).*"
 )
 Settings = tuple[str, ...]  # one to a line, as settings/load.py writes them
 

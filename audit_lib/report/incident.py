@@ -158,7 +158,7 @@ def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Rep
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{counted(lost, 'login answer')} do not tell"] if lost else []
-    kinds += [f"{n} {name.replace('new network', 'never let in before')}" for name, n in known.items()]
+    kinds += [f"{n} {str(name).replace('new network', 'never let in before')}" for name, n in known.items()]
     nobody = "Not known" if lost else "Nobody that requests show"
     answer = counted(len(names), "address", "addresses") if names else nobody
     return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)])
