@@ -78,7 +78,7 @@ class Planted:
             while at < AS_OF:
                 route = self.chance.choice(ROUTES)
                 self.request(at, client, route, status(at, client))
-                pause = (2, 6) if abs(at - INCIDENT) < timedelta(hours=12) else (40, 150)
+                pause = (2, 6) if abs(at - INCIDENT) < timedelta(hours=12) else (80, 280)
                 at += timedelta(minutes=self.chance.randrange(*pause))
 
 
