@@ -135,7 +135,7 @@ class Audit(ProjectRead):
     triggers = frame(lambda it: it._csv[1])
 
     # ---- Logs and logins ----
-    watch = cached_property(lambda it: detection_policy(it.policy, it.project))
+    watch = cached_property(lambda it: detection_policy(it.policy))
     _label = cached_property(lambda it: traffic.address_label(it.logs, it.keeper.key))
 
     @cached_property

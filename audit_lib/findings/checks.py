@@ -320,7 +320,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "tries-not-limited": when(every, prepare=without_limit),
     "attack-on-logins": when(MAY_BE_THEIRS, _found("let-in"), _found(*GUESSED), prepare=without_parts),
     "change-broke-logins": when(_found("known-clients-failing")),
-    "scan-or-flood": when(_found("probing") & has("severity", "critical"), has("cause", "own file")),
+    "scan-or-flood": when(_found("probing") & has("severity", "critical")),
     "unusual-traffic": when(  # database and start have checks of their own
         _found("application-failing") & ~has("subject", "database", "start"), prepare=without_parts
     ),

@@ -34,7 +34,7 @@ class Case:
     here, said  the requests and the events that may lie in the window; `is_seen`: any line may
     clients     who may have sent a request in it: known or new by those before it, however long ago
     judged      what each detection came to, by its name, in the order of DETECTIONS; `verdicts`: in it
-    joined      others of a network that is new, answered after a success there without a login of their own
+    joined      who guessed, or is of a new network that got in, and was answered since without a login
     undecided   the answers of the window at logins that do not tell whether somebody got in
     """
 
@@ -115,7 +115,7 @@ class Case:
         that guessed, if any; of an address that is looked at that alone."""
         entered = names_of(it for it in self.found(LET_IN) if not it.cause)
         every = dict.fromkeys((*entered, *self.joined, *self.new_addresses.query("guessed")["client"]))
-        return tuple(who for who in every if entered and self.address in ("", who))
+        return tuple(who for who in every if (entered or self.joined) and self.address in ("", who))
 
     @cached_property
     def returned(self) -> tuple[Incident, ...]:
@@ -127,7 +127,7 @@ class Case:
         pairs = ((it, pd.Series([own.first_at])) for it in slow for own in known if it.client == own.client)
         return *known, *(it for it, begun in pairs if it.cause or it.during(begun).all())
 
-    joined = cached_property(lambda it: sorted({who for one in it.found(LET_IN) for who in one.joined}))
+    joined = cached_property(lambda it: sorted({w for i in it.found(LET_IN, *GUESSING) for w in i.joined}))
     undecided = cached_property(lambda it: it.here[it.here["kind"].eq(POSSIBLE) | it.here["doubtful"]])
 
     @cached_property
@@ -202,7 +202,7 @@ def read_case(  # noqa: PLR0917
 ) -> Case:
     """What there is to look at, of whatever time; its window is the last week. No log is read until something
     asks for it. Raises `BadInput` for a file that cannot be used."""
-    rules = detection_policy(policy, project)
+    rules = detection_policy(policy)
     logs = partial(cached_logs, project, keeper, formats=formats_of(project, policy), progress=progress)
     read = ProjectRead(
         project=project, policy=policy, keeper=keeper, as_of=as_of, given=given, read_logs=logs

@@ -16,12 +16,12 @@ from audit_lib.base.in_words import day_words, few
 from audit_lib.leaks.candidates import IN_USE, expression, is_kind, use_of
 from audit_lib.leaks.sources import UNREACHABLE, at_head
 from audit_lib.ledger.timeline import SecretPlace, Tenure
+from audit_lib.secrets.loaders import is_compose
 from audit_lib.settings import Project
 
 Stays = Collection[Tenure]
 FORCES = IN_FORCE, NOT_KNOWN, NOT_IN_FORCE = "in force", "not known", "not in force"
-STATUSES = ("emergency", "unknown", "historic")  # as the forces
-PRODUCTION = "production"
+PRODUCTION, STATUSES = "production", ("emergency", "unknown", "historic")  # as the forces
 SECRETS, NO_SECRETS = ("leak", "pattern", "truncated"), ("possible", "hash", "weak default", "template")
 ALONE = ("tests", "tests, documents and comments", "pipelines, tests and documents")  # by `use_of`
 OTHERS, CODE, PAST = "values that production lacks", "files of code", "what git shows of earlier years"
@@ -420,9 +420,9 @@ class Purge:
 
 
 def purge_of(project: Project, places: pd.DataFrame) -> Purge:
-    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths. Env files and
-    what left HEAD go as a whole, others lose a text. No command holds a value: it is entered without echo."""
-    env_files = {source.path for source in project.env_sources if not source.example}
+    """The purge for rows of LeakPlaces: whatever was found, in the order of its paths. Env files, and what
+    left HEAD, go whole; others, as compose files, lose a text. No command holds a value: none is echoed."""
+    env_files = {it.path for it in project.env_sources if not (it.example or is_compose(it.path))}
     try:
         head = set[str]().union(*at_head(project.root).values())
     except GitFailed:  # without a repository that can be read nothing is at HEAD

@@ -41,7 +41,7 @@ class Detections(Contract):
     subject: Series[str]
     network: Series[str]  # of whoever is seen first; "" if it is about no address
     classification: Series[str]
-    cause: Series[str]  # of known clients that fail: rotation | deploy | start; of a file: own file; or known
+    cause: Series[str]  # of known clients that fail: rotation | deploy | start; or known
     first_at: Series[Instant] = Field(nullable=True)
     last_at: Series[Instant] = Field(nullable=True)
     seen_at: Series[Instant] = Field(nullable=True)  # when an intruder's new network was answered last
@@ -62,7 +62,7 @@ class Incident:
     network: str = ""  # of its first event
     cause: str = ""  # as `Detections` has it; "" for nothing on record
     clients: frozenset[str] = frozenset()  # all that took part
-    joined: frozenset[str] = frozenset()  # others of a new network that were answered after its success
+    joined: frozenset[str] = frozenset()  # who was answered after it, or after a success, without a login
     first_at: datetime | None = None
     last_at: datetime | None = None
     seen_at: datetime | None = None  # as `Detections` has it
@@ -156,20 +156,25 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     blind, named = run["kind"].eq(POSSIBLE).all(), run["client"].ne("").all()
     entered = named and len(traffic.let_in.query(sure) if blind else _leading_up(traffic, run, "client")) > 0
     pace = (tries["seconds"] // 60).value_counts().max()
+    near = traffic.requests[traffic.requests["client"].isin(run[run["on_login"] & ~run["known"]]["client"])]
+    soon = near[near["seconds"].ge(run["seconds"].max() // 60 * 60)]
+    back = traffic.joined(near, soon, "") if len(soon) else frozenset[str]()
     clauses = {
         f"{_in_words(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
         f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "their redirect does not tell, and nobody followed it": blind,
         "from where somebody was let in before": run.drop_duplicates("client")["known"].any(),
+        "answered since without a login of its own: a token may be the spoil": back,
         "a token that has ended is likely: look once": run["ended"].all(),
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
     is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
-    grave = "critical" if blind and entered else "high"  # without what tells, no let-in is found
+    grave = "critical" if back or (blind and entered) else "high"  # without what tells, no let-in is found
     may_guess = is_high and run["on_login"].any()  # elsewhere it is a token that has ended
     own = "known" * bool(run["known"].all() and run["days"].min() >= FAMILIAR and not may_guess)
-    return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity, cause=own)
+    return incident(run, clauses, "low" if is_low else grave if is_high else rule.severity, cause=own,
+                    joined=back, seen_at=soon["at"].max() if back else None)  # fmt: skip
 
 
 def _in_words(run: pd.DataFrame, number: str) -> str:
@@ -274,7 +279,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
     requests, rule, users = traffic.requests, traffic.rule("probing"), traffic.let_in["client"]
-    sensitive, folders, any_path = requests[requests["sensitive"]], traffic.policy.served, set[str]()
+    sensitive, any_path = requests[requests["sensitive"]], set[str]()
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
     usual = requests[others | (requests["client"].isin(users) & ~requests["sensitive"])]["folder"]
     # One page may answer any path that only scanners ask for: all, without a dot (in its end), or short.
@@ -294,13 +299,11 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 
     def served(run: pd.DataFrame) -> Incident:
         route, client, known = run["route"].iloc[0], run["client"].iloc[0], len({*run["client"]} - {""})
-        callers = counted(known, "address", "addresses") if known else "addresses that are not known"
-        own = route in ("/.htaccess", "/web.config") and any((one / route[1:]).is_file() for one in folders)
+        who = counted(known, "address", "addresses") if known else "addresses that are not known"
         how, severity = "but must not be served", "critical"
         if route in any_path:
             how, severity = "as any path may be: whether it is served is not known", rule.severity
-        text = f"{route} was requested by {callers} and answered, {'a file of the project' if own else how}"
-        return incident(run, text, "low" if own else severity, client=client, cause="own file" * own)
+        return incident(run, f"{route} was requested by {who} and answered, {how}", severity, client=client)
 
     probed, many = requests[requests["status"].isin((400, 403, 404))], [(1, rule.routes + 1, rule.minutes)]
     return [

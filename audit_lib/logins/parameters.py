@@ -2,7 +2,6 @@
 
 import ipaddress
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, IPvAnyNetwork, ValidationError
@@ -80,7 +79,6 @@ class DetectionPolicy(BaseModel, frozen=True, extra="forbid"):
     own_logins: tuple[Login, ...]  # that the policy itself declares
     added_logins: tuple[Login, ...]  # that audit.toml adds
     no_logins: tuple[str, ...]  # what looks like one and is none, such as "POST /api/tokens"
-    served: tuple[Path, ...]  # folders of the project that a web server may serve
 
     logins = property(lambda it: (*it.own_logins, *it.added_logins))  # all that are declared
     failure_declared = property(lambda it: "failure" in it.model_fields_set or bool(it.own_logins))
@@ -103,9 +101,9 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
     return own != "" and any(ipaddress.ip_address(address) in network for network in networks)
 
 
-def detection_policy(policy: Policy, project: Project | None = None) -> DetectionPolicy:
-    """The policy's detections, with what a project may serve; what audit.toml adds makes no route less
-    protected. Raises BadInput with every fault of them."""
+def detection_policy(policy: Policy) -> DetectionPolicy:
+    """The policy's detections; what audit.toml adds makes no route less protected. Raises `BadInput` with
+    every fault of them."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     stated |= {
@@ -114,7 +112,6 @@ def detection_policy(policy: Policy, project: Project | None = None) -> Detectio
         "own_logins": own,
         "added_logins": added,
         "no_logins": policy.no_logins,
-        "served": [project.root / name for name in ("public", "static", "web", "www", "html") if project],
     }
     try:
         found = DetectionPolicy.model_validate(stated)

@@ -30,7 +30,7 @@ PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed,
 _MOST_PER_LOGIN, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
 _NEAR = 10_800  # seconds in which a login that does not tell how it ended may be one more of these tries
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
-_DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
+_DOTFILE = r"/\.(?!well-known(?:/|$)|htaccess)[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
 
 

@@ -200,7 +200,7 @@ def _first_step(finding: Any) -> str:
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:
-    seen = detections.query("verdict == 'found' and cause != 'own file' and severity not in ['low', 'info']")
+    seen = detections.query("verdict == 'found' and severity not in ['low', 'info']")
     names = (seen["detection"] + " " + seen["subject"]).replace("^secret-in.*", "secret in a url", regex=True)
     spans = seen[names.isin(subjects)].dropna(subset=["first_at", "last_at"])
     if spans.empty:

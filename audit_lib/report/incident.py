@@ -102,7 +102,7 @@ def _going_on(case: Case, best: Explanation | None, outage: Outage | None) -> Re
     if times.empty:
         return "Not known", "nothing of anybody who takes part was refused at a known time"
     last = f"ast seen {instant_words(times.iloc[-1], year)}"
-    if best and is_attack and (best.name == USED or theirs["let_in"].any()):
+    if best and is_attack and (best.name == USED or theirs["let_in"].any() or {*case.joined} & {*names}):
         back = max(times.iloc[-1], case.activity.requests.query("timed & client in @names")["at"].max())
         return f"Last seen {instant_words(back, year)}", (
             f"they were answered: they may be {'in' if best.name != USED or best.shown else 'users, or in'}"

@@ -192,8 +192,7 @@ def _judge(check: Check, frames: Frames) -> Truths:
     """For each row of the check's frame whether it is about it, finds a fault, or is not known. A row is also
     not known if its columns say so: one finding stands for all that were not supplied."""
     judgeable = check.rows(frames)
-    about = check.condition.about(judgeable)
-    fault, unknown = judged(check, judgeable)
+    about, (fault, unknown) = check.condition.about(judgeable), judged(check, judgeable)
     silent = judgeable.filter(items=_STATES).isin(["not supplied", "unknown"]).any(axis=1)
     if "placeholder" in judgeable:
         silent |= judgeable["state"].eq("present") & judgeable["placeholder"].isna()

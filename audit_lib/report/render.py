@@ -47,8 +47,7 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
 
     What is known of the `review` itself is the page's last fold. Of the notebook's HTML no script runs: the
     policy in the page's head admits the page's own alone, by its hash."""
-    script = _text("page.js")
-    first, *sections = _sections(notebook)
+    script, (first, *sections) = _text("page.js"), _sections(notebook)
     made = template("page.html.j2").render(
         title=title,
         css=_text("page.css"),

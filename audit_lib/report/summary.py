@@ -16,7 +16,7 @@ from audit_lib.logs.logins import FAILED_LOGIN
 from audit_lib.report.actions import FIRST
 from audit_lib.report.judge import FAIL, GRAVE, PASS, UNKNOWN, not_seen, unread, verdict
 from audit_lib.report.render import Screen
-from audit_lib.secrets.inventory import knows_production
+from audit_lib.secrets.inventory import SECRET_KINDS, knows_production
 
 if TYPE_CHECKING:
     from audit_lib.audit import Audit
@@ -194,7 +194,9 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
     overdue, not known (as is one past a limit that nobody stated), due and fresh; no exempt ones."""
     weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
+    none = audit.inventory.loc[~audit.inventory["kind"].isin(SECRET_KINDS), "secret"]  # but identifiers
     force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
+    force = force[~force["variable"].isin(none)]
     there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
     whole = "search" not in {need.name for need in not_seen(audit)}
     note = "each file and git object was searched" if whole else "not everything was searched"
@@ -203,7 +205,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{there} in production{since}"
     left = audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'")["check"]
-    note = f"{note}; not decided: {few(left.unique(), 2)}" if len(left) else note
+    note = f"{note}; {counted(len(left), 'finding')} not decided" if len(left) else note
     parts: Any = ((BAD, there), (DUE, total - there), (OPEN, len(left)))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
@@ -258,10 +260,10 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
     for _, group in ahead.groupby(["possible_at", "provable_at", "environment"], dropna=False, sort=False):
         row = next(rows(group))
-        at, last = row.possible_at or row.provable_at, row.provable_at
-        to = f" to {day_words(last, year)}" if last and last > at else ""
+        days = dict.fromkeys(day_words(at, year) for at in (row.possible_at, row.provable_at) if at)
+        when = f"{'by ' * (not row.possible_at)}{' to '.join(days)}"
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
-        yield at, f"{day_words(at, year)}{to}", f"{names}, {row.environment}", ""
+        yield row.possible_at or row.provable_at, when, f"{names}, {row.environment}", ""
     if ahead.empty and (unknown := int(audit.ages["status"].eq("unknown").sum())):
         ages = f"{unknown} of {int(audit.ages['status'].ne('exempt').sum())} ages are not known"
         yield pd.NaT, "Nothing", f"is known to fall due; {ages}.", ""

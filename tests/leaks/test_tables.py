@@ -258,9 +258,9 @@ def test_what_to_do_first(found: list[tuple[str, str]], counts: list[int], words
 def test_a_purge_takes_files_or_texts(tmp_path: Path) -> None:
     """Env files, and what left HEAD, go as a whole, of others a text; what is beside git is named."""
     plot = new_plot(tmp_path / "a b")
-    for name in ("a.env", "app.py", "no.env"):
+    for name in (names := ("a.env", "no.env", "compose.yml", "app.py")):
         plot.commit(name, "x\n")
-    homes = (EnvSource("production", "api", "a.env"), EnvSource("production", "api", "no.env", example=True))
+    homes = (*(EnvSource("production", "api", name, example=name == "no.env") for name in names[:3]),)
     for places, purged, steps in CASES["purges"]:
         rows = filled(LeakPlaces, [dict(zip(("place", "path"), place, strict=True)) for place in places])
         found = tables.purge_of(Project("p", plot.root, env_sources=homes), rows)

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from audit_lib.base.errors import BadInput
-from audit_lib.logins.detect import judge, tabulate
 from audit_lib.logins.parameters import DETECTIONS, detection_policy, formats_of
 from audit_lib.settings import Login, Project, SecretRule, bundled_policy, load_policy
-from tests.support.applications import write
-from tests.support.small_logs import small_traffic
 
 GENERIC = bundled_policy("generic")
 
@@ -48,14 +45,3 @@ def test_formats_know_what_the_policy_declares() -> None:
     assert (formats.declared_statuses, formats.logins) == ((418,), (login,))
     known = str(formats.words)
     assert [name in known for name in ("own_code", "old_code", "own_place")] == [True, True, False]
-
-
-def test_a_file_of_the_project_that_configures_a_server_is_low(tmp_path: Path) -> None:
-    """If it is in a folder that is served; any other that was answered must not be served."""
-    write(tmp_path, {"public/.env": "x\n", "public/.htaccess": "x\n", "web.config": "x\n"})
-    policy = detection_policy(GENERIC, Project("shop", tmp_path))
-    asks = [(60.0, "203.0.113.9", route, 200) for route in ("/.env", "/.htaccess", "/web.config")]
-    asks += [(60.0, "203.0.113.9", f"/{name}.sql", 404) for name in "abc"]
-    found = tabulate(judge(replace(small_traffic(asks), policy=policy))).query("detection == 'probing'")
-    assert found["severity"].tolist() == ["critical", "low", "critical"]
-    assert found["cause"].tolist() == ["", "own file", ""]
