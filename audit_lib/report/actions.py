@@ -66,11 +66,10 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
     `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
     production are missing: without them little is known, so to give them is due, and closes nothing. `due_at`
     is the first of its findings', else 90 days on."""
-    inventory = tables["inventory"]
-    unseen = findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
+    inventory, blind = tables["inventory"], findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
-    unseen |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
-    open_ = findings[findings["status"].eq("open") | (unseen & findings["status"].eq("unknown"))]
+    blind |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)
+    open_ = findings[findings["status"].eq("open") | (blind & findings["status"].eq("unknown"))]
     known = set(zip(inventory["secret"], inventory["environment"], strict=True))
     given = set(tables["sources"].query("kind == 'export' and state == 'read' and lines.isna()")["source"])
     issued = {*tables["leaked_secrets"].query("providers != ''")["secret"]}

@@ -67,7 +67,7 @@ def _sentence(case: Case, one: Explanation, outage: Outage | None) -> str:
         what = outage.told.classification.capitalize() if outage.told else f"{by} {how}"
         return f"{what} for {counted(minutes, 'minute')}."
     if one.name == GUESSED:
-        at_login = (case.here["refused"] & case.here["on_login"]).any() or len(case.many_tries)
+        at_login = (case.here["refused"] & case.here["on_login"]).any() or len(case.many_tries) or case.joined
         logins = at_login or case.said["kind"].isin((FAILED_LOGIN, DECLARED)).any()
         return "Somebody guessed logins." if logins else "Somebody sent requests that were refused."
     if one.name == USED:

@@ -64,8 +64,7 @@ def page(notebook: Notebook, title: str, **review: Any) -> str:
 def template(name: str) -> jinja2.Template:
     """A template of this room, in which every text of an audit is made inert and escaped."""
     made = jinja2.Environment(autoescape=name.endswith(".html.j2"), trim_blocks=True, lstrip_blocks=True)
-    made.globals["rows"] = rows
-    made.filters["day"] = day_words
+    made.globals["rows"], made.filters["day"] = rows, day_words
     made.filters["markdown"] = create_markdown(escape=True, plugins=["table"])
     made.filters["code"] = lambda text: Markup(f"`{inert.plain(text).replace('`', '')}`")  # noqa: S704
     inert_text = inert.markdown if name.endswith(".md.j2") else inert.plain_lines

@@ -164,8 +164,9 @@ def _readable(audit: "Audit", held: pd.DataFrame) -> Iterator[tuple[str, str]]:
 
 def _shown_weak(audit: "Audit") -> set[str]:
     """Weak values of production that a file shows beside the secret's name: beside others it is chance."""
-    once = audit.inventory.groupby("whole")["secret"].transform("nunique").eq(1)
-    beside = {(row.whole, row.variable) for row in rows(audit.inventory[once])}
+    held = audit.inventory[audit.inventory["kind"].isin(SECRET_KINDS)]
+    once = held.groupby("whole")["secret"].transform("nunique").eq(1)
+    beside = {(row.whole, row.variable) for row in rows(held[once])}
     weak = audit.leaks.query("kind == 'weak default' and in_force.str.contains(@PRODUCTION)")
     return {leak.fingerprint for leak in rows(weak) if (leak.fingerprint, leak.variable) in beside}
 
@@ -194,19 +195,20 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
     overdue, not known (as is one past a limit that nobody stated), due and fresh; no exempt ones."""
     weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
-    none = audit.inventory.loc[~audit.inventory["kind"].isin(SECRET_KINDS), "secret"]  # but identifiers
+    secrets = audit.inventory[audit.inventory["kind"].isin(SECRET_KINDS)]
+    held = {mark: row.fingerprint for row in rows(secrets) for mark in (row.whole, row.fingerprint)}
     force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
-    force = force[~force["variable"].isin(none)]
-    there, total = sum(PRODUCTION in places.split(",") for places in force["in_force"]), len(force)
+    force = force.assign(value=force["fingerprint"].map(held)).dropna(subset="value")  # but identifiers
+    here, total = (it["value"].nunique() for it in (force[force["in_force"].str.contains(PRODUCTION)], force))
     whole = "search" not in {need.name for need in not_seen(audit)}
     note = "each file and git object was searched" if whole else "not everything was searched"
     if total:
         oldest = force["first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
-        note = f"{there} in production{since}"
+        note = f"{here} in production{since}"
     left = audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'")["check"]
     note = f"{note}; {counted(len(left), 'finding')} not decided" if len(left) else note
-    parts: Any = ((BAD, there), (DUE, total - there), (OPEN, len(left)))
+    parts: Any = ((BAD, here), (DUE, total - here), (OPEN, len(left)))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)
     # A limit that nobody stated makes nothing too old: it is the policy's default.
     by_default = audit.ages["status"].eq("overdue") & ~audit.ages["period_stated"]

@@ -97,8 +97,7 @@ def planned(
             if old is not None or (twin is rule and file == source):
                 change: Change = partial(_changed, twin, new)
                 after = with_value(after, name, change, loaders, file.path)
-                loader = loaders[0] if len(loaders) == 1 else ""
-                both = (old, change(old or ""))
+                loader, both = loaders[0] if len(loaders) == 1 else "", (old, change(old or ""))
                 held = (hold(keeper, keeper.take(one), twin.component).part if one else None for one in both)
                 place = SecretPlace(twin.name, file.environment, file.service)
                 here.append(FileChange(place, file.path, loader, path, before, b"", *held))
@@ -166,8 +165,7 @@ def _replaced(text: str, lines: tuple[EnvLine, ...], name: str, change: Change, 
     last = next(behind, len(lines))
     before, own, after = ("".join(part) for part in (raw[:first], raw[first:last], raw[last:]))
     body = own.rstrip("\r\n")
-    end = own[len(body) :]
-    found = re.fullmatch(_ASSIGNMENT.format(name=re.escape(name)), body, re.DOTALL)
+    end, found = own[len(body) :], re.fullmatch(_ASSIGNMENT.format(name=re.escape(name)), body, re.DOTALL)
     value = found and (_QUOTED.fullmatch(found[3]) or _BARE.fullmatch(found[3]))
     if not found or not value:
         return

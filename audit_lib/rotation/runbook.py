@@ -19,7 +19,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import nearest
 from audit_lib.leaks.find_leaks import find_leaks
 from audit_lib.leaks.search import LeakOptions
-from audit_lib.leaks.tables import SECRETS, LeakAudit, Purge, purge_of
+from audit_lib.leaks.tables import IN_FORCE, SECRETS, LeakAudit, Purge, purge_of
 from audit_lib.ledger.timeline import SecretPlace, tenures
 from audit_lib.rotation.progress import Progress, RotationRead, Store, rotation_progress
 from audit_lib.secrets.inventory import DEVELOPMENT, knows_production
@@ -95,10 +95,9 @@ def plan_rotation(
 def plan_of(
     secret: str, found: ProjectRead, environment: str = "", leaks: LeakAudit | None = None
 ) -> RotationPlan:
-    """The plan for a project that was read, in one environment or in all.
-    With `leaks` the value is compromised, and the plan names the places alone that hold, or held, a value
-    that leaked, and beside them what is not known: all, if nobody knows where it was. `BadInput` if neither
-    the policy nor the project has such a variable."""
+    """The plan for a project that was read, in one environment or in all. With `leaks` the value is
+    compromised: the places alone that have, or had, a value that leaked or is shown, and what is not known
+    beside them; all, if nobody knows where it was. `BadInput` for a variable that nothing knows."""
     policy, inventory, rule = found.policy, found.inventory, found.policy.rule(secret)
     if rule is None and not (inventory["secret"] == secret).any():
         near = nearest(secret, {*(other.name for other in policy.secrets), *inventory["secret"]})
@@ -138,6 +137,9 @@ def _compromised(plan: RotationPlan, leaks: LeakAudit) -> RotationPlan:
     # What is not known may have leaked, and a partner changes with what did.
     beside = {None, *(store.fingerprint for store in stores if store.place.secret not in plan.twins)}
     held |= {one.place for one in stores if one.fingerprint in beside and one.place.environment in near}
+    items, weak = read.inventory, leaks.leaks.loc[leaks.leaks["force"].eq(IN_FORCE), "fingerprint"]
+    shown = items[["placeholder", "template", "compromised"]].eq(True).any(axis=1) | items["whole"].isin(weak)
+    held |= {store.place for store in stores if store.fingerprint in {*items.loc[shown, "fingerprint"]}}
     purge = purge_of(plan.project, leaks.places[leaks.places["leak_id"].isin(mine["leak_id"])])
     purge = purge if is_known or None in values else replace(purge, elsewhere=(), commands=())
     return replace(plan, stores=tuple(store for store in stores if store.place in held), purge=purge)
@@ -238,7 +240,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
     called = re.search(_BOOK["other_end"]["webhook"][0], plan.rules[0].name)  # by the provider
     held = {(it.place.environment, it.fingerprint) for it in plan.stores if it.fingerprint}
     same = (it for it in rows(plan.read.inventory) if (it.environment, it.fingerprint) in held)
-    alike = ", ".join(sorted({it.secret for it in same} - {it.name for it in plan.rules}))
+    alike = ", ".join(sorted({it.secret for it in same if it.kind in _KEPT} - {it.name for it in plan.rules}))
     return {
         "rule": plan.rules[0],
         "project": f" --project {root}",

@@ -137,6 +137,7 @@ def rule_name(name: str, policy: Policy) -> str:
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
     shown = entries[entries["kind"].eq("example")]
     known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
+    known = ((mark, rule) for mark, rule in known if not rule or rule.kind in SECRET_KINDS)
     held = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
     return None if shown.empty else frozenset(mark for it in held for mark in (it.whole, it.part or it.whole))
 

@@ -44,8 +44,7 @@ class Population(Contract):
 def tabulate_population(read: ProjectRead, code: variables.CodeRead) -> pd.DataFrame:
     """`Population`, by service and name; without what only machine and build set. A variable that the policy
     knows by other names, too, has one row."""
-    project, policy = read.project, read.policy
-    known = [*_facts(read), *_code_facts(read, code)]
+    project, policy, known = read.project, read.policy, [*_facts(read), *_code_facts(read, code)]
     facts = pd.DataFrame(known, columns=["service", "name", "side", "place"], dtype="str")
     facts["name"] = [rule_name(name, policy) for name in facts["name"]]
     facts = facts.sort_values("side", key=lambda sides: sides.map(SIDES.index), kind="stable")

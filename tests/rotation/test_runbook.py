@@ -96,7 +96,11 @@ def test_a_history_is_purged_of_what_was_in_force(tmp_path: Path) -> None:
         purged = ("old.txt",) if commands else ("notes.txt",)
         assert (len(plan.purge.commands), plan.purge.purged) == (commands, purged)
         assert {"not reached", "remove", "announce", "check"}.isdisjoint(names_of(plan)) == (not commands)
-    project.file("production", "backend").unlink()  # it may be any of them
+    held = (path := project.file("production", "backend")).read_text("utf-8")
+    path.write_text(held.replace(made_value("JWT_SECRET_KEY", "production"), "change-me"), "utf-8")
+    plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
+    assert [store.place.environment for store in plan.stores] == ["production"]  # anybody knows this one
+    path.unlink()  # it may be any of them
     plan = plan_rotation("JWT_SECRET_KEY", _read(tmp_path, bundled_policy("paiid")), compromised=True)
     assert plan.purge.commands
 
