@@ -194,16 +194,16 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
 
     Parts of the first are values in production, elsewhere, and findings not decided; of the second ages
     overdue, not known (as is one past a limit that nobody stated), due and fresh; no exempt ones."""
-    weak = audit.leaks["fingerprint"].isin(_shown_weak(audit))
     secrets = audit.inventory[audit.inventory["kind"].isin(SECRET_KINDS)]
     held = {mark: row.fingerprint for row in rows(secrets) for mark in (row.whole, row.fingerprint)}
-    force = audit.leaks[audit.leaks["force"].eq("in force") & (weak | ~audit.leaks["kind"].isin(NO_SECRETS))]
-    force = force.assign(value=force["fingerprint"].map(held)).dropna(subset="value")  # but identifiers
+    leaks = audit.leaks.assign(value=audit.leaks["fingerprint"].map(held)).dropna(subset="value")
+    weak = leaks["fingerprint"].isin(_shown_weak(audit))
+    force = leaks[leaks["force"].eq("in force") & (weak | ~leaks["kind"].isin(NO_SECRETS))]
     here, total = (it["value"].nunique() for it in (force[force["in_force"].str.contains(PRODUCTION)], force))
     whole = "search" not in {need.name for need in not_seen(audit)}
     note = "each file and git object was searched" if whole else "not everything was searched"
     if total:
-        oldest = force["first_at"].min()
+        oldest = leaks.loc[leaks["value"].isin(force["value"]), "first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{here} in production{since}"
     left = audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'")["check"]
