@@ -15,7 +15,7 @@ from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import DATABASE_FAILURE, NEEDS, REPORTED, Coverage, cover, unusual_silences
 from audit_lib.logins.declared import READING, WRITING, may_log_in
-from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login, places
+from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login, places, tried
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -160,7 +160,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     soon = near[near["seconds"].ge(run["seconds"].max() // 60 * 60)]
     back = traffic.joined(near, soon, "") if len(soon) else frozenset[str]()
     clauses = {
-        f"{_in_words(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
+        f"{tried(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
         f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "their redirect does not tell, and nobody followed it": blind,
@@ -177,20 +177,13 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
                     joined=back, seen_at=soon["at"].max() if back else None)  # fmt: skip
 
 
-def _in_words(run: pd.DataFrame, number: str) -> str:
-    what = "failed logins" if run["on_login"].all() else "refused requests"
-    minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
-    hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
-    return f"{number} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
-
-
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """Failures of addresses never let in before, on a login or declared route, of many networks at a time."""
     rule, good, route = traffic.rule("spraying"), traffic.let_in, failures["route"]
 
     def build(run: pd.DataFrame) -> Incident:
         networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
-        return incident(run, f"{_in_words(run, str(len(run)))}, of {networks}", rule.severity)
+        return incident(run, f"{tried(run, str(len(run)))}, of {networks}", rule.severity)
 
     asked = route.isin([*filter(may_log_in, route.unique())]) | fits(route, traffic.policy.access.protected)
     strangers = failures[(asked | failures["on_login"]) & ~failures["known"] & failures["client"].ne("")]
@@ -419,7 +412,7 @@ def find_outages(traffic: Traffic) -> list[Incident]:
         share, part = (count[some & failed].sum() / max(count[some].sum(), 1) for some in (here, there))
         run, told = requests[here & failed], down[~(down["at"].le(last) | down["at"].ge(again))]
         full = ", when the database's disk was full" * ("disk of the database full" in {*told["message"]})
-        also = f"{full}; {REPORTED[DATABASE_FAILURE][1]}" * (len(told) > 0)
+        also = full or f", when {REPORTED[DATABASE_FAILURE][1]}" * (len(told) > 0)
         text = f"{run['count'].sum()} server errors, {share:.0%} of the requests of that time{also}"
         lost = here & (failed | (requests["refused"] & requests["client"].isin({*run["client"]} - {""})))
         part = max(part * (requests.loc[there, "route"].nunique() > 1), count[lost].sum() / count[here].sum())

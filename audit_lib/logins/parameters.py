@@ -119,8 +119,7 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
         errors = error.errors(include_input=False, include_context=False, include_url=False)
         paths = (".".join(map(str, (place, *one["loc"]))).replace(".thresholds.", ".") for one in errors)
         raise BadInput(map(Fault, paths, (one["msg"] for one in errors))) from None
-    declared = found.failure.statuses or found.failure.messages
-    BadInput.unless(declared, f"{place}.failure", "declares neither statuses nor messages")
+    BadInput.unless(found.failure != _Failure(), f"{place}.failure", "declares neither statuses nor messages")
     return found
 
 
