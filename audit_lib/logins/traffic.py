@@ -162,7 +162,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     classes = {
         "unnamed": client.eq(""),
         "internal": client.map(policy.may_be_proxy).astype(bool),
-        "known": client.isin(before["client"]),
+        "known": client.isin(before["client"]) | client.map(policy.is_known).astype(bool),
         "failing only": frame["failures"].eq(frame["requests"]),
         "not known if new": client.eq(client) & (not requests["not_before_at"].min() <= reached),
         "new address": frame["network"].isin(before["network"]),
@@ -306,6 +306,7 @@ class Traffic:
         good = self.requests.query("200 <= status < 300 and method != 'OPTIONS' and not on_login")
         callers = good.drop(near.index, errors="ignore").drop_duplicates(["client", "route"])
         share = callers["client"].isin(self.let_in["client"]).groupby(callers["route"]).mean()
+        share = share[~share.index.str.contains(r"^/$|\.[^/]*$")]  # what a browser loads before any login
         before = good[good.index.isin(near.index.difference(theirs.index))]["route"]
         closed = {*share.index[share.ge(0.5)], *good[good["granted"]]["route"]} - {OTHER_ROUTES, *before}
         own = {client, *theirs.query("let_in and on_login")["client"]}
@@ -329,9 +330,8 @@ def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:
 
 def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[bool]":
     """Which counts or events are failed logins: by their status or as declared, else by their message."""
-    failed = frame["status"].isin(policy.failure.statuses).fillna(False).astype(bool)
-    failed = failed if policy.failure.statuses else frame["kind"].isin(policy.failure.messages)
-    return frame["kind"].eq(DECLARED) | failed
+    said = (DECLARED, *(() if policy.failure.statuses else policy.failure.messages))
+    return frame["kind"].isin(said) | frame["status"].isin(policy.failure.statuses).fillna(False).astype(bool)
 
 
 def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame:
