@@ -224,13 +224,13 @@ def without_parts(detections: Rows, _tables: Tables) -> Rows:
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
-    """The incidents with many refusals an hour, or in all if one was let in; under one in 20 is a 429."""
+    """The incidents with many refusals an hour, or in all if one was let in, that outnumber the 429."""
     hours = (detections["last_at"] - detections["first_at"]).dt.total_seconds().div(3600).clip(lower=1)
     hours = hours.mask(_found("let-in")(detections), hours.clip(upper=ENOUGH))
     many = detections[detections["count"].ge(UNLIMITED * hours) & (_found(*GUESSED) & ~FAMILIAR)(detections)]
     at = tables["log_events"].dropna(subset="status").set_index("status")["at"]  # messages show no limit
     answers = [at[at.between(*span)].index for span in zip(many["first_at"], many["last_at"], strict=True)]
-    least = [20 * sum(given == 429) if len(given) else math.inf for given in answers]
+    least = [sum(given == 429) if len(given) else math.inf for given in answers]
     return without_parts(many[many["count"].gt(least)], tables)
 
 
