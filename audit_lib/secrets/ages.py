@@ -228,7 +228,7 @@ def _file_time(value: Any, file: Any, role: str, where: str = "") -> Row:
 
 
 def _copies(entries: pd.DataFrame, sources: pd.DataFrame, values: list[Any], keeper: Keeper) -> Iterator[Any]:
-    written = sources.loc[sources["kind"].eq("backup"), ["source", "modified_at"]].dropna()
+    written = sources.loc[sources["kind"].isin(("backup", "env file")), ["source", "modified_at"]].dropna()
     copies = entries.dropna(subset="fingerprint").merge(written, on="source")
     urls = {value.variable for value in values if value.component == "password"}
     for row in rows(copies.assign(before=None, returned=False)):

@@ -189,7 +189,8 @@ TWINS = [looked(days, (TWIN_PLACE, one, TWIN_FILE), (PLACE, two, FILE)) for days
         (TWINS, ON_FILE | {"also": TWIN, "files": {TWIN_FILE: ago(12)}}, "fresh 11-21 unrecorded"),
         (TWINS, ON_FILE | {"also": TWIN, "files": {TWIN_FILE: ago(25)}}, "unknown 24- straddles unrecorded"),
         # E4: an old backup with the same value proves that it is old, one with an archive's time nothing.
-        *(([seen(20, B), seen(10, A)], {"copies": [COPY | {"modified_at": at}]}, expected)
+        *(([seen(20, B), seen(10, A)], {"copies": [COPY | {"modified_at": at, "kind": kind}]}, expected)
+          for kind in ("backup", "env file")  # of a place several files may have one value
           for at, expected in ((ago(95), "overdue 94- unrecorded"), (IMAGE_TIME, "fresh 9-21 unrecorded"))),
         # What everyone may read, what has no limit, is a placeholder or missing has no age.
         *(([seen(days, A)], {"item": item}, expected) for days, item, expected in CASES["items"]),
