@@ -67,8 +67,7 @@ def read_deploys(project: Project, keeper: Keeper, as_of: datetime) -> tuple[pd.
     Those dated later are counted. What pages list twice is one deploy, as it ended. No known value is left in
     any text. In order of `began_at`, then of file. A pattern without a file has a row of `Sources`, too.
     """
-    search = Redactor.of(keeper)
-    listed, rows = list[dict[str, Any]](), list[dict[str, Any]]()
+    search, listed, rows = Redactor.of(keeper), list[dict[str, Any]](), list[dict[str, Any]]()
     for source, paths in claimed_paths(project.root, project.deploy_sources):
         if not paths:
             remedy = f"export the platform's deploy list to {source.pattern} (docs/incident.md#deploys)"
@@ -115,8 +114,7 @@ def parse_deploys(content: bytes, place: str) -> tuple[list[dict[str, Any]], lis
     """
     encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     entries = list(_entries(content.decode(encoding, "replace")))
-    deploys, faults = list[dict[str, Any]](), list[str]()
-    on_line = Counter(line for line, _ in entries)
+    deploys, faults, on_line = list[dict[str, Any]](), list[str](), Counter(line for line, _ in entries)
     for number, (line, entry) in enumerate(entries, 1):
         deploy, wrong = _deploy(entry)
         faults += [f"{place}:{line}: entry #{number}: {text}" for text in wrong]

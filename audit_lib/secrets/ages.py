@@ -322,8 +322,7 @@ def tabulate_freshness(
 def _row(item: Any, pieces: Pieces, policy: Policy, as_of: datetime) -> dict[str, Any]:
     tenure, rule, exempt = agreement(pieces["bound"]), policy.rule(item.secret), _exempt(item)
     lo, hi, dropped = age = _age(tenure, pieces["return"] + pieces["sighting"])
-    lo_at, hi_at = lo and lo.lo_at, hi and hi.hi_at
-    period = item.max_age_days and item.max_age_days * DAY
+    lo_at, hi_at, period = lo and lo.lo_at, hi and hi.hi_at, item.max_age_days and item.max_age_days * DAY
     strict = item.max_age_days and rule and rule.strict_max_age_days
     status, strict_status = (
         "exempt" if exempt else days and status_of(lo_at, hi_at, as_of, days, policy.warn_days)

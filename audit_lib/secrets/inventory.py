@@ -145,8 +145,7 @@ def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples
 def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRule, list[Any]]]:
     """Each variable of each place: its rule, and its entries, one of each source, of which the last counts.
     Of several names of one rule in a place the first takes it; others get a rule that demands nothing. The
-    order of the sources decides (so the sort is stable); given values come last and so count.
-    """
+    order of the sources decides (so the sort is stable); given values come last and so count."""
     named = entries[entries["kind"].isin(IN_FORCE) & entries["name"].notna()]
     ordered = named.sort_values("kind", key=lambda kind: kind.eq("given values"), kind="stable")
     held: dict[tuple[str, str, str], list[Any]] = defaultdict(list)
@@ -158,7 +157,7 @@ def _in_force(entries: pd.DataFrame, policy: Policy) -> Iterator[tuple[SecretRul
         if rule is None or any((*place, other) in held for other in before):
             kind, component = ("unlisted", rule.component) if rule else ("", "whole")
             rule = SecretRule(name, "", kind, "", missing_severity="", component=component)
-        yield rule, found
+        yield rule, [it for it in found if it.refers != name] or found  # compose hands on what another sets
 
 
 def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, examples: Examples) -> Row:

@@ -274,14 +274,15 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
     except (yaml.YAMLError, RecursionError) as error:
         at = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""
         raise BadInput.at(place, f"cannot be parsed as one document of YAML{at}") from None
-    found = [("", root)] if root else []
+    found, seen = [("", root)] if root else [], set[int]()
     for path, node in found:
         BadInput.unless(len(found) <= nodes, place, f"has, or its anchors make, more than {nodes:,} values")
         if node.id == "mapping" and node.value:
             found += ((f"{path}.{at.value if at.id == 'scalar' else '?'}"[:200], it) for at, it in node.value)
         elif node.id == "sequence" and node.value:
             found += ((f"{path}.{number}"[:200], one) for number, one in enumerate(node.value))
-        else:
+        elif plain or id(node) not in seen:  # of compose what an anchor names is there once
+            seen.add(id(node))
             name = re.sub(r"\.<<(\.\d+)?", "", path)[1:]  # `<<` brings in what others have
             own = None if plain else _SET.fullmatch(f"{name}={node.value}")
             name, node.value = own.groups("") if own else (name, node.value)
@@ -294,7 +295,8 @@ def _yaml_line(name: str, node: Any) -> env.EnvLine:
     is_name = _NAME.fullmatch(name) and not any(map(env.looks_like_value, name.split(".")))
     line = env.entry(node.start_mark.line + 1, "KEY" if is_name else f"?{name}", value, *YAML)
     if line.name and ("${" in value or node.tag.startswith("!")):  # the application makes something of it
-        return replace(line, name=name, value=None, faults=("reference",), suspects=(value,))
+        own = name * bool(re.fullmatch(rf"\${{?{re.escape(name)}([:?-].*)?}}?", value))
+        return replace(line, name=name, value=None, refers=own, faults=("reference",), suspects=(value,))
     return replace(line, name=line.name and name)
 
 

@@ -25,8 +25,8 @@ EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
 YAML = EnvSource("production", "backend", "backend/config.yml")
 JSON = EnvSource("production", "backend", "backend/settings.json")
-COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml")
-SET = "services: {a: {image: x, environment: %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}}\n"
+COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml", loader="compose")
+SET = "services: {a: {image: x, environment: &e %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}, b: {environment: *e}}\n"
 KEY = EnvSource("production", "backend", "backend/api_token.txt", loader="file")
 EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)

@@ -33,9 +33,9 @@ def read_files(root: Path, policy: Policy, *given: GivenValues, **files: str) ->
     sources = []
     for name, text in files.items():
         environment, service, *_ = name.split("_")
-        (root / f"{name}.env").write_text(text)
+        (root / (path := name if "." in name else f"{name}.env")).write_text(text)
         example = environment == "example"
-        sources.append(EnvSource("" if example else environment, service, f"{name}.env", example=example))
+        sources.append(EnvSource("" if example else environment, service, path, example=example))
     project = Project("app", root, environments=("development",), env_sources=tuple(sources))
     keeper = Keeper(Key(b"k" * 32, "demo"))
     read, entries = read_env_sources(project, given, keeper, policy)
