@@ -18,7 +18,7 @@ Keys = Mapping[Key, list[Key]]
 
 def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
     """For each finding the id of the first that the same action closes: about one value, values that one
-    names or that rotate together, or who got in, and no limit. What is not known joins nothing."""
+    names or that rotate together, or who got or may be in, and no limit. What is not known joins nothing."""
     values, blind = _values(tables["inventory"]), not knows_production(tables["inventory"])
     every = [(one, [*_keys(one, values, blind=blind)]) for one in findings]
     named = [(one.id, keys if one.status == "open" else keys[:1]) for one, keys in every]
@@ -27,6 +27,7 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
         for row in rows(tables["rotation_pairs"])
     ]
     tried = [keys[0] for one, keys in every if one.check.id == NOT_LIMITED and one.status == "open"]
+    tried += [it[0] for one, it in every if (one.severity, one.item.subject[:9]) == ("critical", "guessing ")]
     got_in = (keys[0] for one, keys in every if one.item.subject.startswith("let-in ") and tried)
     root = _joined([*(keys for _, keys in named), *pairs, [*islice(got_in, 1), *tried]])
     first: dict[Key, str] = {}

@@ -170,8 +170,7 @@ def read_previous(path: Path, project: str, key: Key) -> PreviousReport:
     Without a manifest, or with one under another key, nothing shows that the report was not edited: `doubt`
     says so. `BadInput` if it is not a report.json of this version, is another project's, or was edited."""
     try:
-        content = path.read_bytes()
-        report = TypeAdapter(_Report).validate_json(content)
+        report = TypeAdapter(_Report).validate_json(content := path.read_bytes())
     except OSError:
         raise BadInput.at(str(path), "cannot be read as a report.json") from None
     except (ValidationError, ValueError, RecursionError):

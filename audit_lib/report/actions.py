@@ -167,7 +167,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
-    worst, checks = group[0], {one.check for one in group}
+    worst, checks, both = group[0], {one.check for one in group}, {NOT_LIMITED, "critical"}
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
         return _TO_SUPPLY[worst.subject], _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
@@ -177,7 +177,7 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    steps = [_first_step(one) for one in group if one is worst or one.check == NOT_LIMITED]
+    steps = [*{_first_step(one): one for one in group if one is worst or both & {one.check, one.severity}}]
     return ", and ".join((steps[0], *(step[:1].lower() + step[1:] for step in steps[1:]))), _investigate(
         {one.subject for one in group}, tables["detections"]
     )
