@@ -82,8 +82,8 @@ def summarise(audit: "Audit") -> Screen:
 
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     doubt = [f"Whether a rule was lowered is not known: {audit.doubt}."] if audit.doubt else []
-    let_in = audit.detections.query("verdict == 'found' and detection == @LET_IN")
-    entered = let_in[let_in["severity"].isin(("high", "critical"))]  # others may have mistyped
+    got = audit.detections.query("verdict == 'found' and severity in ['high', 'critical']")  # else a mistype
+    entered = got[got["detection"].eq(LET_IN) | (got["severity"].eq("critical") & got["seen_at"].notna())]
     if state == FAIL:
         sentence, reasons = _failure(audit, entered)
     elif state == PASS:
@@ -120,7 +120,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
         reasons.append(f"{few(pairs, MOST_NAMES)} differ in production, but must be equal.")
     if entered.empty:
         return f"{secrets}." if lost else _worst(audit), reasons
-    said = {f"{LET_IN} {row.subject}": f"{row.subject}: {row.classification}." for row in rows(entered)}
+    said = {f"{it.detection} {it.subject}": f"{it.subject}: {it.classification}." for it in rows(entered)}
     first = audit.actions.merge(audit.findings, left_on="id", right_on="action")["subject"]
     reasons[:0] = [said[name] for name in dict.fromkeys([*first, *said]) if name in said][:MOST_NAMES]
     return f"Somebody was let in after failed logins{f', and {secrets.lower()}' if lost else ''}.", reasons
@@ -257,7 +257,8 @@ def other_figures(audit: "Audit") -> Iterator[KeyFigure]:
 
 
 def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str, str]]:
-    schedule, year = audit.schedule, audit.as_of.year
+    due_now, year = audit.exposure.query("status == 'emergency'")["secret"], audit.as_of.year
+    schedule = audit.schedule[~audit.schedule["secret"].isin(due_now)]
     first = schedule["possible_at"].fillna(schedule["provable_at"])
     ahead = schedule[first.gt(audit.as_of) & first.le(until)].astype({"environment": "str"})
     for _, group in ahead.groupby(["possible_at", "provable_at", "environment"], dropna=False, sort=False):
@@ -267,8 +268,7 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
         yield row.possible_at or row.provable_at, when, f"{names}, {row.environment}", ""
     if ahead.empty and (unknown := int(audit.ages["status"].eq("unknown").sum())):
-        ages = f"{unknown} of {int(audit.ages['status'].ne('exempt').sum())} ages are not known"
-        yield pd.NaT, "Nothing", f"is known to fall due; {ages}.", ""
+        yield pd.NaT, "Nothing", f"is known to fall due; {counted(unknown, 'age')} not known.", ""
     held = pd.concat([
         audit.decisions.query("verdict == 'accept' and state == 'in force'").assign(kind="accepted risk"),
         audit.attestations.query("status == 'attested'").assign(kind="answer"),

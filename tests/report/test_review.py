@@ -188,14 +188,14 @@ def test_sentence_reason_and_tile_say_the_same(changed: Any, found: list[str], s
     assert [screen.sentence, *screen.reasons, screen.figures[0].count, screen.figures[0].note] == shown
 
 
-@pytest.mark.parametrize(("age", "when"), CASES["dates"])
-def test_a_date_that_is_a_bound_is_one(age: dict[str, Any], when: str) -> None:
-    """Of a secret whose age has no upper bound it is known by when it is overdue, not from when."""
-    usual = {"status": "fresh", "max_age_days": 90, "reason": "", "period_stated": True}
-    tables = {"freshness": usual | age, "detections": {"detection": "let-in"}}
+@pytest.mark.parametrize(("age", "leak", "when"), CASES["dates"])
+def test_a_date_that_is_a_bound_is_one(age: dict[str, Any], leak: str, when: list[str]) -> None:
+    """Of an age without an upper bound it is known by when it is over; what leaked and is used is due now."""
+    own = {"status": "fresh", "max_age_days": 90, "reason": "", "period_stated": True} | age
+    tables = CASES["screen"] | {"freshness": [own], "leak_places": [{}], "exposure": [{"status": leak}]}
     found = {"findings": pd.DataFrame([finding("attack-on-logins", "x")])}
-    found |= {name: rows_of(name, row) for name, row in tables.items()}
-    assert summarise(frames.audit(**found)).falls_due["when"].tolist() == [when]
+    found |= {name: rows_of(name, *some) for name, some in tables.items()}
+    assert summarise(frames.audit(**found)).falls_due["when"].tolist() == when
 
 
 @pytest.mark.parametrize(("found", "held", "command"), CASES["commands"])
