@@ -120,7 +120,7 @@ def freshness(
     ]
     backup = {"kind": "backup", "state": "read"}
     sources += [
-        backup | {"source": copy["source"], "modified_at": copy.pop("modified_at")} for copy in copies or []
+        backup | {name: copy[name] for name in copy.keys() - {"name", "fingerprint"}} for copy in copies or []
     ]
     lines = [{**backup, "line": 1, **copy} for copy in copies or []]
     table, ledger = filled(Inventory, inventory), ledger_of(entries, as_of, broken)
