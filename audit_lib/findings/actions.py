@@ -27,7 +27,7 @@ def actions_of(findings: Iterable[Finding], tables: Tables) -> list[str]:
         for row in rows(tables["rotation_pairs"])
     ]
     tried = [keys[0] for one, keys in every if one.check.id == NOT_LIMITED and one.status == "open"]
-    tried += [it[0] for one, it in every if (one.severity, one.item.subject[:9]) == ("critical", "guessing ")]
+    tried += [it[0] for one, it in every if one.severity == "critical" and "guessing " in one.item.subject]
     got_in = (keys[0] for one, keys in every if one.item.subject.startswith("let-in ") and tried)
     root = _joined([*(keys for _, keys in named), *pairs, [*islice(got_in, 1), *tried]])
     first: dict[Key, str] = {}

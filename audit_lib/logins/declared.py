@@ -46,6 +46,14 @@ def may_log_in(route: str) -> bool:
     return bool(_PATTERNS["route"].fullmatch(route) and _PATTERNS["logs_in"].search(route) and not does_other)
 
 
+def tries_in_words(run: pd.DataFrame, number: str) -> str:
+    """So many tries, and within which time, in words: `12 failed logins within 3 hours`."""
+    what = "failed logins" if run["on_login"].all() else "refused requests"
+    minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
+    hours = in_words(round(minutes / 60), "hour") if minutes < 2880 else in_words(minutes // 1440 + 1, "day")
+    return f"{number} {what} within {in_words(minutes, 'minute') if minutes < 120 else hours}"
+
+
 class Proposal(NamedTuple):
     """A route that may log people in."""
 

@@ -14,8 +14,8 @@ import pandas as pd
 from audit_lib.base.frames import Contract, Field, Instant, Series
 from audit_lib.base.in_words import DECLARED, POSSIBLE, SEVERITIES, counted, day_words, few, instant_words
 from audit_lib.logins.coverage import DATABASE_FAILURE, NEEDS, REPORTED, Coverage, cover, unusual_silences
-from audit_lib.logins.declared import READING, WRITING, may_log_in
-from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login, places, tried
+from audit_lib.logins.declared import READING, WRITING, may_log_in, tries_in_words
+from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fits, next_login, places
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
@@ -160,12 +160,12 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     soon = near[near["seconds"].ge(run["seconds"].max() // 60 * 60)]
     back = traffic.joined(near, soon, "") if len(soon) else frozenset[str]()
     clauses = {
-        f"{tried(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
+        f"{tries_in_words(tries, number)}, at most {pace} in a minute{', then let in' * bool(entered)}": True,
         f"of {addresses} addresses": tries["client"].nunique() > 1,
         "reported by messages without an address": run["client"].eq("").all(),
         "their redirect does not tell, and nobody followed it": blind,
         "from where somebody was let in before": run.drop_duplicates("client")["known"].any(),
-        "answered since without a login of its own: a token may be the spoil": back,
+        "answered since without a login of its own: it may hold a token": back,
         "a token that has ended is likely: look once": run["ended"].all(),
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
@@ -183,7 +183,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
     def build(run: pd.DataFrame) -> Incident:
         networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
-        return incident(run, f"{tried(run, str(len(run)))}, of {networks}", rule.severity)
+        return incident(run, f"{tries_in_words(run, str(len(run)))}, of {networks}", rule.severity)
 
     asked = route.isin([*filter(may_log_in, route.unique())]) | fits(route, traffic.policy.access.protected)
     strangers = failures[(asked | failures["on_login"]) & ~failures["known"] & failures["client"].ne("")]

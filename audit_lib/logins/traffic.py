@@ -12,7 +12,7 @@ import pandas as pd
 from audit_lib.base.bounded import matches_glob
 from audit_lib.base.clock import parse_instant
 from audit_lib.base.frames import rows
-from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, counted, few
+from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, few
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
@@ -30,7 +30,7 @@ PROVEN_BY_SSH = ("ssh session without a login",)  # where only keys are allowed,
 _MOST_PER_LOGIN, _PROXIED = 5, 0.95  # mistypes of an address and day; a share of three that is a proxy's
 _NEAR = 10_800  # seconds in which a login that does not tell how it ended may be one more of these tries
 _MINUTE, _DAY = (pd.Timedelta(span) - pd.Timedelta("1us") for span in ("1min", "1D"))
-_DOTFILE = r"/\.(?!well-known(?:/|$)|htaccess)[^/.]"  # or a folder; one is everybody's (RFC 8615)
+_DOTFILE = r"/\.(?!well-known(?:/|$))[^/.]"  # or a folder; one is everybody's (RFC 8615)
 _FOLDER = r"(.*?/\.[^/]+|/[^/]*)"  # the first with a dot, else the first: one that is served holds many files
 
 
@@ -162,7 +162,7 @@ def tabulate_clients(requests: pd.DataFrame, window: Window, policy: DetectionPo
     classes = {
         "unnamed": client.eq(""),
         "internal": client.map(policy.may_be_proxy).astype(bool),
-        "known": client.isin(before["client"]) | client.map(policy.is_known).astype(bool),
+        "known": client.isin(before["client"]),
         "failing only": frame["failures"].eq(frame["requests"]),
         "not known if new": client.eq(client) & (not requests["not_before_at"].min() <= reached),
         "new address": frame["network"].isin(before["network"]),
@@ -368,14 +368,6 @@ def next_login(
     minutes = events[by].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
     given: Any = {"left_on": "minute", "right_on": "answered", "by": by, "direction": direction}
     return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(events.index)
-
-
-def tried(run: pd.DataFrame, number: str) -> str:
-    """What somebody tried, and within which time: `12 failed logins within 3 hours`."""
-    what = "failed logins" if run["on_login"].all() else "refused requests"
-    minutes = int((run["seconds"].max() - run["seconds"].min()) // 60) + 1
-    hours = counted(round(minutes / 60), "hour") if minutes < 2880 else counted(minutes // 1440 + 1, "day")
-    return f"{number} {what} within {counted(minutes, 'minute') if minutes < 120 else hours}"
 
 
 def places(events: pd.DataFrame, most: int = 8) -> tuple[str, ...]:

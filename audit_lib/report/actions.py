@@ -167,7 +167,7 @@ def _of_values(checks: set[str], about: list[Secret], present: pd.DataFrame) -> 
 
 
 def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tuple[str, str]:
-    worst, checks, both = group[0], {one.check for one in group}, {NOT_LIMITED, "critical"}
+    worst, checks = group[0], {one.check for one in group}
     target = "owners" if "secret-not-described" in checks else BY_ID[worst.check].action
     if worst.check == UNREAD and worst.subject in _TO_SUPPLY:
         return _TO_SUPPLY[worst.subject], _snapshot(tables["inventory"]) if worst.subject == "ledger" else ""
@@ -177,10 +177,8 @@ def _of_things(group: list[Any], several: Sequence[str], tables: Tables) -> tupl
         return _OF_WHOLE[target]
     if len(several) > 1 and worst.check in _OF_SEVERAL and worst.subject not in GATHERED:
         return _OF_SEVERAL[worst.check].format(_listed(several, 3)), ""
-    steps = [*{_first_step(one): one for one in group if one is worst or both & {one.check, one.severity}}]
-    return ", and ".join((steps[0], *(step[:1].lower() + step[1:] for step in steps[1:]))), _investigate(
-        {one.subject for one in group}, tables["detections"]
-    )
+    named = [it for it in group if it is worst or it.check == NOT_LIMITED or it.severity == "critical"]
+    return ", and ".join(_steps(named)), _investigate({it.subject for it in group}, tables["detections"])
 
 
 def _of_files(group: list[Any], target: str) -> tuple[str, str]:
@@ -189,13 +187,13 @@ def _of_files(group: list[Any], target: str) -> tuple[str, str]:
         return f"Untrack {_listed(paths, 3)}", f"git rm --cached {shlex.join(paths)}"
     if "values-on-disk" in checks and group[0].subject != "env file":  # a copy
         return f"Delete {paths[0]}", ""
-    first, *rest = dict.fromkeys(map(_first_step, group))
-    steps = [first, *(step[:1].lower() + step[1:] for step in rest)]
-    return _listed(steps), f"chmod 600 {shlex.join(paths)}" if "open-file-mode" in checks else ""
+    return _listed(_steps(group)), f"chmod 600 {shlex.join(paths)}" if "open-file-mode" in checks else ""
 
 
-def _first_step(finding: Any) -> str:
-    return str(finding.remedy).split(". ")[0].rstrip(".")
+def _steps(findings: list[Any]) -> list[str]:
+    """The first step of each remedy, once; all but the first begin small."""
+    first, *rest = dict.fromkeys(str(one.remedy).split(". ")[0].rstrip(".") for one in findings)
+    return [first, *(step[:1].lower() + step[1:] for step in rest)]
 
 
 def _investigate(subjects: set[str], detections: pd.DataFrame) -> str:

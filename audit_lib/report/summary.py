@@ -82,8 +82,8 @@ def summarise(audit: "Audit") -> Screen:
 
 def _sentence(audit: "Audit", state: str) -> tuple[str, tuple[str, ...]]:
     doubt = [f"Whether a rule was lowered is not known: {audit.doubt}."] if audit.doubt else []
-    got = audit.detections.query("verdict == 'found' and severity in ['high', 'critical']")  # else a mistype
-    entered = got[got["detection"].eq(LET_IN) | (got["severity"].eq("critical") & got["seen_at"].notna())]
+    grave = audit.detections.query("verdict == 'found' and severity in ['high', 'critical']")  # no mistypes
+    entered = grave.query("detection == @LET_IN or (severity == 'critical' and seen_at.notna())")
     if state == FAIL:
         sentence, reasons = _failure(audit, entered)
     elif state == PASS:
@@ -268,7 +268,8 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         names = few(dict.fromkeys(group["secret"]), MOST_NAMES)
         yield row.possible_at or row.provable_at, when, f"{names}, {row.environment}", ""
     if ahead.empty and (unknown := int(audit.ages["status"].eq("unknown").sum())):
-        yield pd.NaT, "Nothing", f"is known to fall due; {counted(unknown, 'age')} not known.", ""
+        ages = f"{unknown} of {int(audit.ages['status'].ne('exempt').sum())} ages are not known"
+        yield pd.NaT, "Nothing", f"is known to fall due; {ages}.", ""
     held = pd.concat([
         audit.decisions.query("verdict == 'accept' and state == 'in force'").assign(kind="accepted risk"),
         audit.attestations.query("status == 'attested'").assign(kind="answer"),

@@ -1,6 +1,5 @@
 """Sets what env sources hold beside what the policy expects, and the values of two places beside each other.
-The keeper answers about each value; two values are compared by fingerprint alone.
-"""
+The keeper answers about each value; two values are compared by fingerprint alone."""
 
 import re
 from collections import defaultdict
@@ -136,9 +135,11 @@ def rule_name(name: str, policy: Policy) -> str:
 
 def _examples(entries: pd.DataFrame, policy: Policy, keeper: Keeper) -> Examples:
     shown = entries[entries["kind"].eq("example")]
-    known = ((row.fingerprint, policy.rule(row.name)) for row in rows(shown.dropna(subset="fingerprint")))
-    known = ((mark, rule) for mark, rule in known if not rule or rule.kind in SECRET_KINDS)
-    held = (hold(keeper, mark, rule.component if rule else "whole") for mark, rule in known)
+    held = (
+        hold(keeper, row.fingerprint, rule.component if rule else "whole")
+        for row in rows(shown.dropna(subset="fingerprint"))
+        if not (rule := policy.rule(row.name)) or "secret" in {rule.kind, *likely_kind(rule.name, (), policy)}
+    )
     return None if shown.empty else frozenset(mark for it in held for mark in (it.whole, it.part or it.whole))
 
 
@@ -190,8 +191,7 @@ def _judged(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper, exampl
 
 def _as_found(rule: SecretRule, entry: Any, policy: Policy, keeper: Keeper) -> SecretRule:
     """The rule; of what name or value show to be a secret that of a secret nobody listed.
-    Of a setting of the policy only its value can show that: whoever writes the policy could call any so.
-    """
+    Of a setting of the policy only its value can show that: whoever writes the policy could call any so."""
     kind, component, mark = rule.kind, rule.component, entry.fingerprint
     if kind in ("", "setting"):
         forms = [] if mark is None else [shape_by(partial(keeper.ask, mark))]

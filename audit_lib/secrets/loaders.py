@@ -214,9 +214,9 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells.
     Known is what `source` declares. Neighbours are files of Python, node and Next in its folder, and there or
     in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next."""
-    yaml = is_yaml(source.path) or (source.path.endswith(".json") and not source.export)  # JSON is YAML
-    if source.loader or source.export or yaml:
-        return YAML if yaml and source.loader in ("", "compose") else (source.loader,) * bool(source.loader)
+    in_yaml = is_yaml(source.path) or (source.path.endswith(".json") and not source.export)  # JSON is YAML
+    if source.loader or source.export or in_yaml:
+        return YAML if in_yaml and source.loader in ("", "compose") else tuple(filter(None, [source.loader]))
     path = PurePosixPath(source.path)
     names = [PurePosixPath(name).name for name in log_paths(root, f"{escape(str(path.parent))}/*")]
     # A package.json may be of a frontend's build alone, and something else reads the env file.

@@ -295,7 +295,7 @@ def _yaml_line(name: str, node: Any) -> env.EnvLine:
     is_name = _NAME.fullmatch(name) and not any(map(env.looks_like_value, name.split(".")))
     line = env.entry(node.start_mark.line + 1, "KEY" if is_name else f"?{name}", value, *YAML)
     if line.name and ("${" in value or node.tag.startswith("!")):  # the application makes something of it
-        own = name * bool(re.fullmatch(rf"\${{?{re.escape(name)}([:?-].*)?}}?", value))
+        own = name if re.fullmatch(rf"\${{?{re.escape(name)}([:?-].*)?}}?", value) else ""
         return replace(line, name=name, value=None, refers=own, faults=("reference",), suspects=(value,))
     return replace(line, name=line.name and name)
 

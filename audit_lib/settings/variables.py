@@ -83,8 +83,8 @@ def likely_kind(
     is_none = "generated" not in seen and ("setting" in seen or _matches(name, _WORDS["named"]))
     if is_none or _matches(name, policy.public_names) or _matches(name, _WORDS["not_secret"]):
         return "setting", "whole"
-    pair = ("generated" not in seen or name.endswith("_ID")) and re.fullmatch(_PATTERNS["key_id"], name)
-    if pair and any(pair[1] + end in beside for end in _WORDS["key_secrets"]):
+    pair = re.fullmatch(_PATTERNS["key_id"], name)
+    if pair and "generated" not in seen and any(pair[1] + end in beside for end in _WORDS["key_secrets"]):
         return "identifier", "whole"
     parts = set(name.upper().replace("API_KEY", "APIKEY").split("_"))
     named, only_plain = _matches(name, policy.secret_names), seen == {"plain"}

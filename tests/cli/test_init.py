@@ -62,7 +62,7 @@ def test_what_nobody_signed_is_not_known(tmp_path: Path) -> None:
         path.write_text(text.replace(named, f"{named}\n{line}"))
         audit = reviewed(project)
         assert audit.settings_changes.query("known")["setting"].item().endswith(line.split()[0])
-        assert f"Nothing is known to fall due; {old} ages not known." in audit.summary().text()
+        assert f"Nothing is known to fall due; {old} of {old} ages are not known." in audit.summary().text()
     git(project, "init", "-q")  # what git does not track is the owner's own word
     assert reviewed(project).settings_changes["setting"].tolist() == changes["setting"].tolist()
     git(project, "add", "audit.toml")

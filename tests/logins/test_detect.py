@@ -92,8 +92,8 @@ ALONE |= {
     "a third of the known clients": (
         TENTHS + [(HOUR + 100 * n + m, f"198.51.10{m}.7", API, 401) for n in range(20) for m in range(5)]
         + [(9.0, f"198.51.10{m}.7", API, 200) for m in range(5)], {(*ONSET, "medium")}),
-    "a start page for every path": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htpasswd", "medium"),
-    "as many are missing": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htpasswd /a.sql", "critical"),
+    "a start page for every path": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess", "medium"),
+    "as many are missing": probed("/.env /.git/x /wp-login.php", "/id_rsa /.htaccess /a.sql", "critical"),
     "a folder that is served": probed("/.env /.git/config /.git/HEAD /.git/index", "", "critical"),
     "errors of most requests until the next answer, of which the server in front tells": (
         people(9, 0) + people(9, 300, 360, 420, status=502) + answers(PERSON, 1500, 2400, status=502)
