@@ -14,7 +14,7 @@ from audit_lib.logins.declared import READING, REDIRECTS, on_logins, propose
 from audit_lib.logins.parameters import DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, network_of, repeats
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
-from audit_lib.logs.logins import FAILED_LOGIN
+from audit_lib.logs.logins import FAILED_LOGIN, FAILURES
 from audit_lib.logs.read import BROKEN_OFF, COPY, ROTATED, days_by_service
 from audit_lib.logs.values import NOT_AN_ADDRESS
 
@@ -125,7 +125,7 @@ def _of_logins(traffic: Traffic) -> Facts:
     sent = sent[~(sent["on_login"] | sent["method"].isin(READING))]
     sent = sent[~(sent["method"] + " " + sent["route"]).isin(policy.no_logins)]
     failed = counts[counts["kind"].eq(FAILED_LOGIN) & counts["status"].isna()].astype({"client": "str"})
-    said = traffic.events.query("status.isna() and client == '' and kind in [@FAILED_LOGIN, @DECLARED]")
+    said = traffic.events[traffic.events["kind"].isin(FAILURES)].query("status.isna() and client == ''")
     fact, sure = "a failed login declared", "certain messages"
     why = [(lost := counts.loc[counts["kind"].eq(POSSIBLE) & counts["status"].notna(), "count"].sum(),
             f"{lost:,} logins were answered with a redirect that no declared request follows"),
@@ -146,6 +146,7 @@ def _of_logins(traffic: Traffic) -> Facts:
         *(("a success seen", f"{it.method} {it.route}",
            "the answers of {} do not tell who got in: a message alone is declared ([[logins]])")
         for it in policy.logins if it.failed_message and not any(one.failed_redirect or one.succeeded_statuses
+            or (one.succeeded_message and 0 in {*there["status"]})  # a message
             for one in policy.logins if (one.method, one.route) == (it.method, it.route))),
         ("a success seen", few(sorted({*(sent["method"] + " " + sent["folder"])}), 1),  # a code may follow
          "{}, or below, refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),

@@ -29,14 +29,14 @@ def on_logins(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[boo
 
 
 def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]":
-    """Which requests are logins that succeed: as it is declared, else by the usual if statuses tell."""
+    """Which requests, or messages (status 0), are logins that succeed: as declared, else if statuses tell."""
     result, status = pd.Series(False, index=requests.index), requests["status"]
     moved = status.isin(REDIRECTS) & requests["kind"].ne(POSSIBLE)
     for login in logins:
-        usual = moved if login.failed_redirect else status.between(200, 299) | moved
+        said = login.succeeded_message or (login.failed_message and not login.failed_redirect)
+        usual = (moved if login.failed_redirect else status.between(200, 299) | moved) & (not said)
         good = status.isin(login.succeeded_statuses) if login.succeeded_statuses else usual
-        if login.succeeded_statuses or login.failed_redirect or not login.failed_message:
-            result |= on_logins(requests, [login]) & good & ~status.isin(login.failed_statuses)
+        result |= on_logins(requests, [login]) & (good | status.eq(0)) & ~status.isin(login.failed_statuses)
     return result
 
 

@@ -106,13 +106,9 @@ def detection_policy(policy: Policy) -> DetectionPolicy:
     every fault of them."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
-    stated |= {
-        "thresholds": {name: stated.pop(name) for name in DETECTIONS},
-        "access": {**policy.access, "login": (*policy.access.get("login", ()), *(one.route for one in own))},
-        "own_logins": own,
-        "added_logins": added,
-        "no_logins": policy.no_logins,
-    }
+    named = (*policy.access.get("login", ()), *(one.route for one in own))
+    stated |= {"thresholds": {name: stated.pop(name) for name in DETECTIONS}, "no_logins": policy.no_logins}
+    stated |= {"access": {**policy.access, "login": named}, "own_logins": own, "added_logins": added}
     try:
         found = DetectionPolicy.model_validate(stated)
     except ValidationError as error:

@@ -17,7 +17,7 @@ from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
 from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
-from audit_lib.logs.logins import FAILED_LOGIN, bare_route
+from audit_lib.logs.logins import FAILED_LOGIN, FAILURES, LET_IN, bare_route
 from audit_lib.logs.read import LogRead
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.secrecy import identities as shown
@@ -85,8 +85,11 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
         )  # fmt: skip
         requests = pd.concat([untimed[timed.columns], timed]).astype(timed.dtypes)
     events = events.assign(**bounds, client=events["client"].replace(hosts))
-    requests = requests.assign(client=requests["client"].replace(hosts)).reset_index(drop=True)
-    return Activity(logs.sources, counts, events, _judged(requests, policy))
+    said = events[events["message"].eq(LET_IN) & events["client"].ne("")].assign(
+        status=0, count=0, timed=lambda it: it["at"].notna(), at=lambda it: it["at"].dt.floor("min")
+    )
+    requests = pd.concat([requests.replace({"client": hosts}), said[timed.columns].astype(timed.dtypes)])
+    return Activity(logs.sources, counts, events, _judged(requests.reset_index(drop=True), policy))
 
 
 def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
@@ -257,7 +260,7 @@ class Traffic:
             is_step=frame["route"].map(cache(lambda name: bare_route(name).startswith(begun))).astype(bool),
             network=frame["client"].map(cache(network_of)).astype("str"),
             protected=frame["route"].isin(self.activity.requests.query("protected")["route"]),
-            on_login=frame["kind"].isin((DECLARED, FAILED_LOGIN)) | frame["route"].isin(logins["route"]),
+            on_login=frame["kind"].isin(FAILURES) | frame["route"].isin(logins["route"]),
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
         return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
@@ -336,8 +339,8 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 
 def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame:
     """The events of failed logins, by a message or on a declared route, each once, as `count`."""
-    failed = events["kind"].isin((DECLARED, FAILED_LOGIN))
-    found = events[failed | (on_logins(events, logins) & events["status"].isin(REFUSED))].assign(count=1)
+    refused = on_logins(events, logins) & events["status"].isin(REFUSED)
+    found = events[events["kind"].isin(FAILURES) | refused].assign(count=1)
     return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")).index)
 
 

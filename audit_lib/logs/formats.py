@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field, StrictBool, ValidationError, field_valida
 from audit_lib.base.bounded import MAX_BYTES, parse_toml, read_text_file, shown_name
 from audit_lib.base.errors import BadInput, Fault
 from audit_lib.base.files import SourceBytes, read_source
-from audit_lib.base.in_words import DECLARED, MESSAGE_KINDS, REQUEST_KINDS
-from audit_lib.logs.logins import FAILED_LOGIN, answers_of, phrases_of
+from audit_lib.base.in_words import MESSAGE_KINDS, REQUEST_KINDS
+from audit_lib.logs.logins import FAILURES, LET_IN, answers_of, phrases_of
 from audit_lib.logs.structured import OUTCOME, FieldNames
 from audit_lib.logs.templates import Block, Choice, parse_template
 from audit_lib.logs.values import BEHIND_WORD, QUERY_LISTS, SMALL, Words, possible_client, secret_finder
@@ -122,8 +122,8 @@ class LogFormats:
 
     def declaring(self, statuses: Iterable[int], logins: tuple[Login, ...] = ()) -> "LogFormats":
         """The same formats, with these statuses, and what these logins declare, as failed logins."""
-        own = [Block(name, parse_template(text), kind=kind) for name, text, kind in phrases_of(logins)]
-        every = sorted((*own, *self.messages), key=lambda block: block.kind in (FAILED_LOGIN, DECLARED))
+        own = list(phrases_of(logins))
+        every = sorted((*own, *self.messages), key=lambda it: (it.name == LET_IN, it.kind in FAILURES))
         return replace(
             self,
             messages=tuple(every) if own else self.messages,
@@ -142,8 +142,7 @@ class Matchers:
         self.body = Choice(formats.bodies)
         self.message = Choice([block for block in messages if not block.anywhere])
         self.sought = [block for block in messages if block.anywhere]
-        self.fields = FieldNames(words["json"], words["outcome"])
-        possible = words["possible"]
+        self.fields, possible = FieldNames(words["json"], words["outcome"]), words["possible"]
         failing = [[*map(str.encode, possible.get(name, ()))] for name in ("about", "failing")]
         behind = (BEHIND_WORD % re.escape(word.encode()) for word in possible.get("before_address", ()))
         self.possible_client = partial(possible_client, words=failing, before=[*map(re.compile, behind)])

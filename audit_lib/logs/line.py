@@ -123,8 +123,7 @@ class LineReader:
     """Reads the lines of one file by the formats, by its zone and by when it was last written."""
 
     def __init__(self, formats: LogFormats, zone: ZoneInfo, written: int | None = None) -> None:
-        self.formats, self.zone = formats, zone
-        self.by = matchers(formats)
+        self.formats, self.zone, self.by = formats, zone, matchers(formats)
         self._kinds = dict.fromkeys(formats.declared_statuses, DECLARED) | REQUEST_KINDS
         self.clock = Clock(zone, written)
         self.tried: list[tuple[bytes, Block | None]] = []  # texts of the last line, with what took them
@@ -225,8 +224,7 @@ class LineReader:
             return NOT_UNDERSTOOD
         if layout.request:
             return self._answered(text, head, layout, head.at, head.lacks)
-        continues = body.continues if body and not head.structures else ""
-        events = self._messages(rest, head)
+        continues, events = body.continues if body and not head.structures else "", self._messages(rest, head)
         state = "message" if events else "text only" if body or head is not NOTHING else "not understood"
         return Line(state, head.at, head.record, events, head.lacks, "", continues, body is not None)
 
@@ -288,8 +286,9 @@ class LineReader:
             subject = variable.decode() or (mask_email(email) if email else "")
             address = clean_client(client) if client else head.client or ""
             return (
-                LogEvent(block.kind, block.name, None, address, "", clean_route(path), subject, block.once),
-            )
+                LogEvent(block.kind, block.name, None, address, block.method,
+                         clean_route(path) or block.route, subject, block.once),
+            )  # fmt: skip
         possible = self.by.possible_client(text) if shows else None
         whose, words = possible or ("", "")
         return () if possible is None else (
@@ -312,9 +311,8 @@ class LineReader:
             method = method.decode().upper() if len(method) <= 16 else ""
         kind, message, subject = self._kinds.get(number, "other"), "", ""
         answers = self.by.answers.get(bare_route(route)) if self.by.answers else None
-        if answers and (answer := next((one for one in answers if one.fits(number, method, query)), None)):
-            kind = kind if answer.event else DECLARED
-            message, subject = answer.event, answer.parameter.decode()
+        if answers and (own := next((one for one in answers if one.fits(number, method, query)), None)):
+            message, subject, kind = own.event, own.parameter.decode(), kind if own.event else DECLARED
         request = LogEvent(kind, message, number, "", method, route, subject)
         if not (shown := self.by.secret_of(path)):
             return (request,)

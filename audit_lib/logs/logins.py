@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from audit_lib.base.in_words import DECLARED, POSSIBLE
+from audit_lib.base.in_words import DECLARED, NOTICE, POSSIBLE
+from audit_lib.logs.templates import Block, parse_template
 from audit_lib.logs.times import MINUTE, NONE, SECOND
 from audit_lib.logs.values import NOT_AN_ADDRESS
 from audit_lib.settings import Login
 
 FAILED_LOGIN = "login_failed"  # the kind of messages that report one
+FAILURES, LET_IN = (FAILED_LOGIN, DECLARED), "login succeeded"  # kinds of failed logins; a message's name
 # Events of a login that is answered with a redirect, and of a request to where one may lead.
 LOGIN_MOVED, LOGIN_SENT = OPEN_LOGINS = ("login answered with a redirect", "request to where a login leads")
 _BEFORE = ("client: ", "from ", "ip: ", "IP=", "address: ")  # what stands before an address
@@ -54,12 +56,16 @@ def answers_of(logins: Iterable[Login], counted: Collection[int]) -> Mapping[byt
     }
 
 
-def phrases_of(logins: Iterable[Login]) -> Iterator[tuple[str, str, str]]:
-    """The name, template and kind of each message of a failed login: with its address, and without."""
-    for login in (each for each in logins if each.failed_message):
-        kind = FAILED_LOGIN if login.failed_statuses or login.failed_redirect else DECLARED
-        for address in _ADDRESS:
-            yield f"login {login.name}", f"{{text}}{login.failed_message}{address}", kind
+def phrases_of(logins: Iterable[Login]) -> Iterator[Block]:
+    """What is written of how each login ended: with its address, and without."""
+    for one in logins:
+        kind = FAILED_LOGIN if one.failed_statuses or one.failed_redirect else DECLARED
+        failed = (f"login {one.name}", one.failed_message, kind)
+        yield from (
+            Block(name, parse_template(f"{{text}}{text}{it}"), kind=kind, method=one.method, route=one.route)
+            for name, text, kind in (failed, (LET_IN, one.succeeded_message, NOTICE))
+            for it in (_ADDRESS if text else ())
+        )
 
 
 def settle_logins(

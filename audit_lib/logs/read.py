@@ -106,8 +106,7 @@ def read_logs(
     Every file that a source names has a row of Sources, read or not. `progress` is called after each log with
     the bytes so far, and of how many. `BadInput` if no `scheduler` answers, or for bundled formats at fault.
     """
-    formats = formats or load_formats()
-    rows, logs = list[dict[str, Any]](), list[_Log]()
+    formats, rows, logs = formats or load_formats(), list[dict[str, Any]](), list[_Log]()
     for source, files in log_files(project):
         opened = [_opened(source, file) for file in files]
         rows += [*_not_supplied(project, source, files), *(log.row for log in opened)]

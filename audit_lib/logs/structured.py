@@ -40,8 +40,7 @@ class FieldNames:
         self.wrapper, self.records, self.labels, self.foreign, self.times = (
             frozenset(words.get(each, ())) for each in ("wrapper", "records", "labels", "foreign", "time")
         )
-        event = self.outcome["event"]
-        named = {kind: words.get(kind, ()) for kind in _KINDS}
+        event, named = self.outcome["event"], {kind: words.get(kind, ()) for kind in _KINDS}
         named |= {"is_refused": self.outcome["ended"], "is_login": event, "is_failed": event}
         # For each name what it may name, and its place among the names for that.
         self.ranks: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)

@@ -99,6 +99,7 @@ class Block:
     record: bool = False
     outer: bool = False
     method: str = ""
+    route: str = ""
     status: int | None = None
     continues: str = ""
     kind: str = ""

@@ -51,8 +51,7 @@ def _commit(mark: int, commit: Commit) -> bytes:
         _data(commit.message.encode()),
         f"from :{mark - 1}\n".encode() if mark > 1 else b"",
     ]
-    for path in sorted(commit.removed):
-        parts.append(f"D {path}\n".encode())
+    parts += [f"D {path}\n".encode() for path in sorted(commit.removed)]
     for path, content in sorted(commit.files.items()):
         parts += [f"M 100644 inline {path}\n".encode(), _data(content)]
     return b"".join(parts) + b"\n"

@@ -237,12 +237,11 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     Other text without a loader is read as the host's own box reads it. An entry's `line` is its position,
     counted from 1. Raises `BadInput` for binary content and for JSON or YAML that cannot be parsed."""
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
+    if loaders == YAML:
+        return env.with_oddities(sorted(_parse_yaml(content, place), key=lambda line: line.line))
     if loaders in BY_HAND:  # of one value, as a secret of compose, the file's name is the name
-        return env.with_oddities(
-            sorted(_parse_yaml(content, place), key=lambda line: line.line)
-            if loaders == YAML
-            else [env.entry(1, Path(place).stem.upper(), env.decoded(content)[0].rstrip("\r\n"), *WHOLE)]
-        )
+        name = re.sub(r"\W", "_", Path(place).stem.upper())
+        return env.with_oddities([env.entry(1, name, env.decoded(content)[0].rstrip("\r\n"), *WHOLE)])
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text

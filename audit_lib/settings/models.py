@@ -126,6 +126,7 @@ class Login(keys.Block):
     failed_message: Annotated[StrictStr, keys.text("message")] = ""  # within what the application writes then
     succeeded_statuses: keys.Statuses = ()
     succeeded_redirect: keys.Redirect = ""  # where who got in is sent
+    succeeded_message: Annotated[StrictStr, keys.text("message")] = ""  # within what is written of who got in
     added: Annotated[bool, keys.Computed] = False  # by audit.toml, to the policy's
 
 

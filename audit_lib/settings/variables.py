@@ -200,8 +200,7 @@ def in_code(text: str, path: str, faults: list[Fault]) -> Iterator[Mention]:
         blocks = (node for node in ast.walk(tree) if isinstance(node, _CONDITIONAL))
         conditional.update(*(range(node.lineno, (node.end_lineno or 0) + 1) for node in blocks))
     for language, found, line in _matches_in(text, path, "named"):
-        group = found.lastindex or 0
-        patterns = (re.compile(language[key]) for key in ("demand", "default"))
+        group, patterns = found.lastindex or 0, (re.compile(language[key]) for key in ("demand", "default"))
         demanded, optional = (bool(one.match(found.string, found.end(group))) for one in patterns)
         form = "setting" if re.compile(language["setting"]).match(found.string, found.start()) else ""
         needed = demanded and not optional and line not in conditional

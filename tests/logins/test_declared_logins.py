@@ -89,7 +89,8 @@ def test_nothing_is_none_or_quiet_before(application: Application, policy: str, 
     told = logs.events["kind"].eq("login_failed") & logs.events["client"].eq(ATTACKER)
     assert _alert(chosen, rules, logs) == ("fired" if told.any() else "unknown")
     routes = [one.block.splitlines()[3][2:] for one in propose(logs.counts, logs.minutes, rules)]
-    assert policy or [route in application.declaration for route in routes] == [True]
+    asked = [True] * ("POST" in str(application.failed))
+    assert policy or [route in application.declaration for route in routes] == asked
 
 
 def _lines(seconds: Iterable[int], request: str, status: int, client: str = ATTACKER) -> str:
@@ -128,7 +129,7 @@ def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     log += _lines(range(0, 200, 10), "POST /api/login", 401) + _lines(range(300, 306), "GET /api/orders", 401)
     log += _lines([330], "POST /api/login", 200) + _lines([340], "GET /api/orders", 200)
     lever = _login('route = "/api/login"\nfailed_statuses = [418]\nsucceeded_statuses = [401, 200]\n')
-    orders = 'route = "/api/orders"\nmethod = "GET"\nfailed_statuses = [500]\nsucceeded_statuses = [401]\n'
+    orders = 'route = "/api/orders"\nfailed_statuses = [500]\nsucceeded_message = "HTTP/1.1"\n'
     lever += _login(orders, "orders")
     _, rules, before = _project(tmp_path / "before", log, policy=DECLARES_401)
     honest = _detections(rules, before)

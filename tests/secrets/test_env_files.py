@@ -27,7 +27,7 @@ YAML = EnvSource("production", "backend", "backend/config.yml")
 JSON = EnvSource("production", "backend", "backend/settings.json")
 COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml", loader="compose")
 SET = "services: {a: {image: x, environment: &e %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}, b: {environment: *e}}\n"
-KEY = EnvSource("production", "backend", "backend/api_token.txt", loader="file")
+KEY = EnvSource("production", "backend", "backend/api-token.txt", loader="file")
 EXPORTED = f'[{{"envVar": {{"key": "API_TOKEN", "value": "{TOKEN}"}}}}]'
 EXPORT = EnvSource("production", "backend", "backend/export.json", export=True)
 

@@ -1,4 +1,4 @@
-"""What six applications log about the same logins, planted by chance, with their truth."""
+"""What applications log about the same logins, planted by chance, with their truth."""
 
 import random
 import re
