@@ -84,7 +84,7 @@ def _of_requests(traffic: Traffic) -> Facts:
     asked, judged = counts.dropna(subset="status"), counts["status"].notna() | are_failures(counts, policy)
     unnamed, others = asked["client"].isin(("", NOT_AN_ADDRESS)), asked["route"].eq(OTHER_ROUTES)
     public = sum(network_of(one) != one and not policy.may_be_proxy(one) for one in asked["client"].unique())
-    expected = traffic.rule("application-failing").expected
+    expected = traffic.rules["application-failing"].expected
     mean = int(requests["count"].sum()) / max(1, requests["at"].dt.floor("D").nunique())
     return [
         ("an answer", not asked["status"].between(200, 299).any(),
@@ -228,7 +228,7 @@ def _thin_stretches(counts: "pd.Series[int]") -> Iterator[str]:
 
 def silences(traffic: Traffic) -> Iterator[tuple[float, float, "np.ndarray[Any, Any]"]]:
     """Stretches without a request in which many are usual: first and last second, and `_comparable` days."""
-    rule, requests = traffic.rule("application-failing"), traffic.requests
+    rule, requests = traffic.rules["application-failing"], traffic.requests
     counts = requests.groupby(requests["seconds"].astype(int) // 60)["count"].sum()
     minutes, held = counts.index.to_numpy(), np.array([0, *counts.cumsum()])
     for first, last in pairwise(minutes.tolist()):
@@ -257,7 +257,7 @@ def _comparable(first: int, last: int, minutes: Any, held: Any) -> "np.ndarray[A
 def unusual_silences(traffic: Traffic) -> Iterator[tuple[float, float, int]]:
     """Silences in which each of three or more comparable days has many requests, and the fewest that one has.
     A log that has silences half as telling on three other days proves none."""
-    every, expected = list(silences(traffic)), traffic.rule("application-failing").expected
+    every, expected = list(silences(traffic)), traffic.rules["application-failing"].expected
     for first, last, then in every:
         such = {at // 86400 for at, _, each in every if np.median(each) >= np.median(then) / 2}
         if then.min() >= expected and len(then) >= 3 and len(such - {first // 86400}) < 3:

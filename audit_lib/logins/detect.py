@@ -91,7 +91,7 @@ def judge(traffic: Traffic, coverage: Coverage | None = None) -> tuple[Verdict, 
     coverage = cover(traffic) if coverage is None else coverage  # an empty one lacks nothing
     strange = traffic.failures.drop(list({place for *_, failures in onsets for place in failures.index}))
     strange["ended"] = strange["used"] & ~strange.index.isin(in_windows(strange, "client", QUICK).index)
-    seldom = strange.drop(in_windows(strange, "client", traffic.rule("guessing").ladder[:1]).index)
+    seldom = strange.drop(in_windows(strange, "client", traffic.rules["guessing"].ladder[:1]).index)
     strange = strange.drop(seldom.query("known & ~on_login & (ended | method in @READING)").index)
     probed = traffic.requests.query("sensitive and not (there or on_login)")["route"]
     read = traffic.requests[traffic.requests["status"].between(200, 299)].groupby("route")["client"].nunique()
@@ -117,7 +117,7 @@ def _verdict(name: str, incidents: Iterable[Incident], traffic: Traffic, coverag
     shown = [replace(it, classification=it.classification + mark * any(map(known, it.clients))) for it in own]
     shown.sort(key=lambda it: (str(it.first_at or ""), it.subject, it.client, it.classification))
     verdict = "found" if shown else "unknown" if doubt else "none"
-    return Verdict(name, verdict, traffic.rule(name).severity, tuple(shown), doubt)
+    return Verdict(name, verdict, traffic.rules[name].severity, tuple(shown), doubt)
 
 
 def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> pd.DataFrame:
@@ -138,7 +138,7 @@ def tabulate(verdicts: Iterable[Verdict], name: Callable[[str], str] = str) -> p
 
 def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
     """The incidents of one address, then of one network, then without an address; and their failures."""
-    rule, events, build = traffic.rule("guessing"), traffic.events, partial(_guess, traffic)
+    rule, events, build = traffic.rules["guessing"], traffic.events, partial(_guess, traffic)
     guesses, part = by_source(failures, rule.ladder, PAUSE, build)
     said = events["kind"].isin((FAILED_LOGIN, DECLARED)) & events["status"].isna() & events["client"].eq("")
     unnamed = events[said].dropna(subset="at").assign(all=EVERYONE, on_login=True, known=False, ended=False)
@@ -151,7 +151,7 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # not its people
-    rule, (tries, number, addresses) = traffic.rule("guessing"), traffic.tries(run)
+    rule, (tries, number, addresses) = traffic.rules["guessing"], traffic.tries(run)
     sure = "client in @run.client and kind != @POSSIBLE and seconds > @run.seconds.median()"
     blind, named = run["kind"].eq(POSSIBLE).all(), run["client"].ne("").all()
     entered = named and len(traffic.let_in.query(sure) if blind else _leading_up(traffic, run, "client")) > 0
@@ -169,7 +169,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
         "a token that has ended is likely: look once": run["ended"].all(),
     }
     is_high = len(run) >= rule.high and rule.severity != "critical"
-    is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rule("let-in").known)  # gave up
+    is_low = run["ended"].all() or (run["known"].all() and len(run) < traffic.rules["let-in"].known)  # quits
     grave = "critical" if back or (blind and entered) else "high"  # without what tells, no let-in is found
     may_guess = is_high and run["on_login"].any()  # elsewhere it is a token that has ended
     own = "known" * bool(run["known"].all() and run["days"].min() >= FAMILIAR and not may_guess)
@@ -179,7 +179,7 @@ def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
 
 def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """Failures of addresses never let in before, on a login or declared route, of many networks at a time."""
-    rule, good, route = traffic.rule("spraying"), traffic.let_in, failures["route"]
+    rule, good, route = traffic.rules["spraying"], traffic.let_in, failures["route"]
 
     def build(run: pd.DataFrame) -> Incident:
         networks = f"{run['client'].nunique()} addresses in {run['network'].nunique()} networks"
@@ -196,7 +196,7 @@ def find_spraying(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident
 
 def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     """The successes that failures of their address lead up to, then those of networks; no known person's."""
-    rule, own = traffic.rule("let-in"), _leading_up(traffic, failures, "client")
+    rule, own = traffic.rules["let-in"], _leading_up(traffic, failures, "client")
     arrivals = ["client", "answered", own["seconds"].diff().gt(LONGEST * HOUR).cumsum()]
     own = own[~own["known"] | own.groupby(arrivals)["line"].transform("size").ge(rule.known)]
     shared = _leading_up(traffic, failures[~failures["known"]], "network")
@@ -212,7 +212,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
 
 def _leading_up(traffic: Traffic, failed: pd.DataFrame, key: str) -> pd.DataFrame:
     """The failures in windows that reach a rung, soon after which a success follows, at a stranger's pace."""
-    rule = traffic.rule("let-in")
+    rule = traffic.rules["let-in"]
     frame = failed.assign(answered=next_login(failed, traffic.let_in, key, "door")).dropna(subset="answered")
     frame = in_windows(frame.assign(run=frame.groupby([key, "answered"]).ngroup()), "run", rule.ladder)
     gaps = [frame.groupby(by)["seconds"].diff() for by in ("run", ["run", "client"])]
@@ -224,7 +224,7 @@ def _leading_up(traffic: Traffic, failed: pd.DataFrame, key: str) -> pd.DataFram
 
 def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
     run = run[run["door"].eq(run["door"].mode()[0])]  # what most were turned away from
-    rule, at, good = traffic.rule("let-in"), run["answered"].iloc[0], traffic.let_in
+    rule, at, good = traffic.rules["let-in"], run["answered"].iloc[0], traffic.let_in
     answers = good[good["seconds"].eq(at) & ~(good["begins"] & run["is_step"].iloc[0])]
     answer = answers.merge(run[[key, "door"]].head(1)).iloc[0]
     tries, number, addresses = traffic.tries(run, until=at + MINUTE)
@@ -271,7 +271,7 @@ def _success(traffic: Traffic, key: str, run: pd.DataFrame) -> Incident:
 
 def find_probing(traffic: Traffic) -> list[Incident]:
     """Incidents of whoever asks for missing routes or sensitive files, and of each file that was answered."""
-    requests, rule, users = traffic.requests, traffic.rule("probing"), traffic.let_in["client"]
+    requests, rule, users = traffic.requests, traffic.rules["probing"], traffic.let_in["client"]
     sensitive, any_path = requests[requests["sensitive"]], set[str]()
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
     usual = requests[others | (requests["client"].isin(users) & ~requests["sensitive"])]["folder"]
@@ -308,14 +308,14 @@ def find_probing(traffic: Traffic) -> list[Incident]:
 
 def find_secrets_in_urls(traffic: Traffic) -> Iterator[Incident]:
     """Requests whose URL has a secret: one for each route and parameter. The log has the value."""
-    hits, severity = traffic.events["message"].eq(SECRET_IN_URL), traffic.rule("secret-in-url").severity
+    hits, severity = traffic.events["message"].eq(SECRET_IN_URL), traffic.rules["secret-in-url"].severity
     for (route, name), own in traffic.events[hits].groupby(["route", "subject"]):
         yield incident(own, f"{name} of the URL is in the log with its value", severity, subject=route)
 
 
 def find_onsets(traffic: Traffic) -> Iterator[Onset]:
     """Known clients that begin to fail together, by time: after a change on record, or after none."""
-    rule, policy, failures = traffic.rule("known-clients-failing"), traffic.policy, traffic.failures
+    rule, policy, failures = traffic.rules["known-clients-failing"], traffic.policy, traffic.failures
     failures = failures.query("known & ~mistype & (protected | on_login)")
     groups = failures.groupby(["client", failures["success"].rename("recovered")], sort=False, dropna=False)
     runs = groups["seconds"].agg(first="min", last="max", count="size").reset_index()
@@ -340,7 +340,7 @@ def find_onsets(traffic: Traffic) -> Iterator[Onset]:
 def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFrame) -> bool:
     if runs.empty or (change is not None and change.kind == "rotation"):
         return len(runs) > 0
-    rule, good, first = traffic.rule("known-clients-failing"), traffic.let_in, runs["first"].min()
+    rule, good, first = traffic.rules["known-clients-failing"], traffic.let_in, runs["first"].min()
     near = traffic.requests["seconds"].between(first - MINUTE, runs["first"].max() + 2 * HOUR)
     known = {*good.loc[good["seconds"].lt(first), "client"]} & {*traffic.requests.loc[near, "client"]}
     fewest = rule.clients if not traffic.collapsed else 1 if change else np.inf  # few may be an attack
@@ -349,7 +349,7 @@ def _is_onset(traffic: Traffic, change: RecordedChange | None, runs: pd.DataFram
 
 def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Incident) -> Iterator[Incident]:
     """An incident for each onset: how many fail, how many are let in again, and what is on record before."""
-    rule, own = traffic.rule("known-clients-failing"), traffic.requests.query("let_in | protected & refused")
+    rule, own = traffic.rules["known-clients-failing"], traffic.requests.query("let_in | protected & refused")
     for change, runs, failures in onsets:
         kind, cause = change.kind if change else "", "from about the same time on, and no change is on record"
         if change:
@@ -377,7 +377,7 @@ def find_known_clients_failing(traffic: Traffic, onsets: list[Onset], *down: Inc
 
 def find_application_failing(traffic: Traffic, outages: list[Incident]) -> Iterator[Incident]:
     """Beside outages: failures that messages report, starts that recur, errors of one address, silence."""
-    rule, events, requests = traffic.rule("application-failing"), traffic.events, traffic.requests
+    rule, events, requests = traffic.rules["application-failing"], traffic.events, traffic.requests
     errors = requests[requests["status"].ge(500)]
     for outage in outages:
         events = events[~(events["kind"].eq("connection_failed") & outage.during(events["at"]))]
@@ -400,7 +400,7 @@ def find_application_failing(traffic: Traffic, outages: list[Incident]) -> Itera
 
 def find_outages(traffic: Traffic) -> list[Incident]:
     """Errors of most requests, or most to several usable routes; of one client a proxy's; low if brief."""
-    requests, rule = traffic.requests, traffic.rule("application-failing")
+    requests, rule = traffic.requests, traffic.rules["application-failing"]
     failed, at, count = requests["status"].ge(500), requests["at"], requests["count"]
     good, down = at[~failed], traffic.events.query("kind in @DATABASE_FAILURE").dropna(subset="at")
     usable = failed.groupby(requests["route"]).transform("mean").lt(rule.share)

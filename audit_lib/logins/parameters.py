@@ -102,8 +102,7 @@ def _is_in(client: str, networks: tuple[Any, ...]) -> bool:
 
 
 def detection_policy(policy: Policy) -> DetectionPolicy:
-    """The policy's detections; what audit.toml adds makes no route less protected. Raises `BadInput` with
-    every fault of them."""
+    """The policy's detections; audit.toml makes no route less protected. `BadInput` with all their faults."""
     place, stated = f"policy {policy.name}: detections", dict(policy.detections)
     own, added = (tuple(login for login in policy.logins if login.added is by) for by in (False, True))
     named = (*policy.access.get("login", ()), *(one.route for one in own))

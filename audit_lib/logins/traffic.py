@@ -15,7 +15,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, few
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
-from audit_lib.logins.parameters import REFUSED, DetectionPolicy, Rule
+from audit_lib.logins.parameters import REFUSED, DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN, FAILURES, LET_IN, bare_route
 from audit_lib.logs.read import LogRead
@@ -108,6 +108,9 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     added = entered(requests, policy.added_logins) & ~refused
     usual = on_login & ~by_own & ~method.isin((*READING, "")) & ~refused & (answered | status.isin(REDIRECTS))
     usual &= ~(method + " " + route).isin(policy.no_logins) | route.isin(route[refused])
+    network, kind = requests["client"].map(cache(network_of)).astype("str"), requests["kind"]
+    failing = network[kind.eq(DECLARED) & status.between(300, 399)]  # their other redirects let nobody in
+    usual &= ~(kind.eq(POSSIBLE) & network.isin(failing))
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     steps = [bare_route(login.route) for login in policy.logins]
     begins = route.map(cache(lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps)))
@@ -119,7 +122,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     published = readers.index[readers.ge(max(10, len(visitors) / 20))]
     is_shown = answered | let_in | (added & status.lt(400)) | (is_named & ~status.isin((404, 405, 410)))
     return requests.assign(
-        network=client.map(cache(network_of)).astype("str"),
+        network=network,
         folder=folder,
         refused=refused,
         unanswered=refused | status.ge(500),
@@ -235,10 +238,7 @@ class Traffic:
     changes: tuple[RecordedChange, ...] = ()
     as_of: datetime | None = None  # of the review, no line is of a later time; None: the end of the window
 
-    def rule(self, detection: str) -> Rule:
-        """The thresholds of a detection."""
-        return self.policy.thresholds[detection]
-
+    rules = property(lambda it: it.policy.thresholds)  # by detection
     requests = cached_property(lambda it: _with_seconds(it.activity.requests[it.activity.requests["timed"]]))
     events = cached_property(lambda it: _with_seconds(it.activity.events))
     let_in = cached_property(lambda it: it.requests[it.requests["let_in"] & it.requests["client"].ne("")])
@@ -263,7 +263,8 @@ class Traffic:
             on_login=frame["kind"].isin(FAILURES) | frame["route"].isin(logins["route"]),
             door=lambda failed: failed["route"].mask(failed["on_login"], ""),
         )
-        return _with_successes(frame, self.let_in.query("not added or route in @frame.route"), policy)
+        good = self.let_in.query("kind != @POSSIBLE and (not added or route in @frame.route)")
+        return _with_successes(frame, good, policy)
 
     @cached_property
     def unclear(self) -> pd.DataFrame:

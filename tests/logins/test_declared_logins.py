@@ -139,15 +139,17 @@ def test_audit_toml_takes_nothing_away(tmp_path: Path) -> None:
     assert before.counts["kind"].tolist() == after.counts["kind"].tolist()
 
 
+@pytest.mark.parametrize("route", ["/session", "/signin"])  # the generic policy calls the second a login, too
 @pytest.mark.parametrize("case", rows_beside(__file__)["tries"])
-def test_what_may_be_a_failure_too_is_said(case: str, tmp_path: Path) -> None:
+def test_what_may_be_a_failure_too_is_said(case: str, route: str, tmp_path: Path) -> None:
     """Who follows no redirect may have failed or not: nothing is claimed, and each count says how far."""
     steps, said, why = rows_beside(__file__)["tries"][case]
     asks = [(at + n, who, it) for who, times, *own in steps for at in times for n, it in enumerate(own)]
     lines = (_lines([at], ask[:-4], int(ask[-3:]), who) for at, who, ask in sorted(asks))
-    read = _project(tmp_path / "app", "".join(lines), _login(APPLICATIONS[4].declaration), DECLARES_401)
+    log, own = (it.replace("/session", route) for it in ("".join(lines), _login(APPLICATIONS[4].declaration)))
+    read = _project(tmp_path / "app", log, own, DECLARES_401)
     found = _detections(*read[1:]).set_index("detection")
-    told = "\n".join(found.loc[found["verdict"].eq("found"), "classification"])
+    told = "\n".join(found.loc[found["verdict"].eq("found"), "classification"]).replace(route, "/session")
     assert [text for text in said or [told] if text in told] == (said or [""])
     assert found.loc["spraying", "reason"].startswith(why)
     assert not why or ("none" not in {*found.loc[[*GUESSING], "verdict"]} and _alert(*read) != "quiet")

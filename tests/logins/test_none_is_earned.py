@@ -56,8 +56,7 @@ def people(seed: int) -> list[Ask]:
             at = day * DAY + chance.uniform(0, DAY - 60)
             person, route = clients[(day + number) % len(clients)], chance.choice(ROUTES)
             asks.append((at, person, route, 200))
-        person = clients[day % len(clients)]
-        at = day * DAY + chance.uniform(0, DAY - 700)
+        person, at = clients[day % len(clients)], day * DAY + chance.uniform(0, DAY - 700)
         asks += [(at, person, LOGIN, 401, "POST"), (at + 60, person, LOGIN, 200, "POST")]
         asks.append((day * DAY + chance.uniform(0, DAY - 60), person, f"/gone-{'abcdefgh'[day % 8]}", 404))
     return [*asks, (chance.uniform(0, DAY), clients[0], ROUTES[0], 429)]

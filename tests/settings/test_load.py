@@ -254,8 +254,7 @@ def test_another_path_is_refused(app: Path, text: str, fault: str, monkeypatch: 
 
 def mutated(text: str, seed: int) -> str:
     """The text with a few lines dropped, replaced, doubled, cut, or given another value."""
-    rng = random.Random(seed)
-    lines = text.splitlines()
+    rng, lines = random.Random(seed), text.splitlines()
     for _ in range(rng.randint(1, 4)):
         at, other = rng.randrange(len(lines)), rng.randrange(len(lines))
         cut = rng.randrange(len(lines[at]) + 1)
