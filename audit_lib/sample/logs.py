@@ -111,14 +111,15 @@ def _each(
 ) -> Iterator[Line]:
     """A request after each pause (in seconds), from a time of day on."""
     start = midnight(day) + timedelta(hours=hours)
-    for number, (client, request, status) in enumerate(asks):
-        yield write(start + timedelta(seconds=number * pause), client, request, status)
+    return (
+        write(start + timedelta(seconds=number * pause), client, request, status)
+        for number, (client, request, status) in enumerate(asks)
+    )
 
 
 def _attack() -> Iterator[Line]:
     """Forty wrong passwords within ten minutes, then the right one, and what it was good for: the attack that
-    the sample's review puts first.
-    """
+    the sample's review puts first."""
     yield from _each(_json, "2026-08-20", 3, 15, [(ATTACKER, LOGIN, 401)] * 40)
     answered = [(ATTACKER, LOGIN, 200), *((ATTACKER, f"GET {route}", 200) for route in ROUTES[:3])]
     yield from _each(_json, "2026-08-20", 3.2, 20, answered)
@@ -138,8 +139,7 @@ def _tokens() -> Iterator[Line]:
 
 def _scan() -> Iterator[Line]:
     """The scanner again: a burst that was answered 429, and files that nobody has to see, of which none was
-    answered.
-    """
+    answered."""
     yield from _each(_json, "2026-09-09", 4, 5, [(SCANNER, "GET /api/market/indices", 429)] * 12)
     files = ("/.env", "/.git/config", "/backend/.env", "/wp-login.php", "/.aws/credentials")
     yield from _each(_json, "2026-09-15", 1, 7, [(SCANNER, f"GET {path}", 404) for path in files])

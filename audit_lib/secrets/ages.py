@@ -47,8 +47,7 @@ Interval = tuple[Any, Any, list[Any]]  # pieces that bound it below and above; l
 class Evidence(OfSecret):
     """One row for each piece of evidence of a secret's age: the true instant R satisfies lo < R <= hi.
     By its `role` it bounds the tenure; tells of a return after another value or a sighting elsewhere; is a
-    claim, which bounds nothing; or is left out, dated after `as_of`.
-    """
+    claim, which bounds nothing; or is left out, dated after `as_of`."""
 
     kind: Series[str]  # E1 … E19 of docs/evidence.md#kinds-of-evidence
     role: Series[str] = Field(isin=("bound", "return", "sighting", "claim", "left out"))

@@ -125,8 +125,7 @@ def _by_first_line(text: str, loaders: tuple[str, ...]) -> tuple[dict[int, State
 
 def _set_line(own: str, found: Statements, taken: list[str], loader: str) -> EnvLine:
     """The line that sets a variable, by the loaders that take the file; without a value if they read several.
-    Of a value that is not known, every reading and what is written may be the secret: each is kept aside,
-    so that it is searched for, too."""
+    Of a value that is not known, all readings and what is written may be the secret: each is searched for."""
     first, values = next(iter(found.values())), {one.value for by, one in found.items() if by in taken}
     value = next(iter(values)) if len(values) == 1 else None
     line = entry(first.first, first.name, value or "", loader)

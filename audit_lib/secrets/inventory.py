@@ -84,10 +84,12 @@ def tabulate_inventory(
     entries: pd.DataFrame, policy: Policy, project: Project, keeper: Keeper, sources: pd.DataFrame
 ) -> pd.DataFrame:
     """`Inventory`: each rule in each environment, then what no rule expects, in a total order.
-    A variable is "missing" only if its place was supplied. A later file counts, given values before any file.
+    A variable is "missing" only if its place was supplied: a file that is mostly not understood is made for
+    another reader, and supplies nothing. A later file counts, given values first.
     Another value in another file has a row of its own, as of `SERVICE (FILE)`: which is read is not known."""
     read = sources[sources["kind"].isin(IN_FORCE) & sources["state"].isin(("read", "empty"))]
-    supplied = {(row.environment, row.service): row.source for row in rows(read)}
+    foreign = {(it.environment, it.service) for it in rows(read.query("2 * not_understood > lines"))}
+    supplied = {at: it.source for it in rows(read) if (at := (it.environment, it.service)) not in foreign}
     judge_entry = partial(_judged, policy=policy, keeper=keeper, examples=_examples(entries, policy, keeper))
     found: list[Row] = []
     for rule, held in _in_force(entries, policy):

@@ -25,7 +25,7 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.loaders import BY_HAND, WHOLE, YAML, is_compose, is_yaml, loaders_of
+from audit_lib.secrets.loaders import WHOLE, YAML, is_compose, is_yaml, loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 ENVIRON = "environ"
@@ -68,8 +68,7 @@ def read_env_sources(
     used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
     services there are it says, too, by what is a secret or always required; else templates say it.
-    All env files may have so many lines, values and characters together (MAX_IN_ALL): the file that goes
-    beyond is refused, whole.
+    All env files may have so many lines, values and characters together (MAX_IN_ALL); one beyond is refused.
     """
     values = [one for one in given if one.content or one.origin == ENVIRON]
     supplied, git_facts = {(one.environment, one.service) for one in values}, _ask_git(project)
@@ -236,12 +235,13 @@ def parse_values(content: bytes, place: str, loaders: tuple[str, ...] = ()) -> L
     """The lines of dotenv text by its loaders; without any also the entries of the platform's JSON.
     Other text without a loader is read as the host's own box reads it. An entry's `line` is its position,
     counted from 1. Raises `BadInput` for binary content and for JSON or YAML that cannot be parsed."""
+    if loaders == WHOLE:  # of one value, as a secret of compose, the file's name is the name
+        text = env.decoded(content)[0].rstrip("\r\n")
+        name, known = re.sub(r"\W", "_", Path(place).stem.upper()), "".join(text.split()).isprintable()
+        return env.with_oddities([env.entry(1, name, text if known else content.hex(), *WHOLE)])
     BadInput.unless(not env.is_binary(content), place, "contains NUL bytes and no text: it is binary")
     if loaders == YAML:
         return env.with_oddities(sorted(_parse_yaml(content, place), key=lambda line: line.line))
-    if loaders in BY_HAND:  # of one value, as a secret of compose, the file's name is the name
-        name = re.sub(r"\W", "_", Path(place).stem.upper())
-        return env.with_oddities([env.entry(1, name, env.decoded(content)[0].rstrip("\r\n"), *WHOLE)])
     if loaders or content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] not in (b"[", b"{"):
         return env.parse_env(content, loaders or ("render",))
     try:  # an object becomes a tuple of its pairs, so that a name given twice is seen; a number stays text

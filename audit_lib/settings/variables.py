@@ -171,8 +171,8 @@ def languages_of(path: PurePosixPath) -> list[dict[str, str]]:
 
 
 def in_env_text(text: str, path: str, *, example: bool) -> Iterator[Mention]:
-    """The variables of an env file, of an example also those that are in a comment."""
-    # A stray line of a multi-line value, or a file's only line, must not pass for a name: it may be a secret.
+    """The variables of an env file, of an example also those that are in a comment.
+    A stray line of a multi-line value or a file's only line must not pass for a name: it may be a secret."""
     for binding in parse_stream(StringIO(text)):
         (whole, line), name, value = binding.original, binding.key, binding.value
         own = name and value is not None and set(value) != {"="} and not strength.could_be_a_piece(name)

@@ -102,8 +102,7 @@ GOOD = 'examples = ["a"]\ncounter_examples = ["b"]\n'
 
 def test_a_broken_file_tells_all_its_faults_at_once(tmp_path: Path) -> None:
     """Every fault of a formats file is told, each with its place, and no block without examples passes."""
-    path = tmp_path / "broken.toml"
-    broken = CASES["broken"]
+    path, broken = tmp_path / "broken.toml", CASES["broken"]
     blocks = (f"[[{section}]]\n{keys}" if "=" in keys else keys for section, keys, _ in broken)
     path.write_text("".join(dict.fromkeys(blocks)).replace("@good", GOOD))
     with pytest.raises(BadInput) as raised:

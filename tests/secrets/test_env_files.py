@@ -133,7 +133,8 @@ def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encodin
 
 @pytest.mark.parametrize(("source", "content", "state"), [
     *((EXPORT, *one) for one in ((EXPORTED, "read"), (LINE, "read"), ("[{", "refused"))),
-    *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))), (KEY, TOKEN, "read"),
+    *((YAML, *one) for one in ((f"API_TOKEN: {TOKEN}", "read"), ("A: {", "refused"))),
+    (KEY, TOKEN, "read"), (KEY, "\0\1" * 16, "read"),
     *((COMPOSE, SET % one, "read") for one in (("{", ": ", TOKEN, ": ", ": }"), ("[", "=", TOKEN, "=", "]"))),
     *((JSON, *one) for one in ((f'{{\n\t"API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
 ])  # fmt: skip
