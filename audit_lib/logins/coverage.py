@@ -144,9 +144,9 @@ def _of_logins(traffic: Traffic) -> Facts:
          "no failed login on a route that the application has was seen: perhaps these logs show none"),
         ("a success seen", not there["let_in"].any(), "no login that succeeds, no protected answer was seen"),
         *(("a success seen", f"{it.method} {it.route}",
-           "the answers of {} do not tell who got in: a message alone is declared ([[logins]])")
-        for it in policy.logins if it.failed_message and not any(one.failed_redirect or one.failed_statuses
-            or one.succeeded_statuses or (one.succeeded_message and 0 in {*there["status"]})  # a message
+           "how a success of {} looks is not declared, or was not seen ([[logins]])")
+        for it in policy.logins if it.failed_message and not any(one.failed_redirect or one.succeeded_statuses
+            or (one.succeeded_message and 0 in {*there["status"]})  # a message
             for one in policy.logins if (one.method, one.route) == (it.method, it.route))),
         ("a success seen", few(sorted({*(sent["method"] + " " + sent["folder"])}), 1),  # a code may follow
          "{}, or below, refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),

@@ -33,7 +33,7 @@ def entered(requests: pd.DataFrame, logins: Sequence[Login]) -> "pd.Series[bool]
     result, status = pd.Series(False, index=requests.index), requests["status"]
     moved = status.isin(REDIRECTS) & requests["kind"].ne(POSSIBLE)
     for login in logins:
-        said = login.succeeded_message or not (login.failed_statuses or login.failed_redirect)
+        said = login.succeeded_message or (login.failed_message and not login.failed_redirect)
         usual = (moved if login.failed_redirect else status.between(200, 299) | moved) & (not said)
         good = status.isin(login.succeeded_statuses) if login.succeeded_statuses else usual
         result |= on_logins(requests, [login]) & (good | status.eq(0)) & ~status.isin(login.failed_statuses)
