@@ -104,7 +104,7 @@ def _say_leaks(found: tables.LeakAudit) -> None:
     leaks, none = found.leaks, found.leaks["kind"].isin(tables.NO_SECRETS)
     forces = leaks.loc[~none, "force"].value_counts().reindex(tables.FORCES, fill_value=0)
     others, places = leaks.loc[none, "kind"].value_counts(), leaks["in_force"].str.split(",")
-    production = int(places.map(lambda names: tables.PRODUCTION in names).sum())
+    production = int(places[~none].map(lambda names: tables.PRODUCTION in names).sum())
     counts = [
         f"{production} in force in production",
         f"{forces[tables.IN_FORCE] - production} elsewhere",

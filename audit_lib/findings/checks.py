@@ -407,7 +407,7 @@ CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
     "two-values-in-one-place": when(  # the second one stands under SERVICE (FILE)
         Predicate(lambda rows: rows["service"].str.endswith(")")), about=HELD
     ),
-    "unlisted-secret": when(has("kind", "unlisted"), about=has("state", "present", "empty")),
+    "unlisted-secret": when(has("kind", "unlisted"), about=PRESENT),
     "no-rotation-period": when(  # what is exempt, or public by the policy, has no age
         PRESENT & no("period_stated") & ~SHARED_BY_ALL,
         about=HELD & SECRET & ~(yes("public") & has("exposure_severity", "info") | null("max_age_days")),

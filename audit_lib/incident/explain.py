@@ -189,7 +189,7 @@ def _senders(case: Case) -> dict[str, str]:
 def _outage(case: Case) -> Explanation:
     """Refusals of nearly all, errors or messages of the database show it; a deploy or a pair is a cause."""
     one, outage = Explanation(OUTAGE), find_outage(case)
-    one.lack(*case.may_have_missed("an outage", KNOWN_CLIENTS, APPLICATION))
+    one.lack(*case.may_have_missed("an outage", APPLICATION))
     if outage is None:
         if not one.missing:
             one.rule_out("at no time did nearly everyone fail")

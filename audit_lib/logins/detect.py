@@ -151,6 +151,7 @@ def find_guessing(traffic: Traffic, failures: pd.DataFrame) -> Episodes:
 
 def _guess(traffic: Traffic, run: pd.DataFrame) -> Incident:
     run = run[~run["known"]] if run.loc[~run["known"], "client"].nunique() >= 3 else run  # not its people
+    run = run[run["on_login"]] if run["on_login"].mean() > NEARLY else run  # nor what a login then refuses
     rule, (tries, number, addresses) = traffic.rules["guessing"], traffic.tries(run)
     sure = "client in @run.client and kind != @POSSIBLE and seconds > @run.seconds.median()"
     blind, named = run["kind"].eq(POSSIBLE).all(), run["client"].ne("").all()
@@ -202,7 +203,7 @@ def find_let_in(traffic: Traffic, failures: pd.DataFrame) -> Iterator[Incident]:
     shared = _leading_up(traffic, failures[~failures["known"]], "network")
     runs = shared.groupby(["network", "answered"])
     first, several = runs["seconds"].transform("min") - MINUTE, runs["client"].transform("nunique").gt(1)
-    before = next_login(shared.assign(seconds=first), traffic.let_in, "network", direction="backward")
+    before = next_login(shared.assign(seconds=first), traffic.let_in, "network", way="backward")
     shared = shared[several & ~(first - before).le(rule.quiet_hours * HOUR)]
     arrived = shared[shared["answered"].eq(shared.groupby("network")["answered"].transform("min"))]
     own = own[own["answered"].eq(own.groupby("client")["answered"].transform("min"))]

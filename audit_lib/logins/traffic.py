@@ -97,7 +97,8 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     granted: 2xx on a protected route. let_in: or a login that succeeds; what refuses is one despite
     no_logins. added: only by audit.toml, which excuses no failure of another route. doubtful: let in, not by
     that. door: the route, "" for a login. begins: below it a step is declared. there: its route was answered,
-    or is named. sensitive: for a file that none serves, or of a dotted name but for those that many read."""
+    or is named. sensitive: for a file that none serves, or of a dotted name but for those that many read.
+    Who fails by a redirect, or a neighbour, was not let in by one that does not tell."""
     status, route, method, access = requests["status"], requests["route"], requests["method"], policy.access
     free = fits(route, (*access.open, *access.login)) | route.eq(OTHER_ROUTES)
     by_own, by_added = (on_logins(requests, logins) for logins in (policy.own_logins, policy.added_logins))
@@ -109,8 +110,7 @@ def _judged(requests: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     usual = on_login & ~by_own & ~method.isin((*READING, "")) & ~refused & (answered | status.isin(REDIRECTS))
     usual &= ~(method + " " + route).isin(policy.no_logins) | route.isin(route[refused])
     network, kind = requests["client"].map(cache(network_of)).astype("str"), requests["kind"]
-    failing = network[kind.eq(DECLARED) & status.between(300, 399)]  # their other redirects let nobody in
-    usual &= ~(kind.eq(POSSIBLE) & network.isin(failing))
+    usual &= ~(kind.eq(POSSIBLE) & network.isin(network[kind.eq(DECLARED) & status.between(300, 399)]))
     let_in = usual | (entered(requests, policy.own_logins) & ~refused) | (answered & protected)
     steps = [bare_route(login.route) for login in policy.logins]
     begins = route.map(cache(lambda name: any(step.startswith(bare_route(name) + b"/") for step in steps)))
@@ -313,7 +313,7 @@ class Traffic:
         share = share[~share.index.str.contains(r"^/$|\.[^/]*$")]  # what a browser loads before any login
         before = good[good.index.isin(near.index.difference(theirs.index))]["route"]
         closed = {*share.index[share.ge(0.5)], *good[good["granted"]]["route"]} - {OTHER_ROUTES, *before}
-        own = {client, *theirs.query("let_in and on_login")["client"]}
+        own = {client, *near.query("let_in and on_login")["client"]}
         return frozenset(good[good.index.isin(theirs.index) & good["route"].isin(closed)]["client"]) - own
 
     @cached_property
@@ -340,20 +340,21 @@ def are_failures(frame: pd.DataFrame, policy: DetectionPolicy) -> "pd.Series[boo
 
 def failed_logins(events: pd.DataFrame, logins: Sequence[Login]) -> pd.DataFrame:
     """The events of failed logins, by a message or on a declared route, each once, as `count`."""
-    refused = on_logins(events, logins) & events["status"].isin(REFUSED)
-    found = events[events["kind"].isin(FAILURES) | refused].assign(count=1)
+    found = events[
+        events["kind"].isin(FAILURES) | (on_logins(events, logins) & events["status"].isin(REFUSED))
+    ].assign(count=1)
     return found.drop(repeats(found.query("status.isna()"), found.query("status.notna()")).index)
 
 
 def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: DetectionPolicy) -> pd.DataFrame:
     client, day, rule = failures["client"], failures["at"].dt.floor("D"), policy.thresholds["let-in"]
     success, before = next_login(failures, good, "client"), failures.assign(seconds=failures["seconds"] - 60)
-    last, dates = next_login(before, good, "client", direction="backward"), good["at"].dt.floor("D")
+    last, dates = next_login(before, good, "client", way="backward"), good["at"].dt.floor("D")
     ranks = dates.groupby(good["client"]).rank("dense").groupby([good["client"], good["seconds"]]).first()
     days = ranks.reindex(pd.MultiIndex.from_arrays([client, last])).fillna(0).to_numpy()
     known, there = days > 0, good[~good["door"].isin(["", *filter(may_log_in, good["door"].unique())])]
     used = known & (next_login(failures, there, "client", "method", "route") - failures["seconds"]).gt(86_400)
-    used |= next_login(before, there, "client", "method", "route", direction="backward").notna()
+    used |= next_login(before, there, "client", "method", "route", way="backward").notna()
     near = (success - failures["seconds"]).le(policy.let_in_minutes * 60)
     runs = near.groupby([client, success]).transform("sum")
     mistype = near & (runs.lt(rule.ladder[0][0]) | (known & runs.lt(rule.known)))  # who guesses succeeds, too
@@ -362,16 +363,14 @@ def _with_successes(failures: pd.DataFrame, good: pd.DataFrame, policy: Detectio
     return failures.assign(days=days, known=known, used=used, success=success, mistype=mistype)
 
 
-def next_login(
-    events: pd.DataFrame, good: pd.DataFrame, *keys: str, direction: str = "forward"
-) -> "pd.Series[float]":
+def next_login(tries: pd.DataFrame, good: pd.DataFrame, *by: str, way: str = "forward") -> "pd.Series[float]":
     """The seconds of the next minute in which the client or network is let in, or of the last; null: none."""
     good = pd.concat([good.assign(is_step=False), good[~good["begins"]].assign(is_step=True)])
-    by = [*keys, "is_step"]
-    answers = good[by].assign(answered=good["seconds"]).sort_values("answered", kind="stable")
-    minutes = events[by].assign(minute=events["seconds"] // 60 * 60).sort_values("minute", kind="stable")
-    given: Any = {"left_on": "minute", "right_on": "answered", "by": by, "direction": direction}
-    return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(events.index)
+    keys = [*by, "is_step"]
+    answers = good[keys].assign(answered=good["seconds"]).sort_values("answered", kind="stable")
+    minutes = tries[keys].assign(minute=tries["seconds"] // 60 * 60).sort_values("minute", kind="stable")
+    given: Any = {"left_on": "minute", "right_on": "answered", "by": keys, "direction": way}
+    return pd.merge_asof(minutes, answers, **given)["answered"].set_axis(minutes.index).reindex(tries.index)
 
 
 def places(events: pd.DataFrame, most: int = 8) -> tuple[str, ...]:

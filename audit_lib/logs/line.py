@@ -153,7 +153,8 @@ class LineReader:
         if phrases and any(event.once for event in events):
             phrases = [event for event in phrases if event.kind == NOTICE]
         if phrases:  # without its record's first line nothing tells it from the next failure
-            once = record or continues != ""
+            once, is_named = record or continues != "", any(it.kind != NOTICE for it in phrases)
+            events = tuple(it for it in events if it.kind != POSSIBLE or not is_named)  # what failed is said
             state, events = "message", (*events, *(it._replace(once=it.once and once) for it in phrases))
         if state == "not understood":
             unknown = UNREAD

@@ -91,13 +91,13 @@ def _kind(step: Any, after: Any, logins: Sequence[Login]) -> str:
         return "other"
     is_near = NONE in (step.at, after.at) or abs(after.at - step.at) <= 30 * SECOND  # for a browser to follow
     here = (step.method, bare_route(step.route))
-    own = (each for each in logins if each.failed_redirect and (each.method, bare_route(each.route)) == here)
-    login = next(own, None)
-    if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near or not login:
+    own = [each for each in logins if each.failed_redirect and (each.method, bare_route(each.route)) == here]
+    if after.message != LOGIN_SENT or step.client in ("", NOT_AN_ADDRESS) or not is_near:
         return POSSIBLE
-    failed, succeeded = _leads_to(login.failed_redirect, after), _leads_to(login.succeeded_redirect, after)
+    failed = [it.failed_redirect for it in own if _leads_to(it.failed_redirect, after)]
+    succeeded = [it.succeeded_redirect for it in own if _leads_to(it.succeeded_redirect, after)]
     if failed and succeeded:  # where both lead to one path, the parameter tells
-        failed = "?" in login.failed_redirect or "?" not in login.succeeded_redirect
+        return DECLARED if "?" in "".join(failed) or "?" not in "".join(succeeded) else "other"
     return DECLARED if failed else "other" if succeeded else POSSIBLE
 
 

@@ -82,8 +82,7 @@ def parse_time(raw: bytes, zone: ZoneInfo) -> int | None:
     month = _MONTHS.get(parts["month"], 0) if parts["month"].isalpha() else int(parts["month"])
     if half := parts.get("half"):
         hour = hour % 12 + 12 * (half == b"P") if 1 <= hour <= 12 else 99  # which no calendar has
-    micros = int(parts["fraction"].ljust(6, b"0")[:6])
-    own = parts.get("zone", b"").strip().decode("latin-1")
+    micros, own = int(parts["fraction"].ljust(6, b"0")[:6]), parts.get("zone", b"").strip().decode("latin-1")
     year = year if 1970 < year < 2200 else 0  # which no calendar has, either
     try:
         named = ZoneInfo(own) if own[1:2].isalpha() else None  # as PHP writes it

@@ -65,8 +65,7 @@ def tabulate_actions(findings: pd.DataFrame, tables: Tables, as_of: datetime) ->
 
     `_order` says which is first. What is not known makes an action only where logs, a ledger or values of
     production are missing: without them little is known, so to give them is due, and closes nothing. `due_at`
-    is the first of its findings', else 90 days on.
-    """
+    is the first of its findings', else 90 days on."""
     inventory, blind = tables["inventory"], findings["check"].eq(NO_LOGS) & findings["severity"].isin(_URGENT)
     unread = ("ledger",) if knows_production(inventory) else ("ledger", NO_VALUES)
     blind |= findings["check"].eq(UNREAD) & findings["subject"].isin(unread)

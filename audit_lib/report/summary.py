@@ -198,6 +198,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
     held = {mark: row.fingerprint for row in rows(secrets) for mark in (row.whole, row.fingerprint)}
     leaks = audit.leaks.assign(value=audit.leaks["fingerprint"].map(held)).dropna(subset="value")
     weak = leaks["fingerprint"].isin(_shown_weak(audit))
+    weak |= leaks["kind"].eq("template") & leaks["in_force"].str.contains(PRODUCTION)  # an example's, in use
     force = leaks[leaks["force"].eq("in force") & (weak | ~leaks["kind"].isin(NO_SECRETS))]
     here, total = (it["value"].nunique() for it in (force[force["in_force"].str.contains(PRODUCTION)], force))
     whole = "search" not in {need.name for need in not_seen(audit)}
@@ -269,7 +270,7 @@ def _falls_due(audit: "Audit", until: datetime) -> Iterator[tuple[Any, str, str,
         yield row.possible_at or row.provable_at, when, f"{names}, {row.environment}", ""
     if ahead.empty and (unknown := int(audit.ages["status"].eq("unknown").sum())):
         ages = f"{unknown} of {int(audit.ages['status'].ne('exempt').sum())} ages are not known"
-        yield pd.NaT, "Nothing", f"is known to fall due; {ages}.", ""
+        yield pd.NaT, f"Nothing{' else' * (len(due_now) > 0)}", f"is known to fall due; {ages}.", ""
     held = pd.concat([
         audit.decisions.query("verdict == 'accept' and state == 'in force'").assign(kind="accepted risk"),
         audit.attestations.query("status == 'attested'").assign(kind="answer"),

@@ -23,7 +23,7 @@ from audit_lib.settings import EnvSource
 MAX_VALUE_CHARACTERS = 131_072  # Linux hands no longer string to a process (MAX_ARG_STRLEN)
 UNDECLARED = ("python-dotenv", "dotenv", "next", "compose", "docker", "systemd")
 YAML, WHOLE = BY_HAND = ("yaml",), ("file",)  # not read by lines: sources.py does; no command writes them
-is_yaml = re.compile(r"(?s).*\.ya?ml").fullmatch  # of a path
+is_yaml, is_json = (re.compile(rf"(?s).*\.{it}(?:[.~-][^/]*)?").fullmatch for it in ("ya?ml", "json"))
 is_compose = re.compile(r"(?:.*/)?(?:docker-)?compose[\w.-]*\.ya?ml").fullmatch
 
 
@@ -214,7 +214,7 @@ def loaders_of(root: Path, source: EnvSource, content: bytes) -> tuple[str, ...]
     """The loader of a file if it is known, else all that are plausible: UNDECLARED if no neighbour tells.
     Known is what `source` declares. Neighbours are files of Python, node and Next in its folder, and there or
     in folders above it files of compose and systemd that name it; names with NEXT_PUBLIC_ tell of Next."""
-    in_yaml = is_yaml(source.path) or (source.path.endswith(".json") and not source.export)  # JSON is YAML
+    in_yaml = is_yaml(source.path) or (is_json(source.path) and not source.export)  # JSON is YAML
     if source.loader or source.export or in_yaml:
         return YAML if in_yaml and source.loader in ("", "compose") else tuple(filter(None, [source.loader]))
     path = PurePosixPath(source.path)

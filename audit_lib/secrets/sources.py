@@ -25,7 +25,7 @@ from audit_lib.base.in_words import few
 from audit_lib.logs.files import STDIN, source_row
 from audit_lib.secrecy.keeper import Keeper
 from audit_lib.secrets import env
-from audit_lib.secrets.loaders import WHOLE, YAML, is_compose, is_yaml, loaders_of
+from audit_lib.secrets.loaders import WHOLE, YAML, is_compose, is_json, is_yaml, loaders_of
 from audit_lib.settings import ENVIRONMENTS, GivenValues, Policy, Project, StoreDate, environment_name
 
 ENVIRON = "environ"
@@ -268,7 +268,7 @@ def _parse_yaml(content: bytes, place: str) -> Iterator[env.EnvLine]:
     BadInput.unless(len(content) <= most, place, f"contains more than {most:,} bytes of YAML")
     try:  # into nodes alone: no tag makes anything of a value
         root = yaml.compose(  # YAML indents with spaces alone
-            env.decoded(content)[0].replace("\t", " " if place.endswith(".json") else "\t"), yaml.BaseLoader
+            env.decoded(content)[0].replace("\t", " " if is_json(place) else "\t"), yaml.BaseLoader
         )
     except (yaml.YAMLError, RecursionError) as error:
         at = f" (line {mark.line + 1})" if (mark := getattr(error, "problem_mark", None)) else ""

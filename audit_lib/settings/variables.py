@@ -77,7 +77,7 @@ def likely_kind(
     The component is `password` for a URL with a password, and by the name of a store's URL, else `whole`.
     Where every value is `plain`, only a name that is surely a secret's makes a secret. The form `setting` is
     code's: a switch, a number or a choice; then only a generated value makes a secret."""
-    seen, name = {*forms} - {"", "no value"}, re.sub("[.-]", "_", name)
+    seen, name = {*forms} - {"", "no value"}, re.sub("[.-]|(?<=[a-z])(?=[A-Z])", "_", name)
     if "URL with password" in seen:
         return "secret", "password"
     is_none = "generated" not in seen and ("setting" in seen or _matches(name, _WORDS["named"]))

@@ -116,8 +116,7 @@ def test_only_code_that_fails_without_a_variable_makes_it_required(tmp_path: Pat
 def test_no_value_is_written_or_printed(tmp_path: Path) -> None:
     """Neither the file nor the output holds a value, or the name of a setting that only a live file has."""
     shop = django_vue(tmp_path / "shop")
-    result = run_init(shop)
-    lines = (shop / ".env").read_text("utf-8").splitlines()
+    result, lines = run_init(shop), (shop / ".env").read_text("utf-8").splitlines()
     values = [value for _, _, value in (line.partition("=") for line in lines) if len(value) > 12]
     assert len(values) == 4
     key = shop.parent / "home" / "key"

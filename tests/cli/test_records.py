@@ -106,8 +106,7 @@ def test_a_revocation_names_the_value_that_was_revoked(small: SmallProject) -> N
     small.run("snapshot")
     small.run(f"{RECORD} --revoked previous")
     ledger = ledger_of(small)
-    second = token_of(ledger.of_kind("snapshot")[2])
-    first, again = revocations(ledger)
+    second, (first, again) = token_of(ledger.of_kind("snapshot")[2]), revocations(ledger)
     assert (first.fingerprint, again.fingerprint) == (second, second)
     assert (f"{first.claimed_at:%F}", "by Ada; proof: it answers 401;" in first.said) == ("2026-09-30", True)
     assert "the provider was not asked" in first.said

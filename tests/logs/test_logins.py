@@ -15,6 +15,7 @@ LOGINS = (
     Login("by person", "PUT", "/people/{id}/session", (422,)),
     Login("parameter", "POST", "/auth/sign-in", failed_redirect="/?error_code"),
     Login("there and back", "POST", "/signin", failed_redirect="/signin", succeeded_redirect="/home"),
+    Login("there and on", "POST", "/signin", failed_redirect="/signin", succeeded_redirect="/code"),
     Login("written", "POST", "/enter", failed_message="Could not let in"),
 )
 DECLARING = FORMATS.declaring((401, 403, 418), LOGINS)

@@ -24,7 +24,7 @@ ENV = EnvSource("development", "backend", "backend/.env")
 EXAMPLE = EnvSource("", "backend", "backend/.env.example", example=True)
 BACKUP = EnvSource("development", "backend", "backend/.env.bak", backup=True)
 YAML = EnvSource("production", "backend", "backend/config.yml")
-JSON = EnvSource("production", "backend", "backend/settings.json")
+JSON, COPY = (EnvSource("production", "backend", f"backend/a.json{end}") for end in ("", ".bak-2"))
 COMPOSE = EnvSource("production", "backend", "backend/docker-compose.prod.yml", loader="compose")
 SET = "services: {a: {image: x, environment: &e %sAPI_TOKEN%s%s, HOST%s$HOST, A%s}, b: {environment: *e}}\n"
 KEY = EnvSource("production", "backend", "backend/api-token.txt", loader="file")
@@ -137,6 +137,7 @@ def test_no_value_is_in_a_frame(root: Path, lines: list[str], seed: int, encodin
     (KEY, TOKEN, "read"), (KEY, "\0\1" * 16, "read"),
     *((COMPOSE, SET % one, "read") for one in (("{", ": ", TOKEN, ": ", ": }"), ("[", "=", TOKEN, "=", "]"))),
     *((JSON, *one) for one in ((f'{{\n\t"API_TOKEN": "{TOKEN}"\n}}\n', "read"), ('{"A": ', "refused"))),
+    (COPY, f'{{"API_TOKEN": "{TOKEN}"}}', "read"),
 ])  # fmt: skip
 def test_exports_are_read(source: EnvSource, content: str, state: str, root: Path, keeper: Keeper) -> None:
     """The platform's JSON, dotenv text or YAML, named in audit.toml, is in force; what is broken is a row."""
