@@ -70,7 +70,7 @@ def test_callers_behind_a_proxy_are_not_explained() -> None:
     found = opened_once("proxy collapse")
     guessed = found.explanations.set_index("explanation").loc["guessed logins"]
     assert (guessed["rating"], found.suspects) == ("unknown", ())
-    assert "a proxy hides the callers" in guessed["missing"]
+    assert "a proxy hides callers" in guessed["missing"]
 
 
 @pytest.mark.parametrize(("given", "fault"), CASES["refused"])

@@ -11,7 +11,7 @@ from audit_lib.base.bounded import matches_glob
 from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, counted, few
 from audit_lib.logins.declared import READING, REDIRECTS, on_logins, propose
-from audit_lib.logins.parameters import DetectionPolicy
+from audit_lib.logins.parameters import LOCAL, DetectionPolicy
 from audit_lib.logins.traffic import FAILED_STARTS, START_MESSAGES, Traffic, are_failures, network_of, repeats
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN, FAILURES
@@ -151,10 +151,9 @@ def _of_logins(traffic: Traffic) -> Facts:
         ("a success seen", few(sorted({*(sent["method"] + " " + sent["folder"])}), 1),  # a code may follow
          "{}, or below, refused some and redirected others: declare it ([[logins]]), or say no (no_logins)"),
         (sure, failed["untimed"].sum(), "{:,} failed logins that messages report have no time of their own"),
-        (sure, failed.loc[[*map(policy.may_be_proxy, failed["client"])], "count"].sum(),
-         "{:,} failed logins are of private addresses, perhaps a proxy's"),
-        (sure, failed.loc[failed["client"].eq(NOT_AN_ADDRESS), "count"].sum(),
-         "{:,} failed logins are of hosts that are named"),
+        (sure, failed.loc[[it == NOT_AN_ADDRESS or policy.may_be_proxy(it) for it in failed["client"]],
+         "count"].sum(), "{:,} failed logins are of named hosts, or of private addresses, perhaps a proxy's"),
+        (sure, refusal[refusal["client"].isin(LOCAL)]["count"].sum(), "{:,} failures are the server's own"),
         (sure, len(said) - len(repeats(said, traffic.failures.dropna(subset="status"))),
          "of {:,} failed logins that messages report no address was read"),
         (sure, counts.query("method == 'POST' and status == 200 and route.str.match('.*/graphql/?$')").loc[

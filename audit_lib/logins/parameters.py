@@ -13,7 +13,7 @@ from audit_lib.secrecy.identities import locate
 from audit_lib.settings import Login, Policy, Project
 from audit_lib.settings.keys import among
 
-REFUSED = (401, 403)
+REFUSED, LOCAL = (401, 403), ("127.0.0.1", "::1")  # a server itself is no caller: a proxy or a check is on it
 DETECTIONS = ("guessing", "spraying", "let-in", "known-clients-failing", "probing", "secret-in-url",
               "application-failing")  # fmt: skip
 Count = Annotated[float, Field(ge=1, le=10_000)]  # no policy makes a review take hours, or all memory

@@ -15,7 +15,7 @@ from audit_lib.base.frames import rows
 from audit_lib.base.in_words import DECLARED, POSSIBLE, REQUEST_KINDS, few
 from audit_lib.ledger import Ledger
 from audit_lib.logins.declared import READING, REDIRECTS, entered, may_log_in, on_logins
-from audit_lib.logins.parameters import REFUSED, DetectionPolicy
+from audit_lib.logins.parameters import LOCAL, REFUSED, DetectionPolicy
 from audit_lib.logs.formats import CLOCK_SET_BACK, OTHER_ROUTES
 from audit_lib.logs.logins import FAILED_LOGIN, FAILURES, LET_IN, bare_route
 from audit_lib.logs.read import LogRead
@@ -59,7 +59,7 @@ class Activity:
 
 
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
-    """The frames of logs as detections need them; what is named as a host has no client.
+    """The frames of logs as detections need them; what is named as a host, or LOCAL, has no client.
     A request without a time lies on or after its day, and before the end of the next that its file names;
     before its first date a file says nothing: such a request lies before the end of that day."""
     counts, events, minutes = (
@@ -68,7 +68,7 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     )
     own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
-    at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
+    at, hosts = minutes["minute_at"], dict.fromkeys((NOT_AN_ADDRESS, *LOCAL), "")
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
     order = ["at", "file", "client", "route", "method", "status"]
     timed = timed.rename(columns={"minute_at": "at"}).sort_values(order, kind="stable")
@@ -323,8 +323,9 @@ class Traffic:
         sums = asked[~asked["client"].isin(("", NOT_AN_ADDRESS))].groupby("client")["count"].sum()
         inside = sums[[self.policy.may_be_proxy(client) for client in sums.index]].nlargest(3)
         share = inside.sum() / max(sums.sum(), 1)
-        text = f"{share:.0%} of the requests come from {len(inside)} private addresses"
-        return "" if share <= _PROXIED else f"{text}, so a proxy hides the callers"
+        return "" if share <= _PROXIED else (
+            f"{share:.0%} of the requests come from {len(inside)} private addresses: a proxy hides callers"
+        )  # fmt: skip
 
 
 def _with_seconds(frame: pd.DataFrame) -> pd.DataFrame:

@@ -267,10 +267,10 @@ def test_a_flood_of_sources_is_counted() -> None:
 FAILED = "web1 sshd[7]: Failed password for x from {} port 5 ssh2"
 HOSTS = [said(FAILED.format(f"host{n}.example.com"), n / 3)[0] for n in range(6)]
 UNKNOWN: dict[str, tuple[Sequence[Ask | str], dict[str, str], str]] = {
-    "so a proxy hides the callers": (
+    "a proxy hides callers": (
         fails(30, 5, "10.0.0.1") + answers("10.0.0.1", *range(0, 3600, 9)), {},
         "guessing spraying let-in probing"),
-    "6 failed logins are of hosts that are named": (
+    "6 failed logins are of named hosts, or of private": (
         [*people(9, 0), *fails(1, 1), *answers(STRANGER, 70), *HOSTS], {"clients": "real"}, "guessing"),
     "": ([*answers(PERSON, 0), *said(FAILED.format("192.0.2.1"), 0, 30, 60)], {}, "guessing"),
 }  # fmt: skip
