@@ -59,7 +59,7 @@ class Activity:
 
 
 def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
-    """The frames of logs as detections need them; what is named as a host, or LOCAL, has no client.
+    """The frames of logs as detections need them; what is named as a host has no client.
     A request without a time lies on or after its day, and before the end of the next that its file names;
     before its first date a file says nothing: such a request lies before the end of that day."""
     counts, events, minutes = (
@@ -68,7 +68,7 @@ def tabulate_activity(logs: LogRead, policy: DetectionPolicy) -> Activity:
     )
     own = events["at"].where(events["message"].ne(CLOCK_SET_BACK))  # how far, its bounds say
     bounds = {name: own.fillna(events[name]) for name in ("not_before_at", "not_after_at")}
-    at, hosts = minutes["minute_at"], dict.fromkeys((NOT_AN_ADDRESS, *LOCAL), "")
+    at, hosts = minutes["minute_at"], {NOT_AN_ADDRESS: ""}
     timed = minutes.assign(timed=np.ones(len(at), bool), not_before_at=at, not_after_at=at + _MINUTE)
     order = ["at", "file", "client", "route", "method", "status"]
     timed = timed.rename(columns={"minute_at": "at"}).sort_values(order, kind="stable")
@@ -241,7 +241,7 @@ class Traffic:
     rules = property(lambda it: it.policy.thresholds)  # by detection
     requests = cached_property(lambda it: _with_seconds(it.activity.requests[it.activity.requests["timed"]]))
     events = cached_property(lambda it: _with_seconds(it.activity.events))
-    let_in = cached_property(lambda it: it.requests[it.requests["let_in"] & it.requests["client"].ne("")])
+    let_in = cached_property(lambda it: it.requests.query("let_in and client != '' and client not in @LOCAL"))
 
     @cached_property
     def failures(self) -> pd.DataFrame:
@@ -249,7 +249,7 @@ class Traffic:
         (of a login: what begins it lets nobody in), days (on which its client was let in before; known: any),
         used (so, there, by no login or days later), success (seconds of the minute that does) and mistype."""
         events, policy, requests = self.events, self.policy, self.requests
-        failed = events[are_failures(events, policy) & events["at"].notna()]
+        failed = events[are_failures(events, policy) & events["at"].notna() & ~events["client"].isin(LOCAL)]
         messages = failed[failed["kind"].eq(DECLARED) & failed["status"].isna()]
         failed = failed.drop(repeats(messages, failed[failed["status"].notna()]).index)
         frame = pd.concat([failed, message_failures(events, failed, policy)])
