@@ -181,15 +181,16 @@ def leak_targets(
     for row, whole in ((row, value) for row, value, is_secret in given if is_secret):
         rule = policy.rule(row.name)
         by_value = "password" if keeper.ask(whole, strength.has_password) else "whole"
-        held = hold(keeper, whole, rule.component if rule else by_value)
+        held = hold(keeper, whole, by_value if not rule or rule.component == "whole" else rule.component)
         weak = weakness(held.part, keeper) if held.part else "holds no password"
         if not weak and keeper.ask(held.part, lambda value: value.casefold() in own_names):
             weak = "is the name of the application or of a service"
         fingerprint = held.whole if weak and held.component != "whole" else held.part
         if not weak and held.part in settings and not keeper.ask(held.part, strength.looks_generated):
             weak = "is also the value of a setting"
+        marks = (fingerprint, held.part, *[whole] * bool(rule and rule.component == "whole"))
         used = (row.fingerprint is None and row.kind not in ("example", "backup")) or any(  # of its readings
-            (row.name, row.environment, one) in in_force for one in (fingerprint, held.part)
+            (row.name, row.environment, one) in in_force for one in marks
         )
         markers = policy.placeholders + (rule.placeholders if rule else ())
         made_up = partial(strength.is_placeholder, markers=markers)

@@ -244,7 +244,6 @@ def _force_of(leak: Any, inventory: Collection[Any], stays: Stays, *, standing: 
 
 def tabulate_exposure(leaks: pd.DataFrame, inventory: pd.DataFrame, stays: Stays = ()) -> pd.DataFrame:
     """`Exposure`: each leak in each place where its secret lives; the place is "" if none is known.
-
     Emergency: it is in force there. Historic: another is, or `stays` show that it went. Else unknown."""
     held, exposed = list(rows(inventory)), []
     for leak in rows(leaks[leaks["kind"].isin(SECRETS)]):
