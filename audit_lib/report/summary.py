@@ -28,6 +28,7 @@ MOST_NAMES, MOST_DATES = 3, 10
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 LET_IN = "let-in"  # the detection of a success that should not have been one
 _SHOWN_IN = {"commit": "in git", "bundle": "in what browsers load", "log": "in a log"}  # the surest first
+_UNDECIDED = "check in ('leak-undecided', 'value-in-log') and status in ('open', 'unknown')"
 
 # A count with its unit, the parts it consists of by colour, and a remark.
 KeyFigure = namedtuple("KeyFigure", ["title", "count", "unit", "parts", "note"])
@@ -108,8 +109,7 @@ def _failure(audit: "Audit", entered: pd.DataFrame) -> tuple[str, list[str]]:
     elif not lost:
         whole = "search" not in {need.name for need in not_seen(audit)}
         rest = "" if whole else ", but not everything was searched"
-        undecided = audit.findings.query("status == 'open' and check in ('leak-undecided', 'value-in-log')")
-        rest = ", but not every leak is decided" if len(undecided) else rest
+        rest = ", but not every leak is decided" if len(audit.findings.query(_UNDECIDED)) else rest
         reasons = [f"No production secret was found outside its place{rest}."]
     if len(lost) > MOST_NAMES:
         reasons.append(f"So may {counted(len(lost) - MOST_NAMES, 'other')}.")
@@ -207,7 +207,7 @@ def secret_figures(audit: "Audit") -> Iterator[KeyFigure]:
         oldest = leaks.loc[leaks["value"].isin(force["value"]), "first_at"].min()
         since = "" if pd.isna(oldest) else f", oldest since {day_words(oldest, audit.as_of.year)}"
         note = f"{here} in production{since}"
-    left = audit.findings.query("check in ('leak-undecided', 'value-in-log') and status == 'open'")["check"]
+    left = audit.findings.query(_UNDECIDED)
     note = f"{note}; {counted(len(left), 'finding')} not decided" if len(left) else note
     parts: Any = ((BAD, here), (DUE, total - here), (OPEN, len(left)))
     yield KeyFigure("Leaked, still in use", str(total), "value" if total == 1 else "values", parts, note)

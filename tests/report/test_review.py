@@ -180,10 +180,10 @@ def tabulated(findings: list[dict[str, Any]], **tables: pd.DataFrame) -> pd.Data
 
 
 @pytest.mark.parametrize(("changed", "found", "shown"), CASES["screens"])
-def test_sentence_reason_and_tile_say_the_same(changed: Any, found: list[str], shown: list[str]) -> None:
+def test_sentence_reason_and_tile_say_the_same(changed: Any, found: Any, shown: list[str]) -> None:
     """A value that a file shows is lost as one that leaked; who got in stands in the order of the actions."""
     tables = {name: rows_of(name, *some) for name, some in (CASES["screen"] | changed).items()}
-    tables["findings"] = pd.DataFrame([finding("attack-on-logins", subject) for subject in found])
+    tables["findings"] = pd.DataFrame([finding(name, it, status=state) for name, it, state in found])
     screen = summarise(frames.audit(**tables))
     assert [screen.sentence, *screen.reasons, screen.figures[0].count, screen.figures[0].note] == shown
 
