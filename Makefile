@@ -8,7 +8,7 @@ UV      := uv==0.13.9
 # file as a whole, so that what its tests share is made once.
 # Tests that need nbval start it themselves: its import takes over a second in each process. None needs anyio.
 # Each of hundreds of processes imports the package: it is compiled once, whatever the environment says.
-PYTEST  := $(BIN)/python -m compileall -q audit_lib && PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -p no:nbval -p no:anyio
+PYTEST  := $(BIN)/python -m compileall -q audit_lib && PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal -p no:nbval -p no:anyio
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev review test test-long coverage lab bench golden docs picture lint lock
