@@ -19,14 +19,15 @@ from audit_lib.logins.traffic import START_MESSAGES, RecordedChange, Traffic, fi
 from audit_lib.logs.formats import OTHER_ROUTES, SECRET_IN_URL
 from audit_lib.logs.logins import FAILED_LOGIN
 
-MINUTE, HOUR, DAY = 60, 3600, 86400
+MINUTE, HOUR, DAY, MOST = 60, 3600, 86400, 200  # seconds; incidents described; a count has others
 PAUSE, PROBING_PAUSE, MESSAGE_PAUSE, RESTART = 1440, 60, 60, 5  # minutes until they begin anew, or it is over
 GAPS, LONGEST, NEARLY = 3, 3, 0.8  # usual gaps, at most hours, until a slow success; share of one address
 FAMILIAR, MANY, QUICK = 3, 200, [(10, 1), (40, 10)]  # days of a person, failures of none, and their pace
 BY_SOURCE = ("guessing", "spraying", "let-in", "probing")  # blind where a proxy stands for the callers
 EVERYONE, SILENCE = "all sources", "requests"  # subjects: of no address; what was not logged, or not done
+# Paths of any form, with no hidden part, without a dot (in the end), short; how many are answered.
+ANY_PATH = ("", 3, 1), (r"(?!.*/\.)", 3, 2), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2), ("/[^./]*$", 1, 1)
 Onset = tuple[RecordedChange | None, pd.DataFrame, pd.DataFrame]  # the change, runs of failures, failures
-MOST = 200  # incidents that are described; counts have the others
 Build = Callable[[pd.DataFrame], "Incident"]
 Ladder = Iterable[tuple[float, ...]]  # so many, or so many of so many labels, within minutes
 Episodes = tuple[list["Incident"], pd.Index]  # the incidents, and the events that are part of them
@@ -276,8 +277,7 @@ def find_probing(traffic: Traffic) -> list[Incident]:
     sensitive, any_path = requests[requests["sensitive"]], set[str]()
     answered, others = sensitive["status"].between(200, 299), ~requests["client"].isin(sensitive["client"])
     usual = requests[others | (requests["client"].isin(users) & ~requests["sensitive"])]["folder"]
-    # One page may answer any path that only scanners ask for: all, without a dot (in its end), or short.
-    for form, least, weight in (("", 3, 1), ("[^.]*$", 2, 2), (".*/[^./]*$", 2, 2), ("/[^./]*$", 1, 1)):
+    for form, least, weight in ANY_PATH:
         own = requests[~requests["folder"].isin(usual) & requests["route"].str.match(form)]
         read = own[own["method"].isin(READING)]
         good, gone = ({*read["folder"][read["status"] // 100 == n]} for n in (2, 4))

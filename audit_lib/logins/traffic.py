@@ -296,12 +296,12 @@ class Traffic:
         return every, *words
 
     def seldom_read(self, own: pd.DataFrame) -> str:
-        """What an address read and at most ten others, and a tenth of them, ask for; the rarest first."""
+        """What an address read and at most ten others, a tenth of who got in, ask for; the rarest first."""
         others = self.requests[~self.requests["client"].isin(("", *own["client"]))]
         asked = others[others["method"].eq("GET")].groupby("route")["client"].nunique()
         often = own[own["method"].eq("GET") & own["status"].between(200, 299)].groupby("route")["count"].sum()
         seldom = sorted((asked.get(route, 0), -count, route) for route, count in often.items())
-        most = min(10, others["client"].nunique() / 10)
+        most = min(10, others.loc[others["let_in"], "client"].nunique() / 10)
         named = [f"GET {route}" for number, _, route in seldom if number <= most and route != OTHER_ROUTES]
         return few(named, 3, end=" and at least " if OTHER_ROUTES in often else " and ")
 
