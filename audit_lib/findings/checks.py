@@ -212,15 +212,16 @@ def with_tracked(leaks: Rows, tables: Tables) -> Rows:
 
 def without_parts(detections: Rows, _tables: Tables) -> Rows:
     """The incidents, most lines first, those without a time last. No guessing with a success on that day, nor
-    of a network that tried less than UNLIMITED times in all: nobody can do anything about it."""
+    of a network with less than UNLIMITED tries in all; what else one tries has the subject of its largest."""
     wide = detections[_found("let-in")(detections)]
     both = detections.reset_index().merge(wide, on="network", suffixes=("", "_in"))
     begun = both["first_at"].between(both["first_at_in"] - DAY, both["last_at_in"] + MINUTE)
     part = begun & has("detection", "guessing")(both) & (both["last_at"] - both["last_at_in"]).le(DAY)
     most = detections.drop(both.loc[part, "index"]).sort_values("count", ascending=False, kind="stable")
     guesses = (_found("guessing") & has("severity", "medium"))(most)
-    tries = most["count"].where(guesses).groupby(most["network"]).transform("sum")
-    return most[~(guesses & tries.lt(UNLIMITED))].sort_values("first_at", key=pd.isna, kind="stable")
+    by = most.groupby(most["network"].where(guesses, pd.Series(most.index, most.index)), sort=False)
+    most = most.assign(subject=by["subject"].transform("first"), tries=by["count"].transform("sum"))
+    return most[~guesses | most["tries"].ge(UNLIMITED)].sort_values("first_at", key=pd.isna, kind="stable")
 
 
 def without_limit(detections: Rows, tables: Tables) -> Rows:
@@ -313,7 +314,6 @@ def _line_fault(*faults: str) -> Predicate:
 
 MAY_BE_THEIRS = GRAVE & FAMILIAR | _found("let-in") & has("severity", "medium")  # few tries
 UNANSWERED = has("status", "open", "expired") & ~has("question", "")  # that the policy asks
-# An example file asks for a variable whoever sets the application up: that is a use.
 OF_POLICY = Predicate(lambda rows: [{"policy", "examples"} & {*it} == {"policy"} for it in rows["known_by"]])
 
 CONDITIONS = {  # in the order of checks.toml, whose tables tell its parts
