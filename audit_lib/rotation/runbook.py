@@ -256,6 +256,7 @@ def _words(plan: RotationPlan, environment: str) -> dict[str, Any]:
         "alike": alike and f" ({alike} has the same now: let `equals` in audit.toml say so if it must)",
         "consumers": consumers,
         "refused": " refuses ".join((consumers, "the provider")[:: 1 if called else -1]),
+        "copies": "".join(f"; see {it.path}" for it in plan.project.env_sources if it.backup),
         "forged": ", and compare what came in with the sender's own list" if called else "",
         "purge": "\n".join(purge.commands) if purge else "",
         "purged": ", ".join(purge.purged) if purge else "",

@@ -21,8 +21,7 @@ _NO = re.compile(r"\s*(0|false|no|off|)\s*", re.IGNORECASE)
 LEAST_BYTES = 16  # 128 bits
 PASSWORD_CHARACTERS = 32  # of 65 signs: 192 bits
 _KINDS = (string.ascii_lowercase, string.ascii_uppercase, string.digits, "-._")  # RFC 3986, 2.3, but ~
-# Programs may read a value by its form: a prefix such as Laravel's `base64:`, then signs that are all of the
-# first kind of these (in both cases hexadecimal becomes small) or, with other signs or padding, base64.
+# A form that programs read: a prefix (Laravel's `base64:`), then signs of the first kind here, or base64.
 _FORM = re.compile(r"\A([A-Za-z]\w{0,15}:)?(?:([A-Za-z0-9]+)|([\w+/-]+)(={0,2}))\Z", re.ASCII)
 _LETTERS = (*_KINDS[:2], string.ascii_letters)
 _PLAIN = (string.digits, "ABCDEF0123456789", string.hexdigits, *(f"{one}{string.digits}" for one in _LETTERS))
