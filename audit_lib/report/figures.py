@@ -156,9 +156,6 @@ def plot_daily(daily: pd.DataFrame, title: str = "Requests refused a day") -> Ax
     return axes
 
 
-# ---- An incident ----
-
-
 def plot_events(case: Case, timeline: pd.DataFrame) -> Axes:
     """The axes of the whole window; above them one axes for each episode with most failures."""
     episodes, window, here = _find_episodes(case), case.window, case.here

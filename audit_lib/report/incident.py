@@ -150,18 +150,19 @@ def _got_in(case: Case, best: Explanation | None) -> Reply:
 
 
 def _refused(case: Case, best: Explanation | None, outage: Outage | None) -> Reply:
-    refused, noun, lost = case.here[case.here["refused"]], "request", int(case.undecided["count"].sum())
+    refused, noun, lost, others = case.here.query("refused"), "request", int(case.undecided["count"].sum()), 0
     if best and best.name == OUTAGE and outage:
         refused, noun = outage.failed, "failed request"
     elif best and (len(theirs := refused[refused["client"].isin(best.addresses)]) or case.address):
-        refused = theirs
+        others, refused = len({*refused["client"]} - {*theirs["client"], ""}), theirs
     names = set(refused["client"]) - {""}
     known = case.clients.loc[case.clients["client"].isin(names), "classification"].value_counts()
     kinds = [f"{counted(lost, 'login answer')} do not tell"] if lost else []
     kinds += [f"{n} {str(name).replace('new network', 'never let in before')}" for name, n in known.items()]
     nobody = "Not known" if lost else "Nobody that requests show"
     answer = counted(len(names), "address", "addresses") if names else nobody
-    return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)])
+    rest = f"; {counted(others, 'other address', 'other addresses')}, too" if others else ""
+    return answer, ", ".join([*kinds, counted(int(refused["count"].sum()), noun)]) + rest
 
 
 def _facts(case: Case, best: Explanation | None, outage: Outage | None) -> Iterator[str]:
