@@ -23,7 +23,7 @@ from audit_lib.leaks import sources
 from audit_lib.leaks.candidates import is_drawn, is_kind, is_others, reads_as_words
 from audit_lib.leaks.rules import Rules, Shape
 from audit_lib.leaks.sources import OUTSIDE, UNREACHABLE, Content, History, Origin, Reading, Source
-from audit_lib.logs.files import lines_read, outside_logs
+from audit_lib.logs.files import line_times, outside_logs
 from audit_lib.secrecy.keeper import Keeper, Key
 from audit_lib.secrecy.redact import BESIDE, MOST_HITS, PART, Matcher, Redactor
 from audit_lib.settings import Policy, Project
@@ -282,8 +282,9 @@ def tabulate_sightings(
 ) -> pd.DataFrame:
     """One row for each value, place, path and encoding, in a total order: where it was first, how often.
     The columns of LeakPlaces without its id, and fingerprint, matched (exact | truncated), authored_at (of a
-    line in a log its own time, by the policy's formats), committed_at, at_head, reachable (by any ref; a file
-    on disk is not) and occurrences. `owners` says of a text that was searched for whose value it holds."""
+    line in a log that of its record, by the policy's formats), committed_at, at_head, reachable (by any ref;
+    a file on disk is not) and occurrences. `owners` says of a text that was searched for whose value it
+    holds."""
     in_git = [one for one in found if one.origin.place == "git"]
     try:
         located = list(locate(search.history, in_git)) if in_git else []
@@ -297,8 +298,7 @@ def tabulate_sightings(
         from audit_lib.logins.parameters import formats_of  # noqa: PLC0415
 
         lines = {(one.origin.path, one.line) for one in logged}
-        read = lines_read(search.project, lines, formats_of(search.project, policy))
-        times = {(name, number): line.at for name, number, line in read}
+        times = line_times(search.project, lines, formats_of(search.project, policy))
     scrub, listed = cache(values.scrub), []  # many objects have the same few paths
     for one, where in located:
         origin, inside = one.origin, f"!{scrub(one.origin.member)}" if one.origin.member else ""

@@ -20,12 +20,12 @@ from audit_lib.base.archives import LogStream
 from audit_lib.base.errors import BadInput, Fault, parse_each
 from audit_lib.base.files import OpenSource, Unreadable, log_paths, open_source
 from audit_lib.logs.formats import LogFormats
-from audit_lib.logs.line import Line, LineReader, raw_lines
+from audit_lib.logs.line import LineReader, raw_lines
 from audit_lib.secrecy.redact import redact_named
 from audit_lib.settings import ENVIRONMENTS, LogSource, Project, environment_name
 from audit_lib.settings.load import real_path
 
-STDIN, _LONGEST = "-", 2_000  # characters of a line that is quoted
+STDIN, _LONGEST, _RECORD = "-", 2_000, 200  # characters of a line that is quoted; lines of a record
 _UTC = ZoneInfo("UTC")
 _PLACE = re.compile(r"(.+):(\d+)")
 _OPTION = re.compile(r"([A-Za-z]+)/(\w[\w.-]{0,79})=(.+)", re.DOTALL)
@@ -149,12 +149,18 @@ def quote_lines(project: Project, evidence: Iterable[str], around: int = 2) -> p
     return pd.DataFrame(rows, columns=["file", "line", "text"])
 
 
-def lines_read(
+def line_times(
     project: Project, lines: Collection[tuple[str, int]], formats: LogFormats
-) -> Iterator[tuple[str, int, Line]]:
-    """Lines of the project's logs as they are read, each with its log and its number."""
+) -> dict[tuple[str, int], int | None]:
+    """The instant of each line of the project's logs: its own, or that of the record that it goes on."""
+    near = {(name, at - away) for name, at in lines for away in range(_RECORD)}
     reader_of = cache(partial(LineReader, formats))
-    return ((file.name, at, reader_of(file.zone).read(raw)) for file, at, raw in _lines(project, lines))
+    read = {(file.name, at): reader_of(file.zone).read(raw) for file, at, raw in _lines(project, near)}
+    return {
+        (name, at): next((it.at for it in back if it.at is not None or it.continues != "record"), None)
+        for name, at in lines
+        for back in [[read[name, at - away] for away in range(_RECORD) if (name, at - away) in read]]
+    }
 
 
 def _lines(project: Project, wanted: Iterable[tuple[str, int]]) -> Iterator[tuple[LogFile, int, bytes]]:

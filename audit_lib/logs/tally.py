@@ -269,25 +269,19 @@ class Tally:
         elif state != "blank":
             follows = self._open and not record and continues in ("record", self._open)
             self._open, at = ("continuation", facts.last) if follows else ("", None)
-        if unknown or warns:
-            self._note(unknown, shape, warns)
+        self._note(unknown, shape, warns)
         for event in events:
             # A login that was redirected is counted once it is known how it ended.
             if event.status and event.message not in OPEN_LOGINS:
-                self._requests += (
-                    -1 if at is None else at // MINUTE,
-                    self._day,
-                    self._number,
-                    event,
-                    event.client or client,
-                )
+                minute = -1 if at is None else at // MINUTE
+                self._requests += (minute, self._day, self._number, event, event.client or client)
             if event.kind != "other" or event.message:
                 self._count(event, event.client or client, at)
         if len(self._requests) > 5 * _MOST_ROWS or len(self._events) > _MOST_ROWS:
             self._pack()
 
     def _note(self, unknown: str, shape: str, warns: bool) -> None:
-        """Counts a line whose words nobody knows, by its shape, and notes a warning."""
+        """Counts a line whose words nobody knows, if they are unknown, by its shape, and notes a warning."""
         self._facts.warned |= warns
         if unknown:
             shapes = self._facts.shapes[unknown]

@@ -79,18 +79,18 @@ def test_what_went_years_ago_is_one_row(tmp_path: Path) -> None:
     assert sorted(table["secret"]) == ["KEPT_TOKEN", "NEW_token", tables.CODE, tables.PAST]
 
 
-@pytest.mark.parametrize("path", ["logs/app.log", "logs/app.log.1.gz", "notes/app.txt"])
-def test_a_leak_in_a_log_has_the_time_of_its_line(path: str, tmp_path: Path) -> None:
-    """Since when it can be read is known: the line says so; of a line in another file it is not known."""
+@pytest.mark.parametrize(("path", "said", "is_known"), CASES["logged"])
+def test_a_leak_in_a_log_has_its_record_s_time(path: str, said: str, is_known: bool, tmp_path: Path) -> None:
+    """Since when it can be read is known: the record says so; of a line in another file it is not known."""
     keeper, value = Keeper(Key(b"k" * 32, "file")), fake_value("in a log")
-    lines = f"GET /\n2026-08-20 03:00:07 INFO token={value}\n".encode()
+    lines = f"GET /\n2026-08-20 03:00:07 {said}token={value}\n".encode()
     (file := tmp_path / "p" / path).parent.mkdir(parents=True)
     file.write_bytes(gzip.compress(lines) if path.endswith(".gz") else lines)
     project = Project("p", tmp_path / "p", log_sources=(LogSource("logs/*", time_zone="Europe/Berlin"),))
     targets = targets_of(keeper, {"TOKEN": value})
     found, _ = search_places(project, keeper, targets)
     leak = tabulate_leaks(found.assign(deploys=True), targets, Inventory.of([]))[0].iloc[0]
-    known = "NaT" if path.endswith(".txt") else "2026-08-20T01:00:07+00:00"
+    known = "2026-08-20T01:00:07+00:00" if is_known else "NaT"
     assert (leak["first_at"].isoformat(), leak["first_commit"]) == (known, "")
 
 
