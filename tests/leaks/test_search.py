@@ -28,7 +28,7 @@ from tests.support.fakes import fake_value
 from tests.support.packed import zipped
 from tests.support.planter import FORMS, PLACES, Plot, new_plot
 
-WORDS = "AppClientSecretForDevelopment"  # strong only by its length
+WORDS, SERVER = "AppClientSecretForDevelopment", f"127.0.0.1:6379:0:{fake_value('server', 43)}"  # one is long
 RING = json.dumps({"current_key_id": "k1", "ring": {"k1": fake_value("ring", 43)}})  # names, and a key
 CASES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
@@ -151,10 +151,10 @@ def test_every_form_is_found_in_files_and_in_history(tmp_path: Path) -> None:
 def test_a_shortened_copy_is_a_class_of_its_own(text: str, matched: list[str], tmp_path: Path) -> None:
     """Twelve characters alone are a truncated copy, but not of words and syntax, nor within a whole one."""
     value = fake_value("cut", 43)
-    (tmp_path / "repo").mkdir()
+    (log := tmp_path / "repo" / "app.log").parent.mkdir()
     parts = {"first": value[:12], "last": value[-12:], "short": value[:11], "piece": RING[-20:-4]}
-    (tmp_path / "repo" / "app.log").write_text(text.format(whole=value, ring=RING, **parts))
-    found, _ = search(tmp_path / "repo", {"TOKEN": value, "SECRET": WORDS, "KEYRING": RING}, tmp_path)
+    log.write_text(text.format(whole=value, ring=RING, drawn=SERVER[17:], **parts))
+    found, _ = search(log.parent, {"TOKEN": value, "A": WORDS, "KEYRING": RING, "B": SERVER}, tmp_path)
     assert set(found.sightings["matched"]) == {*matched}
 
 
