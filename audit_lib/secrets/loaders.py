@@ -199,7 +199,6 @@ READERS: Mapping[str, Callable[[str], Reading]] = {
 
 _MAX_NEIGHBOURS, _MAX_BYTES = 100, 1_048_576  # of a kind, of each
 _PYTHON = re.compile(r"requirements[\w.-]*\.txt|pyproject\.toml|setup\.(py|cfg)|Pipfile|manage\.py")
-# Their own readers have rules of their own, as has Vite, which puts references in.
 _OTHERS = re.compile(r"composer\.json|Gemfile|go\.mod|Cargo\.toml|pom\.xml|mix\.exs|vite\.config\..+")
 _NEXT_NAMES = re.compile(rb"(?m)^[ \t]*(?:export[ \t]+)?NEXT_PUBLIC_")
 _NEXT_PACKAGE = re.compile(r'"(?:devD|d)ependencies"\s*:\s*\{[^{}]*"next"\s*:')

@@ -67,7 +67,7 @@ def read_env_sources(
     Each value goes to the keeper, each line is counted in one state. A file that is there but cannot be
     used, and a place for which nothing was supplied, are rows of `Sources` alone; given content that cannot
     be parsed raises `BadInput`. The policy names what `--env …=environ` takes: no policy, no value. Which
-    services there are it says, too, by what is a secret or always required; else templates say it.
+    services there are, and which in production alone, it says, too, by its secrets; else templates say it.
     All env files may have so many lines, values and characters together (MAX_IN_ALL); one beyond is refused.
     """
     values = [one for one in given if one.content or one.origin == ENVIRON]
@@ -143,7 +143,8 @@ def _not_read(project: Project, given: set[tuple[str, str]], policy: Policy | No
     named: list[Any] = [rule for rule in rules if rule.kind == "secret" or rule.required == "always"]
     services = {one.service for one in named or project.env_sources} | {service for _, service in supplied}
     for place in product(project.environments, sorted(services - {""}) or ["backend"]):
-        if place not in supplied:
+        demands = {one.required for one in named if one.service == place[1]}
+        if place not in supplied and (place[0] == "production" or demands != {"production"}):
             none = GivenValues(*place, "", b"")
             option, missing = place_of(none), {"state": "missing", "reason": "nothing was supplied"}
             yield source_row(none, option, "given values", remedy=option + _ON_STDIN, **missing)

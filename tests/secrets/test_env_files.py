@@ -158,13 +158,13 @@ def test_a_place_is_supplied_by_a_file_or_by_given_values(root: Path, keeper: Ke
     values = (GivenValues("development", "backend", "-", LINE.encode()),)
     sources, entries = read(root, keeper, ENV, BACKUP, values=values)
     assert list(sources["source"]) == ["--env development/backend"]
-    assert list(entries["kind"]) == ["given values"]
-    assert list(entries["fingerprint"]) == [keeper.fingerprint(TOKEN)]
-    rules = SecretRule("B", "worker", "secret"), SecretRule("A", "web", "setting", "optional")
-    for secrets, services in ((), ["backend"]), (rules[1:], ["backend"]), (rules, ["worker"]):
-        policy = Policy(name="p", path=root, sha256="", secrets=secrets)
-        sources, _ = read(root, keeper, EXAMPLE, environments=("production",), policy=policy)
-        assert list(sources["service"][sources["kind"].eq("given values")]) == services
+    assert entries[["kind", "fingerprint"]].values.tolist() == [["given values", keeper.fingerprint(TOKEN)]]
+    rules = SecretRule("A", "web", "setting", "optional"), SecretRule("B", "worker", "secret")
+    rules = *rules, SecretRule("C", "cron", "secret", "production")  # nobody misses it elsewhere
+    for end, services in enumerate(("backend backend",) * 2 + ("worker worker", "worker cron worker")):
+        policy = Policy(name="p", path=root, sha256="", secrets=rules[:end])
+        sources, _ = read(root, keeper, EXAMPLE, environments=("staging", "production"), policy=policy)
+        assert " ".join(sources["service"][sources["kind"].eq("given values")]) == services
 
 
 def test_a_file_given_on_disk_is_noted_as_an_export(root: Path, keeper: Keeper) -> None:
