@@ -4,11 +4,11 @@ PROJECT ?=
 QUARTER ?=
 BIN     := .venv/bin
 UV      := uv==0.13.9
-# Three workers on two cores: one runs while another waits for a kernel, a browser or the disk. Neighbours go
-# to one worker, so that what they share is made once; who has nothing left takes from another's end.
+# Three workers on two cores: one runs while another waits for a kernel, a browser or the disk. A worker has a
+# file as a whole, so that what its tests share is made once.
 # Tests that need nbval start it themselves: its import takes over a second in each process. None needs anyio.
 # Each of hundreds of processes imports the package: it is compiled once, whatever the environment says.
-PYTEST  := $(BIN)/python -m compileall -q audit_lib && PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist worksteal -p no:nbval -p no:anyio
+PYTEST  := $(BIN)/python -m compileall -q audit_lib && PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -p no:nbval -p no:anyio
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev review test test-long coverage lab bench golden docs picture lint lock
