@@ -92,7 +92,7 @@ def _figure(axes: Axes) -> Figure:
     return figure
 
 
-def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's own limit") -> Axes:
+def plot_ages(ages: pd.DataFrame, title: str = "Ages against each secret's limit") -> Axes:
     """A bar for each secret from its least to its greatest possible age, in days before and after its limit.
     An arrow has no known end; a dashed bar is not decided. `ages` are rows of `audit.ages` with a limit."""
     limited = ages[ages["max_age_days"].notna() & ages["status"].isin(COLOURS)]
